@@ -1,0 +1,196 @@
+"""The contract between a protocol and the runtime.
+
+A connector speaks one protocol and does nothing else: no retry, no counting, no throttle, no database, no Redis, no logging
+of lost lines. All methods are called from the listener's event loop; what must block belongs into threads of the
+connector's own. The runtime turns the exceptions it declares into instructions (see `integrations.exceptions`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+
+from integrations.events import EventKind
+from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, Unreachable
+from wegnology.lib.registry import Registry
+from wegnology.lib.schema import Schema
+from wegnology.lib.types import JSONObject
+
+CONNECT_PHASE_SECONDS = 10.0
+"""Limit of each phase of a connect: resolve, TCP, TLS, login, subscribe."""
+
+
+class Source(NamedTuple):
+    """What a connector may know of its integration."""
+
+    integration_id: str
+    topics: tuple[str, ...] = ()
+    credential: JSONObject | None = None
+
+
+class Delivery:
+    """One message as received.
+
+    `data` is exactly what a workflow finds under `data`. `receipt` is what `acknowledge` needs and opaque to the runtime; None
+    says that the source will not send the message again, so that intake cannot wait for it. `size` is in bytes.
+    """
+
+    __slots__ = ("data", "receipt", "received_ms", "size")
+
+    def __init__(self, data: JSONObject, received_ms: int, receipt: object = None, size: int = 0) -> None:
+        self.data = data
+        self.received_ms = received_ms
+        self.receipt = receipt
+        self.size = size
+
+
+class CheckStep(NamedTuple):
+    """One named, timed step of a check a person asked for."""
+
+    name: str
+    state: Literal["ok", "failed", "skipped"]
+    seconds: float
+    detail: str = ""
+    advice: str = ""
+
+
+class Subscription(NamedTuple):
+    """What became of one topic: `granted` says whether the source accepted it, `detail` how or why not."""
+
+    topic: str
+    granted: bool
+    detail: str = ""
+
+
+C = TypeVar("C", bound=Schema)
+M = TypeVar("M", bound=Schema)
+
+
+class Connector(ABC, Generic[C, M]):
+    """One connection of one integration."""
+
+    name: ClassVar[str]
+    """Public and stored, never renamed: "mqtt"."""
+    label: ClassVar[str]
+    """As people read it: "MQTT"."""
+    Config: ClassVar[type[Schema]]
+    topics_label: ClassVar[str] = "Topics"
+    """What `topics` means for this type; empty when it has none."""
+    topics_required: ClassVar[bool] = False
+    topics_help: ClassVar[str] = ""
+    Outgoing: ClassVar[type[Schema] | None] = None
+    """Fields of a message to send; None when the type cannot send."""
+    send_node: ClassVar[str] = ""
+    """Type name of the workflow node that sends: "MqttMessageNode"."""
+    sends_live: ClassVar[bool] = False
+    """Sending needs the listener's own connection."""
+    send_waits: ClassVar[bool] = False
+    """The sending node waits for the outcome; a message is never kept for a later connection."""
+    redelivers: ClassVar[bool] = False
+    """The source sends an unacknowledged message again."""
+    can_wait: ClassVar[bool] = False
+    """Intake may pause without loss."""
+    payloads: ClassVar[Mapping[EventKind, type]]
+    """A TypedDict per kind: the documented shape of `data`."""
+    transient: ClassVar[tuple[type[Exception], ...]] = (OSError, TimeoutError)
+    """Library errors that mean: connect again."""
+    refused: ClassVar[tuple[type[Exception], ...]] = ()
+    """Library errors that mean: wait for an edit, retry slowly."""
+    probe_seconds: ClassVar[float] = 10.0
+    """How often the runtime asks a quiet line for proof of life."""
+
+    def __init__(self, config: C, source: Source) -> None:
+        """Keep the settings; no I/O here."""
+        self.config = config
+        self.source = source
+
+    @classmethod
+    def check_topics(cls, topics: Sequence[str]) -> dict[int, str]:
+        """Return faults by position of the topic, for the form and the API."""
+        return {}
+
+    @classmethod
+    def prepare(cls, config: JSONObject) -> JSONObject:
+        """Fill in raw settings that are assigned once, when the integration is first saved (such as a client id)."""
+        return config
+
+    @abstractmethod
+    async def connect(self) -> JSONObject:
+        """Open and subscribe; return the data of the connect event without `type`.
+
+        Raises what `transient` and `refused` declare, or `Refused` and `Unreachable` with a text for people.
+        """
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Say, after `connect`, what became of each topic."""
+        return [Subscription(topic, True) for topic in self.source.topics]
+
+    @abstractmethod
+    async def receive(self) -> Sequence[Delivery]:
+        """Wait for the first delivery, return all that are there. Raises when the line is lost.
+
+        May be cancelled while it waits; nothing that arrived is lost by that.
+        """
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:  # noqa: B027
+        """Tell the source, in arrival order, that these are durable. What was not acknowledged at `close` is the source's."""
+
+    def pause(self, paused: bool) -> None:  # noqa: B027
+        """Stop or resume reading the source; called when too much is held or the inbox is nearly full."""
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Prove that the live line is alive; raises when it is not. Bounded to 10 s."""
+
+    async def send(self, message: M) -> JSONObject:
+        """Send; returns when the peer confirmed, where the protocol confirms. Raises `SendFailed` or `SendUnknown`."""
+        raise SendFailed(f"{self.label} cannot send")
+
+    def event_data(self, kind: EventKind, error: Exception) -> JSONObject:
+        """Return the data of a disconnect or failure event without `type`."""
+        key = "disconnectReason" if kind is EventKind.DISCONNECT else "failureReason"
+        return {key: self.explain(error)}
+
+    def explain(self, error: BaseException) -> str:
+        """Say in plain words what an exception of this protocol means; never with a secret in it."""
+        return str(error) or type(error).__name__
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Free socket, thread and task. May be called twice and before `connect`."""
+
+    async def purge(self) -> None:  # noqa: B027
+        """Remove what the integration left at the source (a session, subscriptions); called after deletion."""
+
+    @classmethod
+    async def check(cls, config: Any, source: Source) -> AsyncIterator[CheckStep]:
+        """Try a connection of its own: never the live identity, consuming nothing, over within 30 s."""
+        raise NotImplementedError
+        yield
+
+
+AnyConnector = Connector[Any, Any]
+
+connectors: Registry[type[AnyConnector]] = Registry("integrations.connectors")
+
+
+def connector_choices() -> list[tuple[str, str]]:
+    """Return (name, label) of every type. A module-level function, so that no migration lists the types."""
+    return connectors.choices()
+
+
+__all__ = [
+    "CONNECT_PHASE_SECONDS",
+    "AnyConnector",
+    "CheckStep",
+    "Connector",
+    "Delivery",
+    "Disconnected",
+    "IntegrationError",
+    "Refused",
+    "SendFailed",
+    "Source",
+    "Subscription",
+    "Unreachable",
+    "connector_choices",
+    "connectors",
+]

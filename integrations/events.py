@@ -1,0 +1,54 @@
+"""What travels from a connection to the workflows."""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import orjson
+
+from wegnology.lib.types import JSONObject
+
+SCHEMA_VERSION = 1
+"""Version of the stored form. A worker reads this release's and the previous one's."""
+
+
+class EventKind(StrEnum):
+    """What happened on the connection."""
+
+    MESSAGE = "message"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    FAILURE = "failure"
+
+
+class TriggerEvent(NamedTuple):
+    """One event as it is stored in an inbox.
+
+    `id` is the idempotency key: 24 hex digits, the same in every run of the event. `time_ms` is when it arrived, in
+    milliseconds since 1970. `data` is what a workflow finds under `data`. `replay_of`, when set, names the workflow
+    that alone shall run again.
+    """
+
+    id: str
+    kind: EventKind
+    time_ms: int
+    data: JSONObject
+    replay_of: str = ""
+
+    def to_json(self) -> bytes:
+        """Return the stored form."""
+        stored: dict[str, Any] = {"v": SCHEMA_VERSION, "id": self.id, "k": self.kind, "t": self.time_ms, "d": self.data}
+        if self.replay_of:
+            stored["r"] = self.replay_of
+        return orjson.dumps(stored)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "TriggerEvent":
+        """Read the stored form; raises `EventUnreadable` for a version this release does not know."""
+        stored = orjson.loads(text)
+        if stored.get("v") != SCHEMA_VERSION:
+            raise EventUnreadable(f"stored event of version {stored.get('v')!r}, this release reads {SCHEMA_VERSION}")
+        return cls(stored["id"], EventKind(stored["k"]), stored["t"], stored["d"], stored.get("r", ""))
+
+
+class EventUnreadable(ValueError):
+    """A stored event that this release cannot read."""

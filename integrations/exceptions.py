@@ -1,0 +1,29 @@
+"""Errors as instructions: each name tells the runtime what to do."""
+
+
+class IntegrationError(Exception):
+    """Base of what can go wrong with a connection. The text is for people and holds no secret."""
+
+
+class Refused(IntegrationError):
+    """Login, certificate or permission refused: retry slowly, say why, wait for an edit."""
+
+
+class Unreachable(IntegrationError):
+    """No connection could be made: back off and try again."""
+
+
+class Disconnected(IntegrationError):
+    """The connection was up and is gone: reconnect."""
+
+
+class SendFailed(IntegrationError):
+    """A message could not be sent; the node that sent it decides what follows."""
+
+
+class SendUnknown(SendFailed):
+    """Whether the message was sent is not known: the line was lost after it was handed over."""
+
+
+class LeaseLost(IntegrationError):
+    """Another process holds the integration now: stop at once and acknowledge nothing."""

@@ -1,0 +1,1 @@
+"""The platform: composition of the apps, and the ground floor below them."""

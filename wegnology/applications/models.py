@@ -1,0 +1,59 @@
+"""Applications and their globals."""
+
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F
+
+from wegnology.lib.ids import new_id
+from wegnology.lib.types import JSONObject
+
+
+class Application(models.Model):
+    """A tenant. `revision` grows in the transaction of every change to anything that belongs to it.
+
+    Listeners and workers compare revisions once a second and load what changed; so an edit takes effect within two seconds
+    with no message that could be lost.
+    """
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True, max_length=32767)
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def globals_as_json(self) -> JSONObject:
+        """Return the globals by key."""
+        return {entry.key: entry.value for entry in self.globals.all()}
+
+
+def touch(application_id: str) -> None:
+    """Tell listeners and workers, in the current transaction, that something of the application changed."""
+    Application.objects.filter(pk=application_id).update(revision=F("revision") + 1)
+
+
+class Global(models.Model):
+    """A named JSON value that templates of the application read as `{{globals.key}}`."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="globals")
+    key = models.CharField(
+        max_length=255,
+        validators=[RegexValidator(r"^[0-9a-zA-Z_-]{1,255}$", "Use letters, digits, _ and - only.")],
+    )
+    value = models.JSONField(help_text='A JSON value: 30, "text", true, [1, 2] or {"a": 1}.')
+    description = models.CharField(max_length=1024, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["key"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["application", "key"], name="unique_global_key")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,140 @@
+"""Every setting, read once from the environment. `.env.example` lists them with their meaning."""
+
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from wegnology.lib.crypto import new_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+PRODUCTION = env.str("WEGNOLOGY_ENV", "production") != "development"
+STATE_DIR = Path(env.str("WEGNOLOGY_STATE_DIR", str(BASE_DIR / "var"))).resolve()
+DEBUG = False
+
+
+def _key(name: str, file: str) -> str:
+    """Return a key from the environment; in development one is made at first start and kept in the state folder."""
+    value = env.str(name, "")
+    if value:
+        return value
+    if PRODUCTION:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Production does not start without it: `python manage.py new_key` prints a new one. "
+            "For a trial on this machine set WEGNOLOGY_ENV=development."
+        )
+    path = STATE_DIR / file
+    if not path.exists():
+        STATE_DIR.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(new_key() if file == "secret-keys" else secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+SECRET_KEY = _key("DJANGO_SECRET_KEY", "django-secret-key")
+SECRET_KEYS = [key for key in _key("WEGNOLOGY_SECRET_KEYS", "secret-keys").split(",") if key]
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "wegnology.applications",
+    "integrations",
+    "workflows",
+    "wegnology",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "wegnology.urls"
+WSGI_APPLICATION = "wegnology.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{STATE_DIR / 'database.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_PREFIX = env.str("WEGNOLOGY_REDIS_PREFIX", "wg")
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{REDIS_PREFIX}:celery:"}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = True
+CELERY_TASK_ROUTES = {"workflows.drain": {"queue": "drain"}}
+CELERY_TASK_DEFAULT_QUEUE = "tasks"
+
+# What the runtime keeps to. Names and defaults stand in docs/operations.md.
+PARTITIONS = env.int("WEGNOLOGY_PARTITIONS", 64)
+LEASE_SECONDS = env.float("WEGNOLOGY_LEASE_SECONDS", 5.0)
+THROTTLE_PER_SECOND = env.float("WEGNOLOGY_THROTTLE_PER_SECOND", 20.0)
+THROTTLE_BURST = env.int("WEGNOLOGY_THROTTLE_BURST", 20)
+INBOX_EVENTS = env.int("WEGNOLOGY_INBOX_EVENTS", 10_000)
+INBOX_BYTES = env.int("WEGNOLOGY_INBOX_BYTES", 64 * 1024 * 1024)
+OUTBOX_MESSAGES = env.int("WEGNOLOGY_OUTBOX_MESSAGES", 1_000)
+OUTBOX_SECONDS = env.int("WEGNOLOGY_OUTBOX_SECONDS", 3_600)
+PAYLOAD_BYTES = env.int("WEGNOLOGY_PAYLOAD_BYTES", 1024 * 1024)
+RUN_SECONDS = env.float("WEGNOLOGY_RUN_SECONDS", 60.0)
+RUNS_PER_INTEGRATION = env.int("WEGNOLOGY_RUNS_PER_INTEGRATION", 100)
+RUNS_PER_WORKER = env.int("WEGNOLOGY_RUNS_PER_WORKER", 2_000)
+PROOF_SECONDS = env.float("WEGNOLOGY_PROOF_SECONDS", 30.0)
+ALLOW_PRIVATE_NETWORKS = env.bool("WEGNOLOGY_ALLOW_PRIVATE_NETWORKS", True)
+
+if PRODUCTION:
+    SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", True)
+    CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", False) else None

@@ -1,0 +1,102 @@
+"""The contract between a node and the engine.
+
+A node is built once per workflow version (all templates compiled in `__init__`) and run many times. Every effect goes through the
+`RunContext`, so a test hands in a fake. Nodes know no database, Celery or Redis.
+"""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from wegnology.lib.registry import Registry
+from wegnology.lib.schema import Schema
+from wegnology.lib.types import JSONObject, JSONValue
+
+
+class Category(StrEnum):
+    """Where the palette shows a node."""
+
+    LOGIC = "logic"
+    DATA = "data"
+    OUTPUT = "output"
+    DEBUG = "debug"
+
+
+class NodeFailed(Exception):
+    """A node could not do its work: the run ends and is parked. `name` is the kind of error, the text is for people."""
+
+    def __init__(self, message: str, name: str = "Error") -> None:
+        self.name = name
+        super().__init__(message)
+
+
+class Result(NamedTuple):
+    """The payload after a node and which output it leaves through."""
+
+    payload: JSONObject
+    output: int = 0
+
+
+class RunContext(Protocol):
+    """Every effect that a node may have."""
+
+    def tick(self) -> None:
+        """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
+
+    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
+        """Show a value to whoever watches the workflow."""
+
+    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+        """Send through an integration; returns the peer's answer, or {} where messages wait for the connection.
+
+        Raises `NodeFailed` when the integration is missing, disabled or refuses the message. Called once per visit of a
+        node; the context numbers the visits, so a run that happens twice does not send twice through an outbox.
+        """
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+
+
+C = TypeVar("C", bound=Schema)
+
+
+class Node(ABC, Generic[C]):
+    """A node that computes: synchronous, short, its input is bounded."""
+
+    name: ClassVar[str]
+    """Stored and public: "ConditionalNode"."""
+    label: ClassVar[str]
+    category: ClassVar[Category]
+    Config: ClassVar[type[Schema]]
+    outputs: ClassVar[tuple[str, ...]] = ("next",)
+
+    def __init__(self, config: C) -> None:
+        """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
+        self.config = config
+
+    @abstractmethod
+    def run(self, payload: JSONObject, context: RunContext) -> Result:
+        """Work on `payload` (this branch's own copy; may be changed in place). Raises `NodeFailed`."""
+
+
+class AwaitingNode(ABC, Generic[C]):
+    """A node that waits for something: a send, an answer, time."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    category: ClassVar[Category]
+    Config: ClassVar[type[Schema]]
+    outputs: ClassVar[tuple[str, ...]] = ("next",)
+
+    def __init__(self, config: C) -> None:
+        """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
+        self.config = config
+
+    @abstractmethod
+    async def run(self, payload: JSONObject, context: RunContext) -> Result:
+        """As `Node.run`, but may await."""
+
+
+AnyNode = Node[Any] | AwaitingNode[Any]
+
+nodes: Registry[type[Any]] = Registry("workflows.nodes")
