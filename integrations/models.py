@@ -25,7 +25,7 @@ class Integration(models.Model):
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="integrations")
     name = models.CharField(max_length=255)
-    type = models.CharField(max_length=32, choices=connector_choices)
+    integration_type = models.CharField(max_length=32, choices=connector_choices)
     enabled = models.BooleanField(default=True)
     topics = models.JSONField(default=list, blank=True)
     config = models.JSONField(default=dict)
@@ -44,7 +44,7 @@ class Integration(models.Model):
     @property
     def connector(self) -> type[AnyConnector]:
         """Return the class that speaks the integration's protocol."""
-        return connectors.get(self.type)
+        return connectors.get(self.integration_type)
 
     def _place(self, field: str) -> str:
         return f"integration:{self.pk}:{field}"
@@ -61,10 +61,7 @@ class Integration(models.Model):
     def raw_config(self) -> JSONObject:
         """Return the raw settings with secrets opened; raises `KeyMissing` or `SealBroken`."""
         ring = keyring()
-        return {
-            name: ring.unseal(value, self._place(name)) if is_sealed(value) else value
-            for name, value in self.config.items()
-        }
+        return {name: ring.unseal(value, self._place(name)) if is_sealed(value) else value for name, value in self.config.items()}
 
     def clean(self) -> None:
         """Check topics and settings by the connector's rules."""

@@ -19,12 +19,12 @@ DEBUG = False
 
 def _key(name: str, file: str) -> str:
     """Return a key from the environment; in development one is made at first start and kept in the state folder."""
-    value = env.str(name, "")
+    value: str = env.str(name, "")
     if value:
         return value
     if PRODUCTION:
         raise ImproperlyConfigured(
-            f"{name} is not set. Production does not start without it: `python manage.py new_key` prints a new one. "
+            f"{name} is not set. Production does not start without it: `python -m wegnology.lib.crypto` prints a new one. "
             "For a trial on this machine set WEGNOLOGY_ENV=development."
         )
     path = STATE_DIR / file

@@ -18,9 +18,7 @@ class Workflow(models.Model):
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True, max_length=32767)
     enabled = models.BooleanField(default=True)
-    default_version = models.ForeignKey(
-        "WorkflowVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    default_version = models.ForeignKey("WorkflowVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -131,10 +131,10 @@ class Connector(ABC, Generic[C, M]):
         May be cancelled while it waits; nothing that arrived is lost by that.
         """
 
-    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:  # noqa: B027
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the source, in arrival order, that these are durable. What was not acknowledged at `close` is the source's."""
 
-    def pause(self, paused: bool) -> None:  # noqa: B027
+    def pause(self, paused: bool) -> None:
         """Stop or resume reading the source; called when too much is held or the inbox is nearly full."""
 
     @abstractmethod
@@ -158,7 +158,7 @@ class Connector(ABC, Generic[C, M]):
     async def close(self) -> None:
         """Free socket, thread and task. May be called twice and before `connect`."""
 
-    async def purge(self) -> None:  # noqa: B027
+    async def purge(self) -> None:
         """Remove what the integration left at the source (a session, subscriptions); called after deletion."""
 
     @classmethod

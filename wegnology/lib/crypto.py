@@ -70,5 +70,9 @@ def key_id(key: str) -> str:
 def _decode(key: str) -> bytes:
     data = base64.urlsafe_b64decode(key)
     if len(data) != 32:
-        raise ValueError("a key must be 32 bytes in URL-safe base64; `manage.py new_key` makes one")
+        raise ValueError("a key must be 32 bytes in URL-safe base64; `python -m wegnology.lib.crypto` makes one")
     return data
+
+
+if __name__ == "__main__":
+    print(new_key())  # noqa: T201  (a command: printing is its job)

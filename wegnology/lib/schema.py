@@ -43,9 +43,7 @@ def ui(
 
     `when` names other fields (JSON names) and the values at which this one matters: {"protocol": ["mqtts", "wss"]}.
     """
-    return {
-        "ui": {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}
-    }
+    return {"ui": {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}}
 
 
 def _is_template(value: object) -> bool:
