@@ -1,0 +1,42 @@
+"""Names of everything the runtime keeps in Redis, and the partition of an integration.
+
+| key | kind | holds |
+|---|---|---|
+| meta | hash | `partitions`: the number in force |
+| listeners, workers | sorted set | live processes by the time (ms) at which they count as dead |
+| listen:P, run:P | string | lease token of partition P: `<process>/<random>` |
+| ready:P | set | integrations of partition P whose inbox is not empty |
+| asked:P | string | a drain task was enqueued a moment ago |
+| unheld | hash | partition -> since when (ms) it has work and no worker |
+| inbox:I | stream | events waiting for workflows, field `e` |
+| box:I | hash | `bytes` in the inbox, throttle bucket (`tokens`, `at`), `started` (last id claimed) and `starter` (by whom) |
+| starts:I | hash | stream id -> how often a worker died with it |
+| ledger:I:H, sent:I:H | hash | counts of hour H in and out |
+| dirty | set | `I:H` whose ledger changed since it was last written to the database |
+| outbox:I | stream | messages waiting for the live connection, field `m` |
+| outboxes | set | integrations whose outbox is not empty |
+| sends:E | hash | sends of event E that went out before its runs ended |
+| batch:L | string | the last batch of listener L and its outcome: an append asked twice is done once |
+| status:I | string | JSON of the connection's state; `proof`, `last` (hashes): times of proof and of the last message |
+| history | list | state transitions on their way to the database |
+| sweeper | string | lease of the sweeper |
+"""
+
+import zlib
+
+from django.conf import settings
+
+
+def prefix() -> str:
+    """Return what all keys begin with."""
+    return f"{settings.REDIS_PREFIX}:"
+
+
+def key(*parts: object) -> str:
+    """Return the full name of a key."""
+    return prefix() + ":".join(str(part) for part in parts)
+
+
+def partition_of(integration_id: str) -> int:
+    """Return the partition an integration belongs to."""
+    return zlib.crc32(integration_id.encode()) % settings.PARTITIONS
