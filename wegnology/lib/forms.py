@@ -1,0 +1,208 @@
+"""The form of a `Schema`: one field a setting, and the way back from what was typed to raw JSON.
+
+Nothing here knows a connector or a node: labels, help, sections and conditions come from the schema (`schema.ui`).
+"""
+
+import json
+import re
+import types
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+
+from django import forms
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField
+from wegnology.lib.schema import ConfigInvalid, Schema, is_secret, is_templated
+from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
+from wegnology.lib.types import JSONObject, JSONValue
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?$")
+_EMPTY: tuple[object, ...] = (None, "", [])
+
+
+class SchemaFields:
+    """The form fields of one schema. Their names are the JSON names behind `prefix`."""
+
+    def __init__(self, schema: type[Schema], prefix: str = "config_") -> None:
+        self.schema = schema
+        self.prefix = prefix
+
+    def form_fields(self, stored: Mapping[str, JSONValue]) -> dict[str, forms.Field]:
+        """Return the fields by name. Of `stored`, secrets are only asked whether they are there."""
+        return {self.prefix + name: self._form_field(name, field, stored) for name, field in self.schema.fields().items()}
+
+    def initial(self, stored: Mapping[str, JSONValue]) -> dict[str, Any]:
+        """Return what the inputs show: stored values, else defaults; never a secret."""
+        values = {**self._defaults(), **stored}
+        shown = self.schema.fields().keys() - self.schema.secret_fields()
+        return {self.prefix + name: values[name] for name in shown if name in values}
+
+    def sections(self) -> dict[str, list[str]]:
+        """Return the names of the form fields by section, in order of declaration."""
+        sections: dict[str, list[str]] = {}
+        for name, field in self.schema.fields().items():
+            sections.setdefault(_hints(field).get("section", ""), []).append(self.prefix + name)
+        return sections
+
+    def to_raw(self, cleaned: Mapping[str, Any], stored: Callable[[str], JSONValue]) -> JSONObject:
+        """Return raw settings: JSON types, templates as text, kept secrets from `stored(name)`, empty inputs left out."""
+        raw: JSONObject = {}
+        for name, field in self.schema.fields().items():
+            value = cleaned.get(self.prefix + name)
+            if value is Secret.CLEAR:
+                continue
+            if value is Secret.KEEP:
+                value = stored(name)
+            elif is_templated(field):
+                value = _typed(value, field)
+            if value not in _EMPTY:
+                raw[name] = value.value if isinstance(value, Enum) else value
+        return raw
+
+    def irrelevant(self, raw: JSONObject) -> list[str]:
+        """Return the JSON names of settings that the other settings switch off (`ui(when=...)`)."""
+        values = {**self._defaults(), **raw}
+        return [name for name in raw if name in self.schema.fields() and not self._applies(name, values, set())]
+
+    def add_errors(self, form: forms.BaseForm, error: ConfigInvalid) -> None:
+        """Put each fault beside its field; a fault deep in a value is shown at the field that holds it."""
+        for name, text in error.errors.items():
+            holder, _, place = name.partition(".")
+            field = self.prefix + holder
+            if field in form.fields:
+                form.add_error(field, f"{place}: {text}" if place else text)
+            else:
+                form.add_error(None, f"{name}: {text}" if name else text)
+
+    def label(self, name: str) -> str:
+        """Return a field's label; one that may hold a template says so, as the product does."""
+        field = self.schema.fields()[name]
+        label = field.title or _words(name)
+        return f"{label} Template" if is_templated(field) else label
+
+    def _defaults(self) -> dict[str, JSONValue]:
+        defaults = {name: field.get_default(call_default_factory=True) for name, field in self.schema.fields().items()}
+        return {name: _plain(value) for name, value in defaults.items() if value is not PydanticUndefined and value is not None}
+
+    def _applies(self, name: str, values: Mapping[str, Any], seen: set[str]) -> bool:
+        conditions: Mapping[str, list[JSONValue]] = _hints(self.schema.fields()[name]).get("when", {})
+        return all(
+            other not in seen and values.get(other) in allowed and self._applies(other, values, seen | {name})
+            for other, allowed in conditions.items()
+        )
+
+    def _form_field(self, name: str, field: FieldInfo, stored: Mapping[str, JSONValue]) -> forms.Field:
+        common = {"label": self.label(name), "help_text": field.description or "", "required": field.is_required()}
+        if is_secret(field):
+            form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(_hints(field).get("multiline")), **common)
+        else:
+            form_field = _plain_field(field, common)
+        self._hint_attributes(form_field, field)
+        return form_field
+
+    def _hint_attributes(self, form_field: forms.Field, field: FieldInfo) -> None:
+        hints = _hints(field)
+        attrs = form_field.widget.attrs
+        if hints.get("placeholder") and "placeholder" not in attrs:
+            attrs["placeholder"] = hints["placeholder"]
+        if hints.get("when"):
+            when = {self.prefix + other: [_as_option(value) for value in values] for other, values in hints["when"].items()}
+            attrs["data-when"] = json.dumps(when)
+
+
+def _plain_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
+    """Choose the form field by the annotation; templates over numbers and switches are typed as text."""
+    inner, optional = _unwrapped(field.annotation)
+    if is_templated(field):
+        return _text_field(field, common)
+    if inner is bool:
+        return forms.BooleanField(widget=SwitchInput(), **{**common, "required": False})
+    if options := _options(inner):
+        return _choice_field(options, optional, common)
+    if inner is int or inner is float:
+        return _number_field(inner, field, common)
+    if get_origin(inner) in (list, tuple) or inner in (list, tuple):
+        texts = (get_args(inner) or (Any,))[0] is str
+        return LinesField(**common) if texts else JSONTextField(**common)
+    if inner is str:
+        return _text_field(field, common)
+    return JSONTextField(**common)
+
+
+def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
+    multiline = bool(_hints(field).get("multiline"))
+    widget: forms.Widget = TextInput(attrs={"spellcheck": "false"})
+    if multiline:
+        widget = Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "wg-code"})
+    return forms.CharField(widget=widget, strip=not multiline, **common)
+
+
+def _choice_field(options: list[Any], optional: bool, common: dict[str, Any]) -> forms.Field:
+    by_text = {_as_option(value): value for value in options}
+    choices = [(text, _words(text)) for text in by_text]
+    if optional:
+        choices.insert(0, ("", "—"))
+    return forms.TypedChoiceField(choices=choices, coerce=by_text.__getitem__, empty_value=None, widget=Select(), **common)
+
+
+def _number_field(number: type, field: FieldInfo, common: dict[str, Any]) -> forms.Field:
+    limits = {"min_value": _limit(field, "ge"), "max_value": _limit(field, "le")}
+    if number is int:
+        return forms.IntegerField(widget=NumberInput(), **limits, **common)
+    return forms.FloatField(widget=DecimalInput(attrs={"step": "any"}), **limits, **common)
+
+
+def _typed(value: object, field: FieldInfo) -> Any:
+    """Turn the text of a templated setting into the JSON type that it stands for; a template stays text."""
+    kinds = {_unwrapped(part)[0] for part in (get_args(field.annotation) or (field.annotation,))}
+    if not isinstance(value, str) or "{{" in value:
+        return value
+    if kinds & {int, float} and _NUMBER.match(value):
+        return float(value) if "." in value else int(value)
+    if bool in kinds and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return value
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, bool]:
+    """Return the type without "or None", and whether None was allowed."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        optional = len(inner) < len(get_args(annotation))
+        return (inner[0] if len(inner) == 1 else annotation), optional
+    return annotation, False
+
+
+def _options(inner: Any) -> list[Any]:
+    if get_origin(inner) is Literal:
+        return list(get_args(inner))
+    if isinstance(inner, type) and issubclass(inner, Enum):
+        return [member.value for member in inner]
+    return []
+
+
+def _limit(field: FieldInfo, name: str) -> Any:
+    return next((getattr(mark, name) for mark in field.metadata if hasattr(mark, name)), None)
+
+
+def _hints(field: FieldInfo) -> Mapping[str, Any]:
+    extra = field.json_schema_extra
+    hints = extra.get("ui") if isinstance(extra, dict) else None
+    return hints if isinstance(hints, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _as_option(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _words(name: str) -> str:
+    """Turn a JSON name into words: "clientId" reads "Client id"; a name of one word stays as it is."""
+    words = re.sub(r"(?<=[a-z0-9])([A-Z])", r" \1", name)
+    return words if words == name and not name.isalpha() else words[:1].upper() + words[1:].lower()

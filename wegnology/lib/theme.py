@@ -1,0 +1,37 @@
+"""The admin theme in one place, typed as what it extends: the theme itself carries no types that mypy could read."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import TabularInline as _TabularInline
+    from django.contrib.admin.views.main import ChangeList
+    from django.forms import CheckboxInput as SwitchInput
+    from django.forms import NumberInput, PasswordInput, Select, Textarea, TextInput
+    from django.forms import NumberInput as DecimalInput
+
+    ModelAdmin = _ModelAdmin[Any]
+    TabularInline = _TabularInline[Any, Any]
+else:
+    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.views import ChangeList
+    from unfold.widgets import UnfoldAdminDecimalFieldWidget as DecimalInput
+    from unfold.widgets import UnfoldAdminIntegerFieldWidget as NumberInput
+    from unfold.widgets import UnfoldAdminPasswordWidget as PasswordInput
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
+    from unfold.widgets import UnfoldAdminTextareaWidget as Textarea
+    from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+    from unfold.widgets import UnfoldBooleanSwitchWidget as SwitchInput
+
+__all__ = [
+    "ChangeList",
+    "DecimalInput",
+    "ModelAdmin",
+    "NumberInput",
+    "PasswordInput",
+    "Select",
+    "SwitchInput",
+    "TabularInline",
+    "TextInput",
+    "Textarea",
+]
