@@ -1,17 +1,217 @@
-"""Handlebars templates, as users write them in node and connection settings."""
+"""Handlebars templates, as users write them in node and connection settings.
 
-from wegnology.lib.types import JSONObject
+Templates of text and plain tags are compiled to a list of parts and rendered in about a microsecond. Blocks, comments and
+the rarer forms are rendered by the Handlebars library over read-only views of the context, which make numbers print as in
+JavaScript and bound how much a template may iterate.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from dotpromptz_handlebars import Handlebars, SafeString, StrictModeError
+
+from wegnology.lib import javascript
+from wegnology.lib.javascript import MAX_TEXT
+from wegnology.lib.template_tags import Reader, Tag, TagFault, Unplain, Value, check_blocks, plain, scan
+from wegnology.lib.template_views import IterationLimit, configure, view
+from wegnology.lib.types import JSONObject, JSONValue
+
+MAX_SOURCE = 128 * 1024
+"""Characters of a template's source."""
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;", "`": "&#x60;", "=": "&#x3D;"})
+_special = re.compile("[&<>\"'`=]").search
+Render = Callable[[Any], str]
 
 
 class TemplateError(Exception):
     """A template that cannot be parsed or rendered; the text says what and where."""
 
 
+class Template:
+    """A compiled template. Make it with `compile_template`."""
+
+    __slots__ = ("paths", "render", "render_strictly", "source")
+
+    def __init__(self, source: str, paths: tuple[str, ...], render: Render, render_strictly: Render) -> None:
+        self.source = source
+        self.paths = paths
+        """The paths that plain tags mention, as written."""
+        self.render = render
+        """Render over a context; what is missing prints nothing. Raises `TemplateError`."""
+        self.render_strictly = render_strictly
+        """As `render`, but what is missing, or is an object or array, is a `TemplateError` that names it."""
+
+
+@lru_cache(maxsize=4096)
+def compile_template(text: str, escape: bool = True) -> Template:
+    """Compile a template, with or without HTML escaping of `{{x}}`; raises `TemplateError` with line and column."""
+    return _compile(text, escape, by_library=False)
+
+
 def check_template(text: str) -> None:
     """Raise `TemplateError` when `text` is not a valid template."""
-    raise NotImplementedError
+    compile_template(text)
 
 
 def render_config(text: str, context: JSONObject) -> str:
     """Render a template of a connection's settings: no HTML escaping, and a missing value is an error."""
-    raise NotImplementedError
+    return compile_template(text, escape=False).render_strictly(context)
+
+
+def parse_json_template(template: Template, context: JSONObject) -> JSONValue:
+    """Render a template whose result must be JSON and return the value; raises `TemplateError`."""
+    rendered = template.render(context)
+    try:
+        return orjson.loads(rendered)  # type: ignore[no-any-return]
+    except orjson.JSONDecodeError as error:
+        near = rendered[max(error.pos - 10, 0) : error.pos + 20]
+        raise TemplateError(f"the template did not give valid JSON: {error.msg} at position {error.pos}, near {near!r}") from None
+
+
+def _compile(source: str, escape: bool, by_library: bool) -> Template:
+    """Compile; tests force the library with `by_library` to compare both ways."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateError(f"the template is longer than {MAX_SOURCE} characters")
+    try:
+        parts, values_only = scan(source)
+    except TagFault as fault:
+        raise _placed(str(fault.args[0]), source, fault.args[1]) from None
+    tags = [part for part in parts if isinstance(part, Tag)]
+    compiled = [_plain(tag, source) for tag in tags] if values_only else []
+    paths = tuple(dict.fromkeys(path for value in compiled if value for path in value.paths))
+    if values_only and all(compiled) and not by_library:
+        values = iter(compiled)
+        pieces = [part if isinstance(part, str) else (next(values), part) for part in parts]
+        return Template(source, paths, _fast(pieces, escape), _fast_strict(pieces, escape))  # type: ignore[arg-type]
+    try:
+        check_blocks(tags)
+    except TagFault as fault:
+        raise _placed(str(fault.args[0]), source, fault.args[1]) from None
+    return Template(source, paths, _by_library(source, escape, strict=False), _by_library(source, escape, strict=True))
+
+
+def _plain(tag: Tag, source: str) -> Value | None:
+    try:
+        return plain(tag.body)
+    except Unplain:
+        return None
+    except TagFault as fault:
+        raise _placed(str(fault.args[0]), source, tag.start) from None
+
+
+def _placed(message: str, source: str, position: int) -> TemplateError:
+    line = source.count("\n", 0, position) + 1
+    column = position - (source.rfind("\n", 0, position) + 1) + 1
+    return TemplateError(f"{message} (line {line}, column {column})")
+
+
+# ---- the fast way
+
+
+def _fast(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
+    if all(isinstance(piece, str) for piece in pieces):
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
+        return lambda context: text
+    steps: list[Any] = [piece if isinstance(piece, str) else _printer(piece[0], escape and not piece[1].raw) for piece in pieces]
+    if len(steps) == 1:
+        return steps[0]  # type: ignore[no-any-return]
+
+    def render(context: Any) -> str:
+        return _joined([step if type(step) is str else step(context) for step in steps])
+
+    return render
+
+
+def _joined(texts: list[str]) -> str:
+    if len(texts) > 8 and sum(map(len, texts)) > MAX_TEXT:
+        raise _too_long()
+    text = "".join(texts)
+    if len(text) > MAX_TEXT:
+        raise _too_long()
+    return text
+
+
+def _too_long() -> TemplateError:
+    return TemplateError(f"the template gives more than {MAX_TEXT} characters")
+
+
+def _printer(value: Value, escape: bool) -> Render:
+    read = value.read if value.keys is not None else _guarded(value.read)
+
+    def printed(context: Any) -> str:
+        found = read(context)
+        if type(found) is str:
+            text: str = found
+        elif found is None:
+            return ""
+        elif type(found) is int or isinstance(found, SafeString):
+            return str(found)
+        else:
+            text = javascript.text(found)
+        return text.translate(_ESCAPES) if escape and _special(text) else text
+
+    return printed
+
+
+def _guarded(call: Reader) -> Reader:
+    """Turn what a helper raises on odd values into a `TemplateError`."""
+
+    def guarded(context: Any) -> Any:
+        try:
+            return call(context)
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise TemplateError(str(error)) from None
+
+    return guarded
+
+
+def _fast_strict(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
+    def render(context: Any) -> str:
+        texts: list[str] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                texts.append(piece)
+                continue
+            value, tag = piece
+            _check_present(_guarded(value.read)(context), tag.body)
+            texts.append(_printer(value, escape and not tag.raw)(context))
+        return _joined(texts)
+
+    return render
+
+
+def _check_present(value: Any, name: str) -> None:
+    if value is None:
+        raise TemplateError(f"{name} has no value")
+    if isinstance(value, (dict, list)):
+        raise TemplateError(f"{name} is {'an object' if isinstance(value, dict) else 'an array'}, where text is expected")
+
+
+# ---- the library's way
+
+
+def _by_library(source: str, escape: bool, strict: bool) -> Render:
+    library = configure(Handlebars(escape_html=escape, strict=strict))
+    try:
+        rendered = library.compile(source)
+    except (ValueError, IndexError) as error:
+        raise TemplateError(str(error)) from None
+
+    def render(context: Any) -> str:
+        try:
+            text = rendered(view(context, strict))
+        except StrictModeError as error:
+            raise TemplateError(f"{error.path} has no value") from None
+        except (ValueError, TypeError, ArithmeticError, RecursionError, IterationLimit) as error:
+            raise TemplateError(str(error)) from None
+        if strict and "[object Object]" in text:
+            raise TemplateError("an object stands where text is expected")
+        if len(text) > MAX_TEXT:
+            raise _too_long()
+        return text
+
+    return render
