@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
-from wegnology.applications.models import Application
+from wegnology.applications.models import Application, SavedWhole
 from wegnology.lib.crypto import Keyring, is_sealed
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import ConfigInvalid
@@ -19,7 +19,7 @@ def keyring() -> Keyring:
     return Keyring(settings.SECRET_KEYS)
 
 
-class Integration(models.Model):
+class Integration(SavedWhole):
     """One configured connection. `config` holds raw settings; secret ones are sealed (see `set_config`)."""
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)

@@ -1,6 +1,11 @@
 """Workflows: what happens with what arrived."""
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from workflows.models import WorkflowVersion
 
 
 class WorkflowsConfig(AppConfig):
@@ -8,3 +13,18 @@ class WorkflowsConfig(AppConfig):
 
     name = "workflows"
     verbose_name = "Workflows"
+
+    def ready(self) -> None:
+        """Watch the rows whose change must reach listeners and workers."""
+        from wegnology.applications.revisions import touch_on_change
+        from workflows.models import Workflow, WorkflowVersion
+
+        touch_on_change(Workflow, lambda row: str(row.application_id))
+        touch_on_change(WorkflowVersion, _application_of_version)
+
+
+def _application_of_version(version: "WorkflowVersion") -> str | None:
+    """Return the application; None when its workflow is gone too, whose own deletion is seen."""
+    from workflows.models import Workflow
+
+    return Workflow.objects.filter(pk=version.workflow_id).values_list("application_id", flat=True).first()

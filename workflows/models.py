@@ -4,13 +4,13 @@ from typing import ClassVar
 
 from django.db import models
 
-from wegnology.applications.models import Application
+from wegnology.applications.models import Application, SavedWhole
 from wegnology.lib.ids import new_id
 
 DEVELOP = "develop"
 
 
-class Workflow(models.Model):
+class Workflow(SavedWhole):
     """What a user built. The version that triggers fire is `default_version`, else develop."""
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
@@ -29,7 +29,7 @@ class Workflow(models.Model):
         return self.name
 
 
-class WorkflowVersion(models.Model):
+class WorkflowVersion(SavedWhole):
     """Triggers, nodes and globals of one version: `develop` may change, named ones never do."""
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)

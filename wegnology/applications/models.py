@@ -1,16 +1,28 @@
 """Applications and their globals."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F
 
 from wegnology.lib.ids import new_id
 from wegnology.lib.types import JSONObject
 
 
-class Application(models.Model):
+class SavedWhole(models.Model):
+    """A row whose save and the touch that follows it (see `revisions`) are one transaction, also outside of a view."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; the receivers of `post_save` take part in the transaction."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+
+class Application(SavedWhole):
     """A tenant. `revision` grows in the transaction of every change to anything that belongs to it.
 
     Listeners and workers compare revisions once a second and load what changed; so an edit takes effect within two seconds
@@ -30,6 +42,12 @@ class Application(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save all but the revision: a value read earlier must never be written over a newer one."""
+        if not self._state.adding:
+            kwargs.setdefault("update_fields", [f.name for f in self._meta.concrete_fields if f.name not in ("id", "revision")])
+        super().save(*args, **kwargs)
+
     def globals_as_json(self) -> JSONObject:
         """Return the globals by key."""
         return {entry.key: entry.value for entry in self.globals.all()}
@@ -40,7 +58,7 @@ def touch(application_id: str) -> None:
     Application.objects.filter(pk=application_id).update(revision=F("revision") + 1)
 
 
-class Global(models.Model):
+class Global(SavedWhole):
     """A named JSON value that templates of the application read as `{{globals.key}}`."""
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="globals")
