@@ -25,5 +25,9 @@ class SendUnknown(SendFailed):
     """Whether the message was sent is not known: the line was lost after it was handed over."""
 
 
+class SendLater(SendFailed):
+    """The line is not up and the message was not handed over: it may be sent later."""
+
+
 class LeaseLost(IntegrationError):
     """Another process holds the integration now: stop at once and acknowledge nothing."""

@@ -1,0 +1,135 @@
+"""What the sweeper does for connections, inboxes and ledgers."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from integrations.models import Integration, LedgerHour, StatusChange
+from integrations.runtime import scripts
+from integrations.runtime.dispatch import enqueue
+from integrations.runtime.inbox import discard
+from integrations.runtime.keys import key, prefix
+from integrations.runtime.sweeper import Chore
+from wegnology.lib.redis import SyncRedis
+
+LEDGER_ROWS = 500
+LEDGER_LIFE_SECONDS = 72 * 3600
+HISTORY_DAYS = 30
+LEDGER_DAYS = 30
+ASKED_MS = 3_000
+
+
+def ask_for_workers(client: SyncRedis) -> None:
+    """Enqueue a drain task for every partition that has work and no worker, and note since when it has none."""
+    partitions = range(settings.PARTITIONS)
+    with client.pipeline(transaction=False) as pipe:
+        for p in partitions:
+            pipe.scard(key("ready", p))
+            pipe.exists(key("run", p))
+        answers: list[Any] = pipe.execute()
+    unheld = [p for p in partitions if answers[2 * p] and not answers[2 * p + 1]]
+    known = {int(p) for p in client.hkeys(key("unheld"))}  # type: ignore[union-attr]
+    now = int(time.time() * 1000)
+    with client.pipeline(transaction=False) as pipe:
+        for p in unheld:
+            pipe.hsetnx(key("unheld"), str(p), str(now))
+            pipe.set(key("asked", p), 1, nx=True, px=ASKED_MS)
+        for p in known - set(unheld):
+            pipe.hdel(key("unheld"), str(p))
+        asked: list[Any] = pipe.execute()
+    for at, p in enumerate(unheld):
+        if asked[2 * at + 1]:
+            enqueue(p)
+
+
+def expire_outboxes(client: SyncRedis) -> None:
+    """Drop messages that waited for their connection longer than allowed, counted as expired."""
+    names: Iterable[bytes] = client.smembers(key("outboxes"))  # type: ignore[assignment]
+    ids = [name.decode() for name in names]
+    if ids:
+        oldest = int(time.time() * 1000) - settings.OUTBOX_SECONDS * 1000
+        scripts.expire.call_sync(client, [prefix(), oldest, len(ids), *ids])
+
+
+def write_ledger(client: SyncRedis) -> None:
+    """Write changed hours to the database: absolute counts, so that writing twice changes nothing."""
+    names: list[bytes] = client.spop(key("dirty"), LEDGER_ROWS)  # type: ignore[assignment]
+    if not names:
+        return
+    hours = sorted({tuple(name.decode().split(":")[1:3]) for name in names})
+    try:
+        LedgerHour.objects.bulk_create(
+            _ledger_rows(client, hours),
+            update_conflicts=True,
+            unique_fields=["integration_id", "hour"],
+            update_fields=["counts"],
+        )
+    except BaseException:
+        client.sadd(key("dirty"), *names)
+        raise
+
+
+def _ledger_rows(client: SyncRedis, hours: list[tuple[str, ...]]) -> list[LedgerHour]:
+    with client.pipeline(transaction=False) as pipe:
+        for integration_id, hour in hours:
+            for ledger in ("ledger", "sent"):
+                pipe.hgetall(key(ledger, integration_id, hour))
+                pipe.expire(key(ledger, integration_id, hour), LEDGER_LIFE_SECONDS)
+        answers = pipe.execute()
+    rows = []
+    for at, (integration_id, hour) in enumerate(hours):
+        counts = {name.decode(): int(n) for name, n in answers[4 * at].items()}
+        counts |= {f"out:{name.decode()}": int(n) for name, n in answers[4 * at + 2].items()}
+        rows.append(LedgerHour(integration_id=integration_id, hour=_moment(int(hour)), counts=counts))
+    return rows
+
+
+def write_history(client: SyncRedis) -> None:
+    """Move status transitions from Redis to the database."""
+    lines: list[bytes] = client.lrange(key("history"), 0, 999)  # type: ignore[assignment]
+    if not lines:
+        return
+    changes = [orjson.loads(line) for line in lines]
+    StatusChange.objects.bulk_create(
+        StatusChange(integration_id=c["i"], time=_moment(c["t"]), state=c["s"], cause=c["c"]) for c in changes
+    )
+    client.ltrim(key("history"), len(lines), -1)
+
+
+def trim(_client: SyncRedis) -> None:
+    """Delete history and ledger hours older than they are kept."""
+    now = datetime.now(UTC)
+    StatusChange.objects.filter(time__lt=now - timedelta(days=HISTORY_DAYS)).delete()
+    LedgerHour.objects.filter(hour__lt=now - timedelta(days=LEDGER_DAYS)).delete()
+
+
+def drop_orphans(client: SyncRedis) -> None:
+    """Drop what waits for integrations that are deleted, should the deletion not have reached Redis."""
+    with client.pipeline(transaction=False) as pipe:
+        for p in range(settings.PARTITIONS):
+            pipe.smembers(key("ready", p))
+        pipe.smembers(key("outboxes"))
+        waiting = {name.decode() for names in pipe.execute() for name in names}
+    if not waiting:
+        return
+    existing = set(Integration.objects.filter(pk__in=waiting).values_list("pk", flat=True))
+    for integration_id in waiting - existing:
+        discard(client, integration_id)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+HUB = (
+    Chore(1.0, ask_for_workers),
+    Chore(5.0, expire_outboxes),
+    Chore(5.0, write_ledger),
+    Chore(2.0, write_history),
+    Chore(30.0, drop_orphans),
+    Chore(3600.0, trim),
+)

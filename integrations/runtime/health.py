@@ -1,0 +1,124 @@
+"""How the installation is: is Redis fit, who lives, does work move?"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+from integrations.runtime.keys import key
+from wegnology.lib.redis import RedisAway, SyncRedis
+
+STUCK_SECONDS = 15.0
+"""Work that no worker has taken for so long is stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One look at the installation. Partitions by process; ages in seconds; memory in bytes."""
+
+    redis: bool = False
+    append_only: bool = False
+    eviction_policy: str = ""
+    memory_used: int = 0
+    memory_limit: int = 0
+    listeners: dict[str, int] = field(default_factory=dict)
+    workers: dict[str, int] = field(default_factory=dict)
+    partitions_without_listener: int = 0
+    partitions_without_worker: int = 0
+    oldest_event_seconds: float = 0.0
+    waiting_events: int = 0
+    waiting_bytes: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        """Say whether the hub does its work."""
+        return not self.reasons
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the survey for `/readyz`."""
+        return {**asdict(self), "ready": self.ready}
+
+
+def survey(client: SyncRedis) -> Survey:
+    """Look at Redis; five round trips whatever the size. Never raises while Redis is away."""
+    try:
+        return _survey(client)
+    except RedisAway as error:
+        return Survey(reasons=[f"Redis cannot be reached: {error}"])
+
+
+def _survey(client: SyncRedis) -> Survey:
+    now = int(time.time() * 1000)
+    partitions = range(settings.PARTITIONS)
+    with client.pipeline(transaction=False) as pipe:
+        pipe.info("persistence")
+        pipe.info("memory")
+        pipe.zrangebyscore(key("listeners"), now, "+inf")
+        pipe.zrangebyscore(key("workers"), now, "+inf")
+        pipe.mget([key("listen", p) for p in partitions])
+        pipe.mget([key("run", p) for p in partitions])
+        pipe.hgetall(key("unheld"))
+        pipe.get(key("bytes"))
+        for p in partitions:
+            pipe.smembers(key("ready", p))
+        persistence, memory, listeners, workers, listen, run, unheld, size, *ready = pipe.execute()
+    names = sorted(name.decode() for members in ready for name in members)
+    waiting, oldest = _waiting(client, names)
+    with_work = {p for p, members in zip(partitions, ready, strict=True) if members}
+    found = Survey(
+        redis=True,
+        append_only=bool(persistence.get("aof_enabled")),
+        eviction_policy=str(memory.get("maxmemory_policy", "")),
+        memory_used=int(memory.get("used_memory", 0)),
+        memory_limit=int(memory.get("maxmemory", 0)),
+        listeners=_holdings(listeners, listen),
+        workers=_holdings(workers, run),
+        partitions_without_listener=sum(token is None for token in listen),
+        partitions_without_worker=sum(run[p] is None for p in with_work),
+        oldest_event_seconds=max(0.0, (now - oldest) / 1000) if oldest else 0.0,
+        waiting_events=waiting,
+        waiting_bytes=int(size or 0),
+    )
+    stuck = {int(p): (now - int(since)) / 1000 for p, since in unheld.items() if int(p) in with_work}
+    found.reasons.extend(_reasons(found, stuck))
+    return found
+
+
+def _waiting(client: SyncRedis, names: list[str]) -> tuple[int, int]:
+    """Return how many events wait, and since when (ms) the oldest does."""
+    if not names:
+        return 0, 0
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.xlen(key("inbox", name))
+            pipe.xrange(key("inbox", name), count=1)
+        answers: list[Any] = pipe.execute()
+    firsts = [int(entries[0][0].split(b"-")[0]) for entries in answers[1::2] if entries]
+    return sum(answers[::2]), min(firsts, default=0)
+
+
+def _holdings(processes: list[bytes], tokens: list[bytes | None]) -> dict[str, int]:
+    holdings = {process.decode(): 0 for process in processes}
+    for token in tokens:
+        process = token.decode().partition("/")[0] if token else ""
+        if process in holdings:
+            holdings[process] += 1
+    return holdings
+
+
+def _reasons(found: Survey, stuck: dict[int, float]) -> list[str]:
+    reasons = []
+    if not found.append_only:
+        reasons.append("Redis has no append-only file: a restart of Redis would lose accepted messages.")
+    if found.eviction_policy != "noeviction":
+        reasons.append(f"Redis may evict keys (maxmemory-policy {found.eviction_policy}): set it to noeviction.")
+    if not found.listeners:
+        reasons.append("No listener process is alive: nothing is received.")
+    if not found.workers:
+        reasons.append("No worker process is alive: nothing is run.")
+    longest = max(stuck.values(), default=0.0)
+    if longest > STUCK_SECONDS:
+        reasons.append(f"Events of {len(stuck)} partitions have waited {longest:.0f} s for a worker to take them.")
+    return reasons

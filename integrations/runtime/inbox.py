@@ -1,0 +1,248 @@
+"""From connections into the inboxes: accept at line speed, then acknowledge.
+
+Whatever arrived since the last append goes into the next one; one append is under way at a time. A batch has a sequence
+number, so a batch whose answer was lost is asked again and still happens once. Acknowledgements leave in arrival order.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from integrations.connectors.base import AnyConnector, Delivery
+from integrations.events import EventKind, TriggerEvent
+from integrations.runtime import scripts
+from integrations.runtime.keys import key, partition_of, prefix
+from integrations.runtime.limits import Limits
+from wegnology.lib.eager import start
+from wegnology.lib.ids import new_id
+from wegnology.lib.redis import AsyncRedis, RedisAway, SyncRedis
+from wegnology.lib.types import JSONObject
+
+logger = logging.getLogger(__name__)
+
+FULL_RETRY_SECONDS = 0.25
+BATCH_EVENTS = 1_000
+LINE_EVENTS = 200
+TOO_LARGE = b"dropped:too large"
+
+
+class Held(NamedTuple):
+    """One event in memory on its way into the inbox. `policy` is the letter `append.lua` knows."""
+
+    event: bytes
+    policy: str
+    delivery: Delivery | None
+    connector: AnyConnector | None
+
+
+class IntakeLine(Protocol):
+    """What the intake needs of a connection."""
+
+    integration_id: str
+    partition: int
+    held: deque[Held]
+    held_bytes: int
+    reading: bool
+    inbox_full: bool
+
+    def set_reading(self, reading: bool) -> None:
+        """Stop or resume reading the source."""
+
+
+class TokenOf(Protocol):
+    """Looks up the current lease token of a partition; None without a lease."""
+
+    def __call__(self, partition: int) -> str | None: ...
+
+
+class Intake:
+    """The one way into the inboxes for all connections of a process."""
+
+    def __init__(
+        self,
+        client: AsyncRedis,
+        process: str,
+        limits: Limits,
+        token_of: TokenOf,
+        on_lost: Callable[[int], None],
+        on_need: Callable[[list[int]], None],
+    ) -> None:
+        self._client = client
+        self._process = process
+        self._limits = limits
+        self._token_of = token_of
+        self._on_lost = on_lost
+        self._on_need = on_need
+        self._due: dict[IntakeLine, None] = {}
+        self._wake = asyncio.Event()
+        self._sequence = 0
+        self.held_bytes = 0
+        self.redis_bytes = 0
+        """Memory limit for all inboxes together, 0 for none; the supervisor keeps it current."""
+        self.away = False
+
+    def put(self, line: IntakeLine, deliveries: Sequence[Delivery], connector: AnyConnector) -> None:
+        """Hold messages of a connection until they are durable."""
+        held = line.held
+        for delivery in deliveries:
+            event = TriggerEvent(new_id(), EventKind.MESSAGE, delivery.received_ms, delivery.data).to_json()
+            policy = "D" if delivery.receipt is None else "W"
+            if len(event) > self._limits.payload_bytes:
+                event, policy = TOO_LARGE, "X"
+            held.append(Held(event, policy, delivery, connector))
+            line.held_bytes += len(event)
+            self.held_bytes += len(event)
+        self._bound(line)
+        self.mark(line)
+
+    def put_event(self, line: IntakeLine, kind: EventKind, time_ms: int, data: JSONObject) -> None:
+        """Hold an event of the connection itself."""
+        event = TriggerEvent(new_id(), kind, time_ms, {"type": str(kind), **data}).to_json()
+        line.held.append(Held(event, "d", None, None))
+        line.held_bytes += len(event)
+        self.held_bytes += len(event)
+        self.mark(line)
+
+    def mark(self, line: IntakeLine) -> None:
+        """Say that a line has something to append."""
+        self._due[line] = None
+        self._wake.set()
+
+    def forget(self, line: IntakeLine) -> None:
+        """Let go of what a closed connection still held; the source has it, or it could not wait."""
+        self.held_bytes -= line.held_bytes
+        line.held.clear()
+        line.held_bytes = 0
+        self._due.pop(line, None)
+
+    def _bound(self, line: IntakeLine) -> None:
+        limits = self._limits
+        full = (
+            len(line.held) >= limits.held_messages
+            or line.held_bytes >= limits.held_bytes
+            or self.held_bytes >= limits.held_bytes_together
+        )
+        if full and line.reading:
+            line.set_reading(False)
+        elif not full and not line.reading and len(line.held) < limits.held_messages // 2:
+            line.set_reading(True)
+
+    async def run(self) -> None:
+        """Append until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._collect():
+                await self._append(batch)
+
+    def _collect(self) -> list[tuple[IntakeLine, str, list[Held]]]:
+        """Take what is due, at most `BATCH_EVENTS` events, a fair part of each line."""
+        batch: list[tuple[IntakeLine, str, list[Held]]] = []
+        events = 0
+        for line in list(self._due):
+            del self._due[line]
+            token = self._token_of(line.partition)
+            if not line.held or token is None:
+                continue
+            part = [line.held[k] for k in range(min(len(line.held), LINE_EVENTS))]
+            batch.append((line, token, part))
+            events += len(part)
+            if events >= BATCH_EVENTS:
+                self._wake.set()
+                break
+        return batch
+
+    def _arguments(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> list[Any]:
+        self._sequence += 1
+        limits = self._limits
+        arguments: list[Any] = [prefix(), self._process, self._sequence, limits.inbox_events, limits.inbox_bytes]
+        arguments += [self.redis_bytes, len(batch)]
+        for line, token, part in batch:
+            arguments += [line.partition, token, line.integration_id, "".join([held.policy for held in part])]
+            arguments += [held.event for held in part]
+        return arguments
+
+    async def _append(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> None:
+        accepted, need = await self._ask(self._arguments(batch))
+        for (line, _, part), count in zip(batch, accepted, strict=True):
+            if count < 0:
+                self._on_lost(line.partition)
+            elif line.held:
+                self._conclude(line, part[:count], full=count < len(part))
+        if need:
+            self._on_need(need)
+
+    async def _ask(self, arguments: list[Any]) -> Any:
+        """Append; ask the same batch again until Redis answers."""
+        delay = 0.05
+        while True:
+            try:
+                answer = await scripts.append.call(self._client, arguments)
+            except RedisAway as error:
+                if not self.away:
+                    logger.warning("Redis is away, nothing is accepted until it is back: %s", error)
+                self.away = True
+                await asyncio.sleep(delay)
+                delay = min(1.0, delay * 2)
+            else:
+                if self.away:
+                    logger.warning("Redis is back")
+                self.away = False
+                return answer
+
+    def _conclude(self, line: IntakeLine, done: list[Held], full: bool) -> None:
+        held = line.held
+        size = 0
+        for _ in done:
+            size += len(held.popleft().event)
+        line.held_bytes -= size
+        self.held_bytes -= size
+        line.inbox_full = full
+        if full:
+            asyncio.get_running_loop().call_later(FULL_RETRY_SECONDS, self.mark, line)
+        elif held:
+            self.mark(line)
+        self._bound(line)
+        _acknowledge(done)
+
+
+def _acknowledge(done: list[Held]) -> None:
+    """Tell the source, one call for each connection that the events came through."""
+    by_connector: dict[AnyConnector, list[Delivery]] = {}
+    for held in done:
+        if held.delivery is not None and held.delivery.receipt is not None and held.connector is not None:
+            by_connector.setdefault(held.connector, []).append(held.delivery)
+    for connector, deliveries in by_connector.items():
+        try:
+            task = start(connector.acknowledge(deliveries), lambda _: None)
+        except Exception as error:  # noqa: BLE001  (the line is lost: its reader notices, the source sends again)
+            logger.debug("acknowledging failed: %s", connector.explain(error))
+        else:
+            if task is not None:
+                task.add_done_callback(_look)
+
+
+def _look(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.debug("acknowledging failed: %s", type(task.exception()).__name__)
+
+
+def append_replays(client: SyncRedis, events: Sequence[tuple[str, TriggerEvent]], limits: Limits) -> None:
+    """Put events of (integration id) back into inboxes, for a replay. Raises what `RedisAway` names."""
+    arguments: list[Any] = [prefix(), "", 0, limits.inbox_events * 2, limits.inbox_bytes * 2, 0, len(events)]
+    for integration_id, event in events:
+        arguments += [partition_of(integration_id), "*", integration_id, "w", event.to_json()]
+    scripts.append.call_sync(client, arguments)
+
+
+def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:
+    """Drop what waits for an integration that is gone, counted with its reason."""
+    while scripts.discard.call_sync(client, [prefix(), partition_of(integration_id), integration_id, reason, 1000]):
+        pass
+
+
+def waiting(client: SyncRedis, integration_id: str) -> int:
+    """Return how many events wait in the inbox."""
+    return int(client.xlen(key("inbox", integration_id)))  # type: ignore[arg-type]

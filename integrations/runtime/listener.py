@@ -1,0 +1,251 @@
+"""The loop around one connector: connect, receive, hand to the intake, notice the end, back off, again.
+
+All retry, status and lifecycle events are here, once for every type of integration.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import replace
+from typing import Any, Protocol
+
+from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector
+from integrations.events import EventKind
+from integrations.exceptions import Disconnected, IntegrationError, Refused, Unreachable
+from integrations.runtime.backoff import Backoff
+from integrations.runtime.book import StatusBook, now_ms
+from integrations.runtime.inbox import Held, Intake
+from integrations.runtime.keys import partition_of
+from integrations.runtime.snapshot import Desired
+from integrations.runtime.status import ConnectionState, Status
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5 * CONNECT_PHASE_SECONDS
+DRAIN_SECONDS = 2.0
+"""How long a connection that we close ourselves may take to hand over what it holds."""
+LOST_STATES = (ConnectionState.FAILING, ConnectionState.REFUSED)
+
+
+class Outbox(Protocol):
+    """Where a line says that messages may be sent through it."""
+
+    def due(self, line: "Line") -> None:
+        """Look for messages that wait for this line."""
+
+
+class Line:
+    """One integration's connection while this process holds its partition."""
+
+    def __init__(
+        self, desired: Desired, intake: Intake, book: StatusBook, outbox: Outbox, process: str, last: Status | None
+    ) -> None:
+        self.desired = desired
+        self.integration_id = desired.integration_id
+        self.partition = partition_of(desired.integration_id)
+        self.held: deque[Held] = deque()
+        self.held_bytes = 0
+        self.reading = True
+        self.inbox_full = False
+        self.connector: AnyConnector | None = None
+        self.connected = False
+        self.proof_ms = 0
+        self.last_message_ms = last.last_message_ms if last else 0
+        self.outbox_after = b"0-0"
+        self.sending = False
+        self.probing = False
+        self._intake = intake
+        self._book = book
+        self._outbox = outbox
+        self._backoff = Backoff()
+        self._broken: Exception | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._announce = last is None or last.state in LOST_STATES or not last.connected_ms
+        self.status = Status(
+            ConnectionState.CONNECTING,
+            now_ms(),
+            connected_ms=last.connected_ms if last else 0,
+            disconnected_ms=last.disconnected_ms if last else 0,
+            disconnect_error=last.disconnect_error if last else "",
+            listener=process,
+        )
+
+    def begin(self) -> None:
+        """Start connecting."""
+        self._note(transition=False)
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"line {self.integration_id}")
+
+    async def end(self, accept: bool = True) -> None:
+        """Close by our own will. With `accept`, what is held goes into the inbox and is acknowledged first."""
+        if accept and self.held and self.connector is not None:
+            self.set_reading(False)
+            deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+            while self.held and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.02)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._intake.forget(self)
+
+    def set_reading(self, reading: bool) -> None:
+        """Stop or resume reading the source."""
+        self.reading = reading
+        if self.connector is not None and self.connected:
+            self.connector.pause(not reading)
+
+    def break_off(self, error: Exception) -> None:
+        """Treat the line as lost, because a probe got no proof of life."""
+        if self._task is not None and self.connected:
+            self._broken = error
+            self._task.cancel()
+
+    async def probe(self) -> None:
+        """Ask for proof of life; a line that gives none is broken off."""
+        connector = self.connector
+        if connector is None or not self.connected:
+            return
+        self.probing = True
+        try:
+            async with asyncio.timeout(CONNECT_PHASE_SECONDS):
+                await connector.probe()
+        except Exception as error:  # noqa: BLE001  (any failure to prove life is a dead line)
+            if connector is self.connector:
+                text = "Keepalive Timeout" if isinstance(error, TimeoutError) else connector.explain(error)
+                self.break_off(Disconnected(text))
+        else:
+            self.proof_ms = now_ms()
+        finally:
+            self.probing = False
+
+    async def _run(self) -> None:
+        config = self.desired.config
+        if config is None or self.desired.connector is None:
+            raise RuntimeError("a line needs a configuration")
+        while True:
+            connector = self.desired.connector(config, self.desired.source)
+            self.connector = connector
+            try:
+                delay = await self._live(connector)
+            finally:
+                self.connected = False
+                await _close(connector)
+            self._intake.mark(self)
+            await asyncio.sleep(delay)
+
+    async def _live(self, connector: AnyConnector) -> float:
+        """One connection from connect to its end; returns how long to wait before the next."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                data = await connector.connect()
+        except Exception as error:  # noqa: BLE001  (translated: the one place that knows what an error means)
+            return self._failed(connector, _translate(connector, error, Unreachable))
+        started = loop.time()
+        self._connected(connector, data)
+        try:
+            while True:
+                deliveries = await connector.receive()
+                self.last_message_ms = self.proof_ms = now_ms()
+                self._intake.put(self, deliveries, connector)
+        except asyncio.CancelledError:
+            if self._broken is None:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            lost: Exception = self._broken
+            self._broken = None
+        except Exception as error:  # noqa: BLE001  (translated likewise)
+            lost = _translate(connector, error, Disconnected)
+        self._backoff.connected_for(loop.time() - started)
+        return self._lost(connector, lost)
+
+    def _connected(self, connector: AnyConnector, data: Any) -> None:
+        now = now_ms()
+        self.connected = True
+        self.proof_ms = now
+        self.outbox_after = b"0-0"
+        self.status = Status(
+            ConnectionState.CONNECTED,
+            now,
+            connected_ms=now,
+            disconnected_ms=self.status.disconnected_ms,
+            disconnect_error=self.status.disconnect_error,
+            subscriptions=[subscription._asdict() for subscription in connector.subscriptions()],
+            notices=list(getattr(connector, "notices", [])),
+            listener=self.status.listener,
+        )
+        self._note(transition=True)
+        if not self.reading:
+            connector.pause(True)
+        if self._announce:
+            self._intake.put_event(self, EventKind.CONNECT, now, data)
+        self._announce = False
+        self._outbox.due(self)
+
+    def _failed(self, connector: AnyConnector, error: Exception) -> float:
+        state = ConnectionState.REFUSED if isinstance(error, Refused) else ConnectionState.FAILING
+        changed = str(error) != self.status.latest_cause or self.status.state is not state
+        delay = self._backoff.next_seconds(refused=state is ConnectionState.REFUSED)
+        self._fall(state, str(error), delay)
+        self._note(transition=changed)
+        if changed:
+            logger.warning("integration %s: cannot connect: %s", self.integration_id, error)
+            self._intake.put_event(self, EventKind.FAILURE, now_ms(), connector.event_data(EventKind.FAILURE, error))
+        self._announce = True
+        return delay
+
+    def _lost(self, connector: AnyConnector, error: Exception) -> float:
+        now = now_ms()
+        delay = self._backoff.next_seconds()
+        self.connected = False
+        self.status = replace(self.status, disconnected_ms=now, disconnect_error=str(error))
+        self._fall(ConnectionState.FAILING, str(error), delay)
+        self._note(transition=True)
+        logger.warning("integration %s: connection lost: %s", self.integration_id, error)
+        self._intake.put_event(self, EventKind.DISCONNECT, now, connector.event_data(EventKind.DISCONNECT, error))
+        self._announce = True
+        return delay
+
+    def _fall(self, state: ConnectionState, cause: str, delay: float) -> None:
+        was_down = self.status.state in LOST_STATES
+        self.status = replace(
+            self.status,
+            state=state,
+            since_ms=self.status.since_ms if was_down and self.status.state is state else now_ms(),
+            first_cause=self.status.first_cause if was_down and self.status.first_cause else cause,
+            latest_cause=cause,
+            attempts=self._backoff.attempts,
+            next_attempt_ms=now_ms() + int(delay * 1000),
+            subscriptions=[],
+        )
+
+    def _note(self, transition: bool) -> None:
+        self._book.note(self.integration_id, self.status, transition)
+
+
+def _translate(connector: AnyConnector, error: Exception, otherwise: type[IntegrationError]) -> Exception:
+    """Turn an exception of a client library into an instruction, with its cause in plain words."""
+    if isinstance(error, IntegrationError):
+        return error
+    kind = Refused if isinstance(error, connector.refused) else otherwise
+    if not isinstance(error, (*connector.refused, *connector.transient)):
+        logger.error("%s connector: unexpected %s", connector.name, type(error).__name__, exc_info=error)
+    translated = kind(connector.explain(error))
+    translated.__cause__ = error
+    return translated
+
+
+async def _close(connector: AnyConnector) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_PHASE_SECONDS):
+            await connector.close()
+    except Exception as error:  # noqa: BLE001  (closing must not stop the next attempt)
+        logger.warning("%s connector: closing failed: %s", connector.name, type(error).__name__)
+
+
+def idle_status(desired: Desired, process: str) -> Status:
+    """Return the status of an integration that is not to be connected."""
+    if desired.enabled:
+        cause = "; ".join(f"{name}: {text}" if name else text for name, text in desired.errors.items())
+        state = ConnectionState.NOT_CONFIGURED
+        return Status(state, now_ms(), first_cause=cause, latest_cause=cause, errors=desired.errors, listener=process)
+    return Status(ConnectionState.DISABLED, now_ms(), latest_cause="Switched off.", listener=process)

@@ -1,0 +1,204 @@
+"""From the outboxes to the live connections.
+
+A message is taken out only after the peer confirmed it. Messages of one integration leave in order, a batch at a time; batches
+of different integrations do not wait for each other.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from integrations.connectors.base import AnyConnector
+from integrations.exceptions import SendFailed, SendLater, SendUnknown
+from integrations.runtime import scripts
+from integrations.runtime.inbox import TokenOf
+from integrations.runtime.keys import key, prefix
+from integrations.runtime.listener import Line
+from wegnology.lib.redis import AsyncRedis, RedisAway
+
+logger = logging.getLogger(__name__)
+
+BATCH_MESSAGES = 100
+LOOK_SECONDS = 2.0
+"""How often outboxes are looked at without a call, in case one was lost."""
+WAIT_SECONDS = 10.0
+"""How long a node waits for the outcome of a send that must not be kept for later."""
+
+
+class Confirmed(NamedTuple):
+    """One message whose fate is known."""
+
+    line: Line
+    identifier: bytes
+    outcome: str
+
+
+class OutboxSender:
+    """Sends what waits for the connections of this process."""
+
+    def __init__(self, client: AsyncRedis, lines: Mapping[str, Line], token_of: TokenOf) -> None:
+        self._client = client
+        self._lines = lines
+        self._token_of = token_of
+        self._due: dict[Line, None] = {}
+        self._wake = asyncio.Event()
+        self._confirmed: list[Confirmed] = []
+        self._confirm = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def due(self, line: Line) -> None:
+        """Look for messages that wait for this line."""
+        self._due[line] = None
+        self._wake.set()
+
+    def called(self, integration_ids: Sequence[str]) -> None:
+        """Take a call from `settle.lua`: messages of these integrations wait."""
+        for integration_id in integration_ids:
+            line = self._lines.get(integration_id)
+            if line is not None:
+                self.due(line)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        await asyncio.gather(self._read(), self._delete(), self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                names = await self._client.smembers(key("outboxes"))
+            except RedisAway:
+                continue
+            self.called([name.decode() for name in names])
+
+    async def _read(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            lines = [line for line in self._due if not line.sending and _may_send(line)]
+            self._due.clear()
+            if not lines:
+                continue
+            streams: dict[Any, Any] = {key("outbox", line.integration_id): line.outbox_after for line in lines}
+            try:
+                answer = await self._client.xread(streams, count=BATCH_MESSAGES)
+            except RedisAway:
+                await asyncio.sleep(0.2)
+                continue
+            for name, entries in _pairs(answer):
+                line = self._lines.get(name.decode().rpartition(":")[2])
+                if line is not None and not line.sending and _may_send(line):
+                    self._begin(line, entries)
+
+    def _begin(self, line: Line, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        line.sending = True
+        task = asyncio.get_running_loop().create_task(self._send(line, entries))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, line: Line, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        connector = line.connector
+        try:
+            stored = [orjson.loads(entry[b"m"]) for _, entry in entries]
+            results = await self._outcomes(line, connector, [message["m"] for message in stored], entries)
+            for (identifier, _), message, result in zip(entries, stored, results, strict=True):
+                self._conclude(line, identifier, message, result)
+            if connector is line.connector and all(not isinstance(result, SendUnknown | SendLater) for result in results):
+                line.outbox_after = entries[-1][0]
+        finally:
+            line.sending = False
+        self._confirm.set()
+        if line.connected:
+            self.due(line)
+
+    async def _outcomes(
+        self,
+        line: Line,
+        connector: AnyConnector | None,
+        messages: Sequence[Any],
+        entries: Sequence[tuple[bytes, dict[bytes, bytes]]],
+    ) -> Sequence[Exception | None]:
+        if connector is None or not line.connected or connector.Outgoing is None:
+            return [SendLater("The integration is not connected.")] * len(messages)
+        if connector.send_waits and _age_seconds(entries[0][0]) > WAIT_SECONDS:
+            return [SendFailed("Nobody waits for this message any more.")] * len(messages)
+        outgoing = [connector.Outgoing.model_construct(**message) for message in messages]
+        try:
+            return await connector.send_many(outgoing)
+        except Exception as error:
+            logger.error("%s connector: sending failed", connector.name, exc_info=error)
+            return [SendUnknown(connector.explain(error))] * len(messages)
+
+    def _conclude(self, line: Line, identifier: bytes, message: Any, result: Exception | None) -> None:
+        waits = "r" in message
+        if result is None:
+            self._confirmed.append(Confirmed(line, identifier, "sent"))
+        elif isinstance(result, SendUnknown | SendLater) and not waits:
+            return  # it stays, and goes out again after the reconnect: at least once
+        else:
+            self._confirmed.append(Confirmed(line, identifier, "failed"))
+            if not waits:
+                logger.warning("integration %s: message not sent: %s", line.integration_id, result)
+        if waits:
+            self._answer(message["r"], result)
+
+    def _answer(self, call: str, result: Exception | None) -> None:
+        channel, _, identifier = call.rpartition("#")
+        outcome = "" if result is None else f"{'unknown' if isinstance(result, SendUnknown) else 'failed'}:{result}"
+        text = orjson.dumps({"reply": identifier, "outcome": outcome})
+        task = asyncio.get_running_loop().create_task(self._publish(channel, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, channel: str, text: bytes) -> None:
+        try:
+            await self._client.publish(channel, text)
+        except RedisAway:
+            logger.info("an answer to a waiting node was lost: Redis is away")
+
+    async def _delete(self) -> None:
+        while True:
+            await self._confirm.wait()
+            self._confirm.clear()
+            confirmed, self._confirmed = self._confirmed, []
+            if not confirmed:
+                continue
+            try:
+                await scripts.sent.call(self._client, self._arguments(confirmed))
+            except RedisAway:
+                self._confirmed = confirmed + self._confirmed
+                self._confirm.set()
+                await asyncio.sleep(0.2)
+
+    def _arguments(self, confirmed: list[Confirmed]) -> list[Any]:
+        groups: dict[Line, list[Confirmed]] = {}
+        for one in confirmed:
+            groups.setdefault(one.line, []).append(one)
+        arguments: list[Any] = [prefix(), len(groups)]
+        for line, ones in groups.items():
+            arguments += [line.partition, self._token_of(line.partition) or "-", line.integration_id, len(ones)]
+            arguments += [part for one in ones for part in (one.identifier, one.outcome)]
+        return arguments
+
+
+def _may_send(line: Line) -> bool:
+    """A line that is down takes only messages that must not wait: they fail at once."""
+    connector = line.connector
+    return connector is not None and (line.connected or connector.send_waits)
+
+
+def _age_seconds(identifier: bytes) -> float:
+    return time.time() - int(identifier.split(b"-")[0]) / 1000
+
+
+def _pairs(answer: Any) -> Sequence[tuple[bytes, Any]]:
+    """Return (stream, entries) pairs; the client gives a list or a dict, by protocol version."""
+    if not answer:
+        return []
+    if isinstance(answer, dict):
+        return [(name, parts[0] if parts and isinstance(parts[0], list) else parts) for name, parts in answer.items()]
+    return list(answer)

@@ -1,0 +1,111 @@
+"""What the database says should be connected, in the form a listener works with.
+
+Loaded in a thread. Revisions of the applications are compared, and only what changed is loaded and resolved again; while the
+database is away the last known state stays in force.
+"""
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import DatabaseError, close_old_connections
+from pydantic import SecretStr
+
+from integrations.connectors.base import AnyConnector, Source
+from integrations.models import Integration
+from wegnology.applications.models import Application
+from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.registry import UnknownName
+from wegnology.lib.schema import ConfigInvalid, Schema
+from wegnology.lib.types import JSONObject
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One integration as it should be. `digest` changes exactly when its connection must be made anew.
+
+    `config` is None when there is nothing to connect: disabled, or `errors` says by field what is wrong.
+    """
+
+    integration_id: str
+    application_id: str
+    name: str
+    connector: type[AnyConnector] | None
+    config: Schema | None
+    source: Source
+    digest: str
+    enabled: bool = True
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class Snapshot:
+    """The desired state, kept up to date by `refresh`; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.desired: dict[str, Desired] = {}
+        self._revisions: dict[str, int] = {}
+        self._members: dict[str, list[str]] = {}
+
+    def refresh(self) -> bool:
+        """Load what changed; say whether anything did. Raises `DatabaseError` while the database is away."""
+        close_old_connections()
+        current = dict(Application.objects.values_list("pk", "revision"))
+        changed = {pk for pk, revision in current.items() if self._revisions.get(pk) != revision}
+        gone = self._revisions.keys() - current.keys()
+        for pk in gone | changed:
+            self._load(pk, exists=pk in current)
+        self._revisions = current
+        return bool(changed or gone)
+
+    def _load(self, application_id: str, exists: bool) -> None:
+        for integration_id in self._members.pop(application_id, []):
+            self.desired.pop(integration_id, None)
+        if not exists:
+            return
+        application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
+        if application is None:
+            return
+        context: JSONObject = {"globals": application.globals_as_json()}
+        entries = [desire(row, context) for row in Integration.objects.filter(application_id=application_id)]
+        self.desired.update({entry.integration_id: entry for entry in entries})
+        self._members[application_id] = [entry.integration_id for entry in entries]
+
+
+def desire(row: Integration, context: JSONObject) -> Desired:
+    """Resolve one row over its application's globals."""
+    connector: type[AnyConnector] | None = None
+    config: Schema | None = None
+    errors: dict[str, str] = {}
+    try:
+        connector = row.connector
+        if row.enabled:
+            config = connector.Config.resolve(row.raw_config(), context)
+    except ConfigInvalid as error:
+        errors = error.errors
+    except (UnknownName, KeyMissing, SealBroken) as error:
+        errors = {"": str(error)}
+    topics = tuple(str(topic) for topic in row.topics)
+    digest = _digest([row.integration_type, row.enabled, topics, errors, _reveal(config.model_dump()) if config else None])
+    return Desired(row.pk, row.application_id, row.name, connector, config, Source(row.pk, topics), digest, row.enabled, errors)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value)).hexdigest()
+
+
+def _reveal(value: Any) -> Any:
+    """Replace masked secrets by their values, so that an edit of a password is an edit."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {name: _reveal(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_reveal(part) for part in value]
+    return value
+
+
+__all__ = ["DatabaseError", "Desired", "Snapshot", "desire"]

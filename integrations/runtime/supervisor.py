@@ -1,0 +1,259 @@
+"""Keeps the connections of this process equal to what is configured, for the partitions it holds.
+
+Once a second: say that we live, renew the leases, hold our share of the partitions, load what changed in the database, and start,
+restart or stop exactly the lines that differ.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import DatabaseError
+
+from integrations.runtime.book import StatusBook, now_ms
+from integrations.runtime.dispatch import Dispatch
+from integrations.runtime.inbox import Intake
+from integrations.runtime.keys import key, partition_of, prefix
+from integrations.runtime.lease import Lease, Leases, Presence, share
+from integrations.runtime.limits import Limits
+from integrations.runtime.listener import Line, idle_status
+from integrations.runtime.outbox import OutboxSender
+from integrations.runtime.snapshot import Desired, Snapshot
+from integrations.runtime.status import Status
+from wegnology.lib.redis import AsyncRedis, RedisAway
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+
+
+class Supervisor:
+    """Everything a listener process does; `run` ends when `stop` is set."""
+
+    def __init__(self, client: AsyncRedis, process: str, limits: Limits, snapshot: Snapshot) -> None:
+        self.lines: dict[str, Line] = {}
+        self._client = client
+        self._process = process
+        self._limits = limits
+        self._snapshot = snapshot
+        self._leases = Leases(client, "listen", process, limits.lease_seconds)
+        self._presence = Presence(client, "listeners", process, limits.lease_seconds)
+        self._dispatch = Dispatch()
+        self._book = StatusBook(client)
+        self._intake = Intake(client, process, limits, self._token_of, self._lease_lost, self._dispatch.ask)
+        self._outbox = OutboxSender(client, self.lines, self._token_of)
+        self._database = ThreadPoolExecutor(1, "snapshot")
+        self._lost: set[int] = set()
+        self._idle: dict[str, str] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._loaded = False
+
+    def _token_of(self, partition: int) -> str | None:
+        lease = self._leases.held.get(partition)
+        return lease.token if lease is not None else None
+
+    def _lease_lost(self, partition: int) -> None:
+        """Remember that a script refused our token; the next tick, which comes at once, sees to it."""
+        self._leases.held.pop(partition, None)
+        self._lost.add(partition)
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hold connections until `stop` is set, then close them in good order."""
+        chores = [
+            asyncio.create_task(self._intake.run()),
+            asyncio.create_task(self._outbox.run()),
+            asyncio.create_task(self._book.run(_View(self.lines))),
+            asyncio.create_task(self._listen_for_calls()),
+            asyncio.create_task(self._load()),
+            asyncio.create_task(self._probe()),
+        ]
+        ticking = asyncio.create_task(self._tick_until(stop))
+        try:
+            await asyncio.wait([*chores, ticking], return_when=asyncio.FIRST_COMPLETED)
+            for chore in chores:
+                if chore.done():
+                    chore.result()
+        finally:
+            stop.set()
+            await asyncio.wait([ticking])
+            await self._leave()
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            self._dispatch.close()
+            self._database.shutdown(wait=False)
+
+    async def _tick_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._tick()
+            except RedisAway as error:
+                logger.info("leases could not be renewed: %s", error)
+            self._wake.clear()
+            waits = [asyncio.create_task(self._wake.wait()), asyncio.create_task(stop.wait())]
+            _, pending = await asyncio.wait(waits, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for wait in pending:
+                wait.cancel()
+
+    async def _tick(self) -> None:
+        live = await self._presence.announce()
+        lost = [lease.partition for lease in await self._leases.renew()]
+        await self._regain({*lost, *self._lost})
+        if not self._loaded:
+            return
+        await self._balance(share(self._limits.partitions, live))
+        self._intake.redis_bytes = await self._memory_limit()
+        await self._reconcile()
+
+    async def _memory_limit(self) -> int:
+        memory = await self._client.info("memory")
+        return int(memory.get("maxmemory", 0) * self._limits.redis_share)
+
+    async def _regain(self, partitions: set[int]) -> None:
+        """Take lost partitions again if they are free; else close their lines without acknowledging."""
+        self._lost -= partitions
+        taken: set[int] = set()
+        for partition in partitions:
+            if await self._leases.acquire(partition) is None:
+                taken.add(partition)
+        if taken:
+            logger.warning("another listener holds partitions %s now", sorted(taken))
+        gone = [line for line in self.lines.values() if line.partition in taken]
+        await asyncio.gather(*(self._stop(line, accept=False) for line in gone))
+        for line in self.lines.values():
+            if line.partition in partitions:
+                self._intake.mark(line)
+
+    async def _balance(self, fair: int) -> None:
+        held = self._leases.held
+        surplus = sorted(held)[fair:]
+        if surplus:
+            moving = [line for line in self.lines.values() if line.partition in surplus]
+            await asyncio.gather(*(self._stop(line) for line in moving))
+            await self._leases.release(surplus)
+        missing = [p for p in range(self._limits.partitions) if p not in held]
+        if missing and len(held) < fair:
+            await self._take_free(missing, fair)
+
+    async def _take_free(self, missing: list[int], fair: int) -> None:
+        holders = await self._client.mget([key("listen", p) for p in missing])
+        free = [p for p, holder in zip(missing, holders, strict=True) if holder is None]
+        taken: list[Lease] = []
+        for partition in free[: fair - len(self._leases.held)]:
+            lease = await self._leases.acquire(partition)
+            if lease is not None:
+                taken.append(lease)
+        if taken:
+            logger.info("listener %s holds %d partitions", self._process, len(self._leases.held))
+
+    async def _reconcile(self) -> None:
+        held = self._leases.held
+        desired = {i: d for i, d in self._snapshot.desired.items() if partition_of(i) in held}
+        for integration_id, line in list(self.lines.items()):
+            wanted = desired.get(integration_id)
+            if wanted is None or wanted.digest != line.desired.digest:
+                self._ending[integration_id] = asyncio.create_task(self._stop(line))
+        if self._ending:
+            await asyncio.wait(self._ending.values())
+            self._ending.clear()
+        self._idle = {i: digest for i, digest in self._idle.items() if i in desired}
+        fresh = [d for i, d in desired.items() if i not in self.lines and self._idle.get(i) != d.digest]
+        if fresh:
+            await self._start(fresh)
+
+    async def _start(self, fresh: list[Desired]) -> None:
+        rows = await self._client.mget([key("status", d.integration_id) for d in fresh])
+        for desired, row in zip(fresh, rows, strict=True):
+            last = Status.from_json(row) if row else None
+            if desired.config is None:
+                self._idle[desired.integration_id] = desired.digest
+                changed = last is None or last.state is not idle_status(desired, self._process).state
+                self._book.note(desired.integration_id, idle_status(desired, self._process), changed)
+                continue
+            self._idle.pop(desired.integration_id, None)
+            line = Line(_with_previous(desired, last), self._intake, self._book, self._outbox, self._process, last)
+            self.lines[desired.integration_id] = line
+            line.begin()
+
+    async def _stop(self, line: Line, accept: bool = True) -> None:
+        await line.end(accept)
+        self.lines.pop(line.integration_id, None)
+
+    async def _leave(self) -> None:
+        await asyncio.gather(*(self._stop(line) for line in list(self.lines.values())))
+        try:
+            await self._leases.release(list(self._leases.held))
+            await self._presence.leave()
+        except RedisAway:
+            logger.warning("leases could not be released: they run out by themselves")
+
+    async def _load(self) -> None:
+        """Keep the snapshot current, in a thread of its own."""
+        loop = asyncio.get_running_loop()
+        away = False
+        while True:
+            try:
+                changed = await loop.run_in_executor(self._database, self._snapshot.refresh)
+                away = False
+            except DatabaseError as error:
+                changed = False
+                if not away:
+                    logger.warning("the database is away, the last known configuration stays in force: %s", error)
+                away = True
+            if changed or not self._loaded:
+                self._loaded = self._loaded or not away
+                self._wake.set()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _probe(self) -> None:
+        """Ask quiet lines for proof of life, each at its type's pace."""
+        tasks: set[asyncio.Task[None]] = set()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = now_ms()
+            for line in self.lines.values():
+                connector = line.connector
+                if connector is None or not line.connected or line.probing or not line.reading:
+                    continue
+                if now - line.proof_ms >= connector.probe_seconds * 1000:
+                    task = asyncio.create_task(line.probe())
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+
+    async def _listen_for_calls(self) -> None:
+        """Hear which outboxes got messages."""
+        await hear(self._client, f"{prefix()}out:{self._process}", lambda text: self._outbox.called(text.decode().split()))
+
+
+async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None]) -> None:
+    """Subscribe to a channel until cancelled, again after Redis was away. Calls that are lost are made good by looking."""
+    while True:
+        pubsub = client.pubsub(ignore_subscribe_messages=True)
+        try:
+            await pubsub.subscribe(channel)
+            while True:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                if message is not None:
+                    called(message["data"])
+        except RedisAway:
+            await asyncio.sleep(0.5)
+        finally:
+            await pubsub.aclose()
+
+
+class _View:
+    """The lines as they are at each iteration, safe against changes meanwhile."""
+
+    def __init__(self, lines: dict[str, Line]) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(list(self._lines.values()))
+
+
+def _with_previous(desired: Desired, last: Status | None) -> Desired:
+    """Tell the connector which topics it may find subscribed from before, so that it can end those."""
+    return desired
