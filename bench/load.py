@@ -1,0 +1,103 @@
+"""Run the load generator against a running system and read everybody's processor time at the same moments."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.plan import LoadResult, Plan, Stream
+from bench.procs import BenchFailed, cpu_seconds, wait_for
+from bench.system import Ledger, System, Work
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A load, what it cost each process in microseconds a message, and what the books say of it."""
+
+    load: LoadResult
+    cpu_us: dict[str, float]
+    others_us: dict[str, float] = field(default_factory=dict)
+    ledger: Ledger | None = None
+
+    @property
+    def own_us(self) -> float:
+        """Microseconds a message of the system's processes together."""
+        return sum(self.cpu_us.values())
+
+
+def run_plan(plan: Plan, processes: dict[str, int]) -> tuple[LoadResult, dict[str, float]]:
+    """Run a plan; return its result and the seconds each process used in the measured time."""
+    command = [sys.executable, "-m", "bench.generator", plan.to_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as generator:  # noqa: S603 - own command
+        if generator.stdout is None:
+            raise BenchFailed("the load generator has no output")
+        used: dict[str, float] = {}
+        for line in generator.stdout:
+            if line == "begin\n":
+                used = {name: cpu_seconds(pid) for name, pid in processes.items()}
+            elif line == "end\n":
+                used = {name: cpu_seconds(pid) - used[name] for name, pid in processes.items()}
+            else:
+                return LoadResult.from_json(line), used
+    raise BenchFailed("the load generator ended without a result")
+
+
+def measure(plan: Plan, system: System, broker_pid: int) -> Measured:
+    """Run a plan against a system; the books are those of this load alone."""
+    before = system.ledger()
+    mine = system.processes()
+    load, used = run_plan(plan, mine | {"broker": broker_pid})
+    each = {name: seconds * 1e6 / max(1, load.arrived) for name, seconds in used.items()}
+    others = {"broker": each.pop("broker"), "generator": load.cpu_seconds * 1e6 / max(1, load.arrived)}
+    return Measured(load, each, others, _settled(system, before, load))
+
+
+def _settled(system: System, before: Ledger | None, load: LoadResult) -> Ledger | None:
+    """Return what the books gained, once they show all that was sent (they may be written a moment later)."""
+    if before is None:
+        return None
+    sent = sum(stream.sent for stream in load.streams if stream.received)
+    gained = Ledger()
+
+    def balanced() -> bool:
+        nonlocal gained
+        gained = _difference(system.ledger() or Ledger(), before)
+        return gained.received >= sent and gained.finished + gained.parked + gained.dropped >= sent
+
+    try:
+        wait_for("the ledger", balanced, 10)
+    except BenchFailed:
+        return gained
+    return gained
+
+
+def _difference(now: Ledger, before: Ledger) -> Ledger:
+    return Ledger(
+        now.received - before.received, now.finished - before.finished, now.parked - before.parked, now.dropped - before.dropped
+    )
+
+
+def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
+    """Wait until every input that is answered at all was answered: connected, subscribed, compiled."""
+    quiet = work.slow | work.heavy
+    answering = [number for number in range(work.integrations) if number not in quiet]
+    stream = Stream(answering[0], len(answering), rate=max(100.0, float(len(answering))))
+    plan = Plan(port, [stream], warmup=0.0, seconds=1.2, drain=3.0)
+
+    def answered() -> bool:
+        return run_plan(plan, {})[0].lost == 0
+
+    wait_for("an answer on every input", answered, seconds)
+
+
+def connections(port: int) -> int:
+    """Return how many connections the broker holds (Linux: /proc/net/tcp, state 01 is established)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "01")
+
+
+def wait_until_connected(work: Work, port: int, seconds: float = 120.0) -> None:
+    """Wait until the system holds all its connections."""
+    wait_for(f"{work.connections} connections", lambda: connections(port) >= work.connections, seconds)
