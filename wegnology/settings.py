@@ -94,7 +94,19 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+# `manage.py run` without REDIS_URL starts a server of its own and leaves its address here for other commands.
+EMBEDDED_REDIS_FILE = STATE_DIR / "redis" / "url"
+REDIS_EMBEDDED = not PRODUCTION and not env.str("REDIS_URL", "")
+
+
+def _redis_url() -> str:
+    if REDIS_EMBEDDED and EMBEDDED_REDIS_FILE.exists():
+        return EMBEDDED_REDIS_FILE.read_text().strip()
+    url: str = env.str("REDIS_URL", "") or "redis://127.0.0.1:6379/0"
+    return url
+
+
+REDIS_URL = _redis_url()
 REDIS_PREFIX = env.str("WEGNOLOGY_REDIS_PREFIX", "wg")
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -133,6 +145,12 @@ RUNS_PER_INTEGRATION = env.int("WEGNOLOGY_RUNS_PER_INTEGRATION", 100)
 RUNS_PER_WORKER = env.int("WEGNOLOGY_RUNS_PER_WORKER", 2_000)
 PROOF_SECONDS = env.float("WEGNOLOGY_PROOF_SECONDS", 30.0)
 ALLOW_PRIVATE_NETWORKS = env.bool("WEGNOLOGY_ALLOW_PRIVATE_NETWORKS", True)
+
+# Where processes listen, and what kind of machine they run on.
+PORT = env.int("PORT", 8000)
+DEMO_BROKER_PORT = env.int("DEMO_BROKER_PORT", 11883)
+EPHEMERAL_HOST = bool(env.str("DYNO", ""))
+ALLOW_EPHEMERAL = env.bool("WEGNOLOGY_ALLOW_EPHEMERAL", False)
 
 if PRODUCTION:
     SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", True)

