@@ -1,5 +1,6 @@
 """Run the load generator against a running system and read everybody's processor time at the same moments."""
 
+import contextlib
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -44,9 +45,9 @@ def run_plan(plan: Plan, processes: dict[str, int]) -> tuple[LoadResult, dict[st
     raise BenchFailed("the load generator ended without a result")
 
 
-def measure(plan: Plan, system: System, broker_pid: int) -> Measured:
-    """Run a plan against a system; the books are those of this load alone."""
-    before = system.ledger()
+def measure(plan: Plan, system: System, broker_pid: int, books: bool = True) -> Measured:
+    """Run a plan against a system. The ledger is that of this load alone; without `books` it is not read."""
+    before = system.ledger() if books else None
     mine = system.processes()
     load, used = run_plan(plan, mine | {"broker": broker_pid})
     each = {name: seconds * 1e6 / max(1, load.arrived) for name, seconds in used.items()}
@@ -58,30 +59,22 @@ def _settled(system: System, before: Ledger | None, load: LoadResult) -> Ledger 
     """Return what the books gained, once they show all that was sent (they may be written a moment later)."""
     if before is None:
         return None
-    sent = sum(stream.sent for stream in load.streams if stream.received)
+    sent = sum(stream.sent for stream in load.streams)
     gained = Ledger()
 
-    def balanced() -> bool:
+    def settled() -> bool:
         nonlocal gained
-        gained = _difference(system.ledger() or Ledger(), before)
-        return gained.received >= sent and gained.finished + gained.parked + gained.dropped >= sent
+        gained = (system.ledger() or Ledger()).since(before)
+        return gained.received >= sent and not gained.waiting
 
-    try:
-        wait_for("the ledger", balanced, 10)
-    except BenchFailed:
-        return gained
+    with contextlib.suppress(BenchFailed):
+        wait_for("the ledger", settled, 5)
     return gained
-
-
-def _difference(now: Ledger, before: Ledger) -> Ledger:
-    return Ledger(
-        now.received - before.received, now.finished - before.finished, now.parked - before.parked, now.dropped - before.dropped
-    )
 
 
 def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
     """Wait until every input that is answered at all was answered: connected, subscribed, compiled."""
-    quiet = work.slow | work.heavy
+    quiet = {*work.slow, *work.heavy}
     answering = [number for number in range(work.integrations) if number not in quiet]
     stream = Stream(answering[0], len(answering), rate=max(100.0, float(len(answering))))
     plan = Plan(port, [stream], warmup=0.0, seconds=1.2, drain=3.0)

@@ -109,7 +109,7 @@ class NodeRed:
         self._child = Child("node-red", command, self._folder, env)
         wait_for("Node-RED", lambda: listening(port), 60, self._child)
 
-    def add(self, work: Work) -> None:
+    def replace(self, work: Work) -> None:
         """Start again with other flows: without its editor Node-RED has no other way."""
         self.stop()
         self.start(work, self._port)

@@ -18,12 +18,20 @@ class BenchFailed(Exception):
 class Child:
     """A process of the benchmark, in a session of its own, with its output in a file."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - commands are the benchmark's own
-                list(command), stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env, start_new_session=True
+                list(command),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
             )
 
     @property
@@ -51,7 +59,7 @@ class Child:
                 self.process.kill()
                 self.process.wait()
         for pid in members[1:]:
-            if self.pid in (_stat(pid)[2:3] or [None]):
+            if self.pid in _stat(pid)[2:3]:
                 os.kill(pid, signal.SIGKILL)
 
 

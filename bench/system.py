@@ -1,7 +1,8 @@
 """What a system under test is to the benchmark."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -17,28 +18,53 @@ class Work:
     out_qos: int = 1
     shared_out: bool = True
     throttled: bool = False
-    slow: frozenset[int] = frozenset()
-    heavy: frozenset[int] = frozenset()
+    slow: tuple[int, ...] = ()
+    heavy: tuple[int, ...] = ()
 
     def out_topic(self, number: int) -> str:
         """Return where input `number` is answered."""
-        return f"bench/{'aside' if number in self.slow | self.heavy else 'out'}/{number:04d}"
+        aside = number in self.slow or number in self.heavy
+        return f"bench/{'aside' if aside else 'out'}/{number:04d}"
 
     @property
     def connections(self) -> int:
         """Connections that the system holds to the broker."""
         return self.integrations + (1 if self.shared_out and self.integrations else 0)
 
+    def to_json(self) -> str:
+        """Return the form that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Work":
+        """Read the form that `to_json` returns."""
+        raw: dict[str, Any] = json.loads(text)
+        return cls(**{**raw, "slow": tuple(raw["slow"]), "heavy": tuple(raw["heavy"])})
+
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the product's own books say: events by outcome, summed over all integrations."""
+    """What the product's own books say: messages by outcome, summed over all integrations.
+
+    `unbalanced` counts hours of which received is not finished, unmatched, parked, dropped and waiting together.
+    """
 
     received: int = 0
     finished: int = 0
+    unmatched: int = 0
     parked: int = 0
     dropped: int = 0
-    other: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    unbalanced: int = 0
+
+    def since(self, before: "Ledger") -> "Ledger":
+        """Return what was added; what waits and what does not balance is as it is now."""
+        counted = ("received", "finished", "unmatched", "parked", "dropped")
+        gained = {name: getattr(self, name) - getattr(before, name) for name in counted}
+        return Ledger(**gained, waiting=self.waiting, unbalanced=self.unbalanced)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{getattr(self, field.name)} {field.name}" for field in fields(self))
 
 
 class System(Protocol):
@@ -49,8 +75,8 @@ class System(Protocol):
     def start(self, work: Work, broker_port: int) -> None:
         """Set up the work and return when the processes run."""
 
-    def add(self, work: Work) -> None:
-        """Replace the work while running."""
+    def replace(self, work: Work) -> None:
+        """Set up other work while running."""
 
     def processes(self) -> dict[str, int]:
         """Return the id of each process by its role."""

@@ -1,0 +1,108 @@
+"""The product as it is deployed: its Redis, one listener and one worker, started by the lines of the Procfile."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.procs import BenchFailed, Child, listening, wait_for
+from bench.system import Ledger, Work
+from wegnology.local.redis import EmbeddedRedis
+
+ROOT = Path(__file__).resolve().parent.parent
+ROLES = ("listener", "worker")
+UNTHROTTLED = {"WEGNOLOGY_THROTTLE_PER_SECOND": "1000000", "WEGNOLOGY_THROTTLE_BURST": "1000000"}
+ROOM = {"WEGNOLOGY_OUTBOX_MESSAGES": "20000"}
+"""One integration sends for all in the benchmark: its outbox must hold what is under way."""
+
+
+def procfile() -> dict[str, str]:
+    """Return the Procfile's commands by role."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {role: command.strip() for role, _, command in (line.partition(":") for line in lines if ":" in line)}
+
+
+class Ours:
+    """A running installation in a state folder of its own."""
+
+    name = "ours"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._children: dict[str, Child] = {}
+        self._env: dict[str, str] = {}
+        self._port = 0
+
+    def start(self, work: Work, broker_port: int) -> None:
+        """Start Redis, migrate, set up the work, start listener and worker."""
+        self._port = broker_port
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._env = self._environment(work)
+        self._start_redis()
+        self._run([sys.executable, str(ROOT / "manage.py"), "migrate", "--noinput", "-v", "0"])
+        self._hub("setup", work.to_json(), str(broker_port))
+        commands = procfile()
+        for role in ROLES:
+            line = commands[role]
+            self._children[role] = Child(role, ["/bin/sh", "-c", f"exec {line}"], self._folder, self._env, cwd=ROOT)
+        self._connected(work)
+
+    def _environment(self, work: Work) -> dict[str, str]:
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(("WEGNOLOGY_", "DJANGO_", "CELERY_"))}
+        mine = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "WEGNOLOGY_ENV": "development",
+            "WEGNOLOGY_STATE_DIR": str(self._folder),
+            "DATABASE_URL": f"sqlite:///{self._folder / 'database.sqlite3'}",
+        }
+        return outside | mine | ROOM | ({} if work.throttled else UNTHROTTLED)
+
+    def _start_redis(self) -> None:
+        redis = EmbeddedRedis(self._folder)
+        redis.folder.mkdir(parents=True, exist_ok=True)
+        redis.prepare()
+        self._env["REDIS_URL"] = redis.url
+        port = urlsplit(redis.url).port or 0
+        self._children["redis"] = Child("redis", redis.command(), self._folder)
+        wait_for("Redis", lambda: listening(port), 10, self._children["redis"])
+
+    def _run(self, command: list[str]) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=self._env, cwd=ROOT)  # noqa: S603 - own
+        if done.returncode:
+            raise BenchFailed(f"{' '.join(command[1:4])} failed:\n{done.stderr[-3000:]}")
+        return done.stdout
+
+    def _hub(self, *arguments: str) -> Any:
+        return json.loads(self._run([sys.executable, "-m", "bench.hub", *arguments]).splitlines()[-1])
+
+    def _connected(self, work: Work) -> None:
+        if not work.integrations:
+            return
+
+        def all_connected() -> bool:
+            for role in ROLES:
+                self._children[role].alive()
+            return bool(self._hub("statuses").get("connected") == work.connections)
+
+        wait_for(f"{work.connections} connections", all_connected, 120, self._children["listener"])
+
+    def replace(self, work: Work) -> None:
+        """Set up other work in the running installation."""
+        self._hub("setup", work.to_json(), str(self._port))
+        self._connected(work)
+
+    def processes(self) -> dict[str, int]:
+        """Return the process ids by role."""
+        return {role: child.pid for role, child in self._children.items()}
+
+    def ledger(self) -> Ledger | None:
+        """Return the product's own books."""
+        return Ledger(**self._hub("ledger"))
+
+    def stop(self) -> None:
+        """End worker, listener and Redis, in this order."""
+        for role in reversed(list(self._children)):
+            self._children.pop(role).stop(25 if role == "redis" else 5)
