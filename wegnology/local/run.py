@@ -40,6 +40,7 @@ def run(say: Say) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
     for number in _SIGNALS:
         signal.signal(number, _stop)
+    os.umask(0o077)  # database, logs and keys are the owner's alone
     try:
         if settings.PRODUCTION:
             raise CannotStart("`manage.py run` is for trials and development: set WEGNOLOGY_ENV=development (`make run` does).")

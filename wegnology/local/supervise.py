@@ -28,6 +28,7 @@ _SOCKET_PATH_LIMIT = 100  # bytes; the system's own limit is 104 to 108
 _HEAD = """\
 [supervisord]
 nodaemon = true
+umask = 077
 logfile = {log}/supervisord.log
 logfile_maxbytes = 5MB
 logfile_backups = 2
