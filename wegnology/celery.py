@@ -3,9 +3,18 @@
 import os
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
 
 app = Celery("wegnology")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["integrations", "workflows"])
+
+# What this process does beside its queues; the Procfile says it for each.
+STEPS = {
+    "listener": "integrations.runtime.bootstep:ListenerStep",
+    "worker": "workflows.bootstep:EngineStep",
+}
+if settings.ROLE in STEPS:
+    app.steps["worker"].add(STEPS[settings.ROLE])

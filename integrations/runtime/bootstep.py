@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 20.0
 
 
-class ListenerStep(bootsteps.StartStopStep):  # type: ignore[misc]
+class ListenerStep(bootsteps.StartStopStep):
     """Holds connections for as long as the worker process runs."""
 
     def __init__(self, parent: Any, **options: Any) -> None:

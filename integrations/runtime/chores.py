@@ -32,7 +32,7 @@ def ask_for_workers(client: SyncRedis) -> None:
             pipe.exists(key("run", p))
         answers: list[Any] = pipe.execute()
     unheld = [p for p in partitions if answers[2 * p] and not answers[2 * p + 1]]
-    known = {int(p) for p in client.hkeys(key("unheld"))}  # type: ignore[union-attr]
+    known = {int(p) for p in client.hkeys(key("unheld"))}
     now = int(time.time() * 1000)
     with client.pipeline(transaction=False) as pipe:
         for p in unheld:

@@ -229,12 +229,16 @@ def _look(task: asyncio.Task[None]) -> None:
         logger.debug("acknowledging failed: %s", type(task.exception()).__name__)
 
 
-def append_replays(client: SyncRedis, events: Sequence[tuple[str, TriggerEvent]], limits: Limits) -> None:
-    """Put events of (integration id) back into inboxes, for a replay. Raises what `RedisAway` names."""
+def append_replays(client: SyncRedis, events: Sequence[tuple[str, TriggerEvent]], limits: Limits) -> list[bool]:
+    """Put events, each with its integration's id, back into inboxes for a replay; say for each whether there was room.
+
+    A replay may fill an inbox up to twice its bound: it comes from a person. Raises what `RedisAway` names.
+    """
     arguments: list[Any] = [prefix(), "", 0, limits.inbox_events * 2, limits.inbox_bytes * 2, 0, len(events)]
     for integration_id, event in events:
         arguments += [partition_of(integration_id), "*", integration_id, "w", event.to_json()]
-    scripts.append.call_sync(client, arguments)
+    outcomes, _ = scripts.append.call_sync(client, arguments)
+    return [count == 1 for count in outcomes]
 
 
 def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:
@@ -245,4 +249,4 @@ def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> 
 
 def waiting(client: SyncRedis, integration_id: str) -> int:
     """Return how many events wait in the inbox."""
-    return int(client.xlen(key("inbox", integration_id)))  # type: ignore[arg-type]
+    return int(client.xlen(key("inbox", integration_id)))

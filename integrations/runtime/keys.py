@@ -39,4 +39,5 @@ def key(*parts: object) -> str:
 
 def partition_of(integration_id: str) -> int:
     """Return the partition an integration belongs to."""
-    return zlib.crc32(integration_id.encode()) % settings.PARTITIONS
+    partitions: int = settings.PARTITIONS
+    return zlib.crc32(integration_id.encode()) % partitions

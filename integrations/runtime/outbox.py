@@ -73,7 +73,7 @@ class OutboxSender:
                 names = await self._client.smembers(key("outboxes"))
             except RedisAway:
                 continue
-            self.called([name.decode() for name in names])
+            self.called([str(name, "ascii") for name in names if isinstance(name, bytes)])
 
     async def _read(self) -> None:
         while True:

@@ -167,7 +167,7 @@ class Supervisor:
     async def _start(self, fresh: list[Desired]) -> None:
         rows = await self._client.mget([key("status", d.integration_id) for d in fresh])
         for desired, row in zip(fresh, rows, strict=True):
-            last = Status.from_json(row) if row else None
+            last = Status.from_json(row) if isinstance(row, bytes) else None
             if desired.config is None:
                 self._idle[desired.integration_id] = desired.digest
                 changed = last is None or last.state is not idle_status(desired, self._process).state
@@ -241,7 +241,7 @@ async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None]
         except RedisAway:
             await asyncio.sleep(0.5)
         finally:
-            await pubsub.aclose()
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
 
 
 class _View:

@@ -1,0 +1,98 @@
+"""What nodes may do to the world while an event is run by a worker."""
+
+import asyncio
+import time
+from typing import Protocol
+
+import orjson
+
+from integrations.exceptions import LeaseLost
+from integrations.runtime.limits import Limits
+from integrations.runtime.outbox import WAIT_SECONDS
+from wegnology.lib.types import JSONObject, JSONValue
+from workflows.catalog import Catalog, Plan
+from workflows.exceptions import RunLimitReached
+from workflows.flight import Flight, Send
+from workflows.nodes.base import NodeFailed
+
+
+class Effects(Protocol):
+    """Where effects go: the worker's engine."""
+
+    catalog: Catalog
+    limits: Limits
+
+    def queue_send(self, flight: Flight, send: Send) -> None:
+        """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
+
+    def congested_until(self, integration_id: str) -> float:
+        """Return until when (monotonic seconds) no more should be put into an outbox."""
+
+    async def ask(self, flight: Flight, send: Send, message: JSONObject) -> str:
+        """Send and wait for the outcome: "" or "failed:<why>" or "unknown:<why>"."""
+
+    def show(self, plan: Plan, message: str, value: JSONValue, level: str) -> None:
+        """Show a value to whoever watches the workflow."""
+
+
+class Context:
+    """The `RunContext` of one run."""
+
+    __slots__ = ("_deadline", "_effects", "_flight", "_plan", "_visits")
+
+    def __init__(self, effects: Effects, flight: Flight, plan: Plan) -> None:
+        self._effects = effects
+        self._flight = flight
+        self._plan = plan
+        self._visits = 0
+        self._deadline = time.monotonic() + effects.limits.run_seconds
+
+    def tick(self) -> None:
+        """Raise `RunLimitReached` past the deadline, or when another worker may have taken over."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise RunLimitReached(f"the run took longer than {self._effects.limits.run_seconds:g} s")
+        if now >= self._flight.box.lease.deadline:
+            raise LeaseLost("the lease of this partition ran out")
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(time.time() * 1000)
+
+    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
+        """Show a value to whoever watches the workflow."""
+        self._effects.show(self._plan, message, value, level)
+
+    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+        """Send through an integration of the same application."""
+        known = self._effects.catalog.integrations.get(integration_id)
+        if known is None or known.application_id != self._plan.application_id:
+            raise NodeFailed(f"there is no integration {integration_id!r} in this application", "IntegrationMissing")
+        connector = known.connector
+        if connector is None or connector.Outgoing is None or not connector.sends_live:
+            raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
+        if not known.enabled:
+            raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
+        self._visits += 1
+        visit = f"{self._plan.workflow_id}:{self._visits}"
+        if connector.send_waits:
+            return await self._ask(Send(visit, known.partition, integration_id, b""), message)
+        pause = self._effects.congested_until(integration_id) - time.monotonic()
+        while pause > 0:
+            await asyncio.sleep(pause)
+            self.tick()
+            pause = self._effects.congested_until(integration_id) - time.monotonic()
+        if time.monotonic() >= self._flight.box.lease.deadline:
+            self.tick()
+        self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, orjson.dumps({"m": message})))
+        return {}
+
+    async def _ask(self, send: Send, message: JSONObject) -> JSONObject:
+        try:
+            outcome = await asyncio.wait_for(self._effects.ask(self._flight, send, message), WAIT_SECONDS)
+        except TimeoutError:
+            outcome = "unknown:nobody answered within 10 s; whether the message was sent is not known"
+        if outcome:
+            kind, _, text = outcome.partition(":")
+            raise NodeFailed(text, "SendUnknown" if kind == "unknown" else "SendFailed")
+        return {}

@@ -1,0 +1,100 @@
+"""An event while its runs are under way, and the place of its integration in a worker."""
+
+import asyncio
+from collections import deque
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from integrations.events import TriggerEvent
+from integrations.runtime.lease import Lease
+from wegnology.lib.paths import copy_json
+from wegnology.lib.types import JSONObject
+from workflows.catalog import Known, Plan
+from workflows.exceptions import RunFailed
+
+FIRST = b"0"
+
+
+class Claimed(NamedTuple):
+    """An entry of an inbox as the claim script hands it out."""
+
+    identifier: bytes
+    stored: bytes
+    suspect: bool
+
+
+class Box:
+    """What this worker keeps of one integration whose partition it holds.
+
+    `after` is the last entry claimed. `flying` counts events claimed and not yet settled. `waiting` are entries claimed that must
+    not start yet: a suspect, and what came after one.
+    """
+
+    __slots__ = ("after", "due_at", "flying", "fresh", "integration_id", "lease", "more", "waiting")
+
+    def __init__(self, integration_id: str, lease: Lease) -> None:
+        self.integration_id = integration_id
+        self.lease = lease
+        self.after = FIRST
+        self.flying = 0
+        self.fresh = True
+        self.more = False
+        self.due_at = 0.0
+        self.waiting: deque[Claimed] = deque()
+
+
+class Send(NamedTuple):
+    """A message for an outbox. `visit` is unique within the event and the same when the event is run again."""
+
+    visit: str
+    partition: int
+    integration_id: str
+    body: bytes
+
+
+class Failure(NamedTuple):
+    """One run of an event that failed."""
+
+    plan: Plan
+    error: RunFailed
+
+
+class Flight:
+    """One event whose runs are under way. `repeated`: some sends may have gone out before, so each is checked."""
+
+    __slots__ = ("box", "event", "failures", "identifier", "pending", "repeated", "sends", "size", "stored", "tasks")
+
+    def __init__(self, box: Box, identifier: bytes, stored: bytes, event: TriggerEvent, repeated: bool) -> None:
+        self.box = box
+        self.identifier = identifier
+        self.stored = stored
+        self.size = len(stored)
+        self.event = event
+        self.repeated = repeated
+        self.pending = 0
+        self.sends: list[Send] = []
+        self.failures: list[Failure] = []
+        self.tasks: set[asyncio.Task[object]] | None = None
+
+
+def payload_of(plan: Plan, known: Known, event: TriggerEvent, own_copy: bool) -> JSONObject:
+    """Return the payload a run begins with (product page "Integration triggers": the envelope of every kind of event)."""
+    payload = plan.envelope.copy()
+    payload["globals"] = plan.globals.copy() if plan.flat_globals else copy_json(plan.globals)
+    payload["time"] = _iso(event.time_ms)
+    payload["relayId"] = payload["triggerId"] = known.integration_id
+    payload["relayType"] = payload["triggerType"] = "integration"
+    payload["data"] = copy_json(event.data) if own_copy else event.data
+    return payload
+
+
+_second = (0, "")
+
+
+def _iso(time_ms: int) -> str:
+    """Return milliseconds since 1970 as ISO 8601 with milliseconds; the text of a second is made once."""
+    global _second
+    seconds, milliseconds = divmod(time_ms, 1000)
+    if _second[0] != seconds:
+        _second = (seconds, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    return f"{_second[1]}.{milliseconds:03d}Z"
