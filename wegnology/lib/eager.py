@@ -5,36 +5,45 @@ Most coroutines of the data path end without waiting; a task for each would cost
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-class _Rest:
-    """Awaits the rest of a coroutine that already ran up to its first wait."""
+class _Rest(Coroutine[Any, Any, T]):
+    """The rest of a coroutine that already ran up to its first wait, in the form that a task drives.
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], waits_for: Any) -> None:
+    A coroutine around it would not do: a task cancelled before its first step never enters it, and the one inside would
+    not learn of the cancellation.
+    """
+
+    __slots__ = ("_coroutine", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], waits_for: Any) -> None:
         self._coroutine = coroutine
-        self._waits_for = waits_for
+        self._waits_for: tuple[Any, ...] = (waits_for,)
 
-    def __await__(self) -> Generator[Any, Any, Any]:
-        coroutine, waits_for = self._coroutine, self._waits_for
-        while True:
-            try:
-                value = yield waits_for
-            except BaseException as error:  # noqa: BLE001  (whatever comes belongs to the coroutine)
-                step = partial(coroutine.throw, error)
-            else:
-                step = partial(coroutine.send, value)
-            try:
-                waits_for = step()
-            except StopIteration as end:
-                return end.value
+    def send(self, value: Any) -> Any:
+        """Hand the task what the coroutine waits for, then drive the coroutine itself."""
+        if self._waits_for:
+            (waits_for,), self._waits_for = self._waits_for, ()
+            return waits_for
+        return self._coroutine.send(value)
 
+    def throw(self, *error: Any) -> Any:
+        """Pass on an exception, a cancellation for the most part."""
+        if self._waits_for:
+            (waits_for,), self._waits_for = self._waits_for, ()
+            if asyncio.isfuture(waits_for):
+                waits_for.cancel()
+        return self._coroutine.throw(*error)
 
-async def _finish(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> T:
-    return await _Rest(coroutine, waits_for)  # type: ignore[no-any-return]
+    def close(self) -> None:
+        """Close the coroutine."""
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        raise TypeError("only a task drives this")
 
 
 def start(coroutine: Coroutine[Any, Any, T], done: Callable[[T], None]) -> asyncio.Task[T] | None:
@@ -47,4 +56,4 @@ def start(coroutine: Coroutine[Any, Any, T], done: Callable[[T], None]) -> async
     except StopIteration as end:
         done(end.value)
         return None
-    return asyncio.get_running_loop().create_task(_finish(coroutine, waits_for))
+    return asyncio.get_running_loop().create_task(_Rest(coroutine, waits_for))

@@ -44,7 +44,7 @@ class RunContext(Protocol):
         """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
 
     def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
-        """Show a value to whoever watches the workflow."""
+        """Show a value to whoever watches the workflow. Keep no reference to it: the run goes on changing it."""
 
     async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
         """Send through an integration; returns the peer's answer, or {} where messages wait for the connection.
@@ -68,7 +68,10 @@ class Node(ABC, Generic[C]):
     label: ClassVar[str]
     category: ClassVar[Category]
     Config: ClassVar[type[Schema]]
-    outputs: ClassVar[tuple[str, ...]] = ("next",)
+    outputs: tuple[str, ...] = ("next",)
+    """Names of the outputs, in the order of `outputIds`; an instance may set its own."""
+    takes_input: ClassVar[bool] = True
+    """False for what only stands on the canvas and cannot be wired."""
 
     def __init__(self, config: C) -> None:
         """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
@@ -80,13 +83,19 @@ class Node(ABC, Generic[C]):
 
 
 class AwaitingNode(ABC, Generic[C]):
-    """A node that waits for something: a send, an answer, time."""
+    """A node that waits for something: a send, an answer, time.
+
+    The engine drives `run` by hand up to its first real suspension, where no asyncio task may exist yet. A node whose
+    libraries need one from the start (`asyncio.timeout`, anyio) says so by `needs_task`.
+    """
 
     name: ClassVar[str]
     label: ClassVar[str]
     category: ClassVar[Category]
     Config: ClassVar[type[Schema]]
-    outputs: ClassVar[tuple[str, ...]] = ("next",)
+    outputs: tuple[str, ...] = ("next",)
+    takes_input: ClassVar[bool] = True
+    needs_task: ClassVar[bool] = False
 
     def __init__(self, config: C) -> None:
         """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
@@ -94,9 +103,10 @@ class AwaitingNode(ABC, Generic[C]):
 
     @abstractmethod
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        """As `Node.run`, but may await."""
+        """As `Node.run`, but may await. Each wait has a bound of its own."""
 
 
 AnyNode = Node[Any] | AwaitingNode[Any]
+AnyNodeClass = type[Node[Any]] | type[AwaitingNode[Any]]
 
-nodes: Registry[type[Any]] = Registry("workflows.nodes")
+nodes: Registry[AnyNodeClass] = Registry("workflows.nodes")

@@ -1,0 +1,209 @@
+"""Stand-ins for what runs need: a context that records effects, and nodes that do as told."""
+
+import asyncio
+from typing import Any, ClassVar
+
+from integrations.exceptions import LeaseLost
+from wegnology.lib.paths import copy_json
+from wegnology.lib.registry import UnknownName
+from wegnology.lib.schema import Schema
+from wegnology.lib.types import JSONObject, JSONValue
+from workflows.exceptions import RunLimitReached
+from workflows.graph import Graph
+from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Node, NodeFailed, Result, RunContext
+
+
+class FakeRunContext:
+    """Records debug lines and sends; its deadline passes after `ticks` ticks."""
+
+    def __init__(self, ticks: int = 1_000_000, fail_send: Exception | None = None) -> None:
+        self.left = ticks
+        self.fail_send = fail_send
+        self.debugged: list[tuple[str, JSONValue, str]] = []
+        self.sent: list[tuple[str, JSONObject]] = []
+        self.cancelled: list[str] = []
+        self._gates: dict[str, asyncio.Event] = {}
+
+    def gate(self, name: str) -> asyncio.Event:
+        """Return the gate of that name; a `GateNode` waits for it."""
+        return self._gates.setdefault(name, asyncio.Event())
+
+    def tick(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise RunLimitReached("The run took longer than 60 s.")
+
+    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
+        self.debugged.append((message, copy_json(value), level))
+
+    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+        if self.fail_send:
+            raise self.fail_send
+        self.sent.append((integration_id, message))
+        return {}
+
+    def now_ms(self) -> int:
+        return 1_700_000_000_000
+
+
+def node(identifier: str, node_type: str, /, *outputs: list[Any], **config: Any) -> JSONObject:
+    """Return a node in its JSON form."""
+    return {
+        "id": identifier,
+        "type": node_type,
+        "config": config,
+        "meta": {},
+        "outputIds": [list(targets) for targets in outputs],
+    }
+
+
+def trigger(*targets: str, **flags: bool) -> JSONObject:
+    """Return an integration trigger in its JSON form."""
+    return {"type": "integration", "key": "i1", "config": dict(flags), "meta": {}, "outputIds": [list(targets)]}
+
+
+class NoConfig(Schema):
+    """No settings."""
+
+
+class MarkConfig(Schema):
+    """Settings of `MarkNode`."""
+
+    text: str
+
+
+class MarkNode(Node[MarkConfig]):
+    """Appends its text to `trace`."""
+
+    name = "MarkNode"
+    label = "Mark"
+    category = Category.DEBUG
+    Config = MarkConfig
+
+    def run(self, payload: JSONObject, context: RunContext) -> Result:
+        trace = payload.setdefault("trace", [])
+        assert isinstance(trace, list)
+        trace.append(self.config.text)
+        context.debug("trace", payload["trace"])
+        return Result(payload)
+
+
+class ForkNode(Node[NoConfig]):
+    """Leaves through the output that the payload names."""
+
+    name = "ForkNode"
+    label = "Fork"
+    category = Category.LOGIC
+    Config = NoConfig
+    outputs = ("first", "second")
+
+    def run(self, payload: JSONObject, context: RunContext) -> Result:
+        output = payload["output"]
+        assert isinstance(output, int)
+        return Result(payload, output)
+
+
+class FailConfig(Schema):
+    """Settings of `FailNode`."""
+
+    kind: str = "node"
+
+
+class FailNode(Node[FailConfig]):
+    """Fails, in the way its settings say."""
+
+    name = "FailNode"
+    label = "Fail"
+    category = Category.DEBUG
+    Config = FailConfig
+
+    def run(self, payload: JSONObject, context: RunContext) -> Result:
+        payload["seen"] = True
+        if self.config.kind == "bug":
+            raise ZeroDivisionError("division by zero")
+        if self.config.kind == "lease":
+            raise LeaseLost("another worker has it")
+        raise NodeFailed("it went wrong", name="SyntaxError")
+
+
+class GateConfig(Schema):
+    """Settings of `GateNode`."""
+
+    name: str
+
+
+class GateNode(AwaitingNode[GateConfig]):
+    """Waits until the test opens the gate of its name."""
+
+    name = "GateNode"
+    label = "Gate"
+    category = Category.LOGIC
+    Config = GateConfig
+
+    async def run(self, payload: JSONObject, context: RunContext) -> Result:
+        assert isinstance(context, FakeRunContext)
+        try:
+            await context.gate(self.config.name).wait()
+        except asyncio.CancelledError:
+            context.cancelled.append(self.config.name)
+            raise
+        return Result(payload)
+
+
+class TaskGateNode(GateNode):
+    """As `GateNode`, but needs an asyncio task from its start."""
+
+    name = "TaskGateNode"
+    needs_task = True
+
+    async def run(self, payload: JSONObject, context: RunContext) -> Result:
+        async with asyncio.timeout(60):
+            return await super().run(payload, context)
+
+
+class SendNode(AwaitingNode[NoConfig]):
+    """Sends its payload and never suspends."""
+
+    name = "SendNode"
+    label = "Send"
+    category = Category.OUTPUT
+    Config = NoConfig
+
+    async def run(self, payload: JSONObject, context: RunContext) -> Result:
+        await context.send("i2", copy_json(payload))
+        return Result(payload)
+
+
+class NoteNode(Node[NoConfig]):
+    """Stands there."""
+
+    name = "NoteNode"
+    label = "Note"
+    category = Category.DEBUG
+    Config = NoConfig
+    outputs = ()
+    takes_input = False
+
+    def run(self, payload: JSONObject, context: RunContext) -> Result:
+        raise AssertionError("a note never runs")
+
+
+class FakeNodes:
+    """Looks the nodes above up by name."""
+
+    classes: ClassVar[dict[str, AnyNodeClass]] = {
+        cls.name: cls for cls in (MarkNode, ForkNode, FailNode, GateNode, TaskGateNode, SendNode, NoteNode)
+    }
+
+    def get(self, name: str, /) -> AnyNodeClass:
+        if name not in self.classes:
+            raise UnknownName(f"there is no {name!r}")
+        return self.classes[name]
+
+
+def parse(triggers: list[JSONObject], nodes: list[JSONObject]) -> Graph:
+    """Compile a graph of the nodes above."""
+    return Graph.parse(triggers, nodes, FakeNodes())
+
+
+_fits: type[RunContext] = FakeRunContext

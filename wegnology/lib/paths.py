@@ -1,0 +1,153 @@
+"""Payload paths: `data.message`, `data.items.[0]`, `data.[key with spaces]`, or `.` for the whole payload.
+
+`data.items.0` and `data.items[0]` are understood too. A number is an index in an array and a key in an object.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, Self
+
+from wegnology.lib.types import JSONObject, JSONValue
+
+MAX_KEYS = 50
+MAX_INDEX = 10_000
+"""An array may be lengthened up to this by setting an element beyond its end."""
+MAX_LENGTH = 1024
+
+_KEY = re.compile(r"\.?\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^.\[\]]+)|\.(?P<dotted>[^.\[\]]+)")
+_INDEX = re.compile(r"[0-9]{1,9}\Z")
+
+
+class PathError(ValueError):
+    """A path that cannot be read, or cannot be followed in this payload; the text is for people."""
+
+
+class Path:
+    """A compiled path."""
+
+    __slots__ = ("keys", "text")
+
+    def __init__(self, text: str, keys: tuple[str, ...]) -> None:
+        self.text = text
+        self.keys = keys
+
+    def __repr__(self) -> str:
+        return f"Path({self.text!r})"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Compile a path; raises `PathError`."""
+        return cls(text, _parsed(text.strip()))
+
+    def get(self, payload: Any, default: Any = None) -> Any:
+        """Return the value there, or `default` where the path leads nowhere."""
+        value = payload
+        for key in self.keys:
+            if type(value) is dict:
+                if key not in value:
+                    return default
+                value = value[key]
+            elif type(value) is list and _INDEX.match(key) and int(key) < len(value):
+                value = value[int(key)]
+            else:
+                return default
+        return value
+
+    def set(self, payload: JSONObject, value: JSONValue) -> JSONObject:
+        """Set the value and return the payload, which is changed in place; objects on the way are made.
+
+        `.` replaces the whole payload, which must stay an object. An array is lengthened with nulls where needed.
+        """
+        if not self.keys:
+            if not isinstance(value, dict):
+                raise PathError(f"the whole payload can only be replaced by an object, not by {kind(value)}")
+            return value
+        holder: Any = payload
+        for number, key in enumerate(self.keys[:-1]):
+            following = holder.get(key) if type(holder) is dict else self._element(holder, key, number)
+            if following is None:
+                following = {}
+                self._put(holder, key, following, number)
+            holder = following
+        self._put(holder, self.keys[-1], value, len(self.keys) - 1)
+        return payload
+
+    def remove(self, payload: JSONObject) -> JSONObject:
+        """Remove the value and return the payload, which is changed in place; nothing happens where nothing is."""
+        if not self.keys:
+            return {}
+        holder: Any = payload
+        for key in self.keys[:-1]:
+            if type(holder) is dict:
+                holder = holder.get(key)
+            elif type(holder) is list and _INDEX.match(key) and int(key) < len(holder):
+                holder = holder[int(key)]
+            else:
+                return payload
+        last = self.keys[-1]
+        if type(holder) is dict:
+            holder.pop(last, None)
+        elif type(holder) is list and _INDEX.match(last) and int(last) < len(holder):
+            del holder[int(last)]
+        return payload
+
+    def _element(self, holder: Any, key: str, number: int) -> Any:
+        if type(holder) is not list:
+            raise PathError(f"{self._upto(number)} is {kind(holder)}: nothing can be set inside it")
+        if not _INDEX.match(key):
+            raise PathError(f"{self._upto(number)} is an array: {key!r} is no index")
+        return holder[int(key)] if int(key) < len(holder) else None
+
+    def _put(self, holder: Any, key: str, value: Any, number: int) -> None:
+        if type(holder) is dict:
+            holder[key] = value
+            return
+        self._element(holder, key, number)
+        index = int(key)
+        if index >= MAX_INDEX and index > len(holder):
+            raise PathError(f"{self._upto(number)} has {len(holder)} elements: setting element {index} would leave a gap")
+        holder.extend([None] * (index + 1 - len(holder)))
+        holder[index] = value
+
+    def _upto(self, number: int) -> str:
+        return ".".join(self.keys[:number]) or "the payload"
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[str, ...]:
+    if text == ".":
+        return ()
+    if not text:
+        raise PathError("a path is needed, such as data.message")
+    if "{{" in text:
+        raise PathError(f"{text[:80]!r} is a template; a path is written without braces, such as data.message")
+    if len(text) > MAX_LENGTH:
+        raise PathError(f"the path is longer than {MAX_LENGTH} characters")
+    keys: list[str] = []
+    position = 0
+    while position < len(text):
+        match = _KEY.match(text, position)
+        if match is None or (match["dotted"] and not keys) or (match["plain"] and keys):
+            raise PathError(f"{text!r} is not a path: it cannot be read from character {position + 1} on")
+        keys.append(match["bracketed"] or match["plain"] or match["dotted"])
+        position = match.end()
+    if len(keys) > MAX_KEYS:
+        raise PathError(f"the path has more than {MAX_KEYS} keys")
+    return tuple(keys)
+
+
+def kind(value: object) -> str:
+    """Name the kind of a JSON value for people: "an object", "text", "nothing"."""
+    if value is None:
+        return "nothing"
+    names = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), type(value).__name__)
+
+
+def copy_json(value: Any) -> Any:
+    """Return a deep copy of a JSON value."""
+    if type(value) is dict:
+        return {key: copy_json(item) if type(item) is dict or type(item) is list else item for key, item in value.items()}
+    if type(value) is list:
+        return [copy_json(item) if type(item) is dict or type(item) is list else item for item in value]
+    return value
