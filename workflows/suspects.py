@@ -24,12 +24,17 @@ MOST_STARTS = 3
 class Suspects:
     """The queue of suspects of a worker. Boxes with one in it start nothing else, so their order is kept."""
 
-    def __init__(self, client: AsyncRedis, begin: Callable[[Box, Known, Claimed, int], Flight | None]) -> None:
+    def __init__(
+        self,
+        client: AsyncRedis,
+        begin: Callable[[Box, Known, Claimed, int], Flight | None],
+        on_free: Callable[[Box], None],
+    ) -> None:
         self._client = client
         self._begin = begin
         self._queue: deque[tuple[Box, Known]] = deque()
         self._wake = asyncio.Event()
-        self.on_free: Callable[[Box], None] = lambda _box: None
+        self._on_free = on_free
 
     def add(self, box: Box, known: Known, claimed: Claimed) -> None:
         """Queue an entry: a suspect, or one that came after a suspect."""
@@ -56,7 +61,7 @@ class Suspects:
         if flight is not None and claimed.suspect and flight.tasks:
             await asyncio.wait(flight.tasks, timeout=SURVIVED_SECONDS)
         if not box.waiting:
-            self.on_free(box)
+            self._on_free(box)
 
     async def _count(self, box: Box, claimed: Claimed) -> int:
         """Raise and return how many workers have started this event, before it starts again here."""

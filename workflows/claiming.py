@@ -1,0 +1,117 @@
+"""Takes events out of inboxes as fast as their throttle allows, integrations in turn."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from integrations.runtime import scripts
+from integrations.runtime.keys import prefix
+from integrations.runtime.limits import Limits
+from wegnology.lib.redis import AsyncRedis, RedisAway
+from workflows.catalog import Catalog, Known
+from workflows.flight import Box, Claimed
+from workflows.holding import Holding
+from workflows.suspects import Suspects
+
+logger = logging.getLogger(__name__)
+
+EVENTS_A_CLAIM = 50
+SLICE_SECONDS = 0.005
+"""How long starting claimed events may hold the loop."""
+UNKNOWN_RETRY_SECONDS = 1.0
+
+
+class Claiming:
+    """Claims for the boxes whose turn it is and starts what it got."""
+
+    def __init__(
+        self,
+        client: AsyncRedis,
+        process: str,
+        limits: Limits,
+        catalog: Catalog,
+        holding: Holding,
+        suspects: Suspects,
+        begin: Callable[[Box, Known, Claimed], object],
+    ) -> None:
+        self._client = client
+        self._process = process
+        self._limits = limits
+        self._catalog = catalog
+        self._holding = holding
+        self._suspects = suspects
+        self._begin = begin
+
+    async def run(self) -> None:
+        """Claim until cancelled. Several may run at once: each takes boxes of its own."""
+        while True:
+            await self._holding.wake.wait()
+            self._holding.wake.clear()
+            while not self._holding.stopping and (boxes := self._holding.turn()):
+                try:
+                    await self._claim_for(boxes)
+                except RedisAway as error:
+                    logger.info("nothing can be claimed: %s", error)
+                    await asyncio.sleep(0.2)
+                    for box in boxes:
+                        self._holding.push_if_held(box)
+
+    async def _claim_for(self, boxes: list[Box]) -> None:
+        arguments: list[Any] = [prefix(), self._process, self._limits.throttle_burst, 0]
+        asked: list[tuple[Box, Known, int]] = []
+        for box in boxes:
+            known = self._catalog.integrations.get(box.integration_id)
+            if known is None:
+                self._holding.later(box, UNKNOWN_RETRY_SECONDS)  # made a moment ago, or deleted: the sweeper drops its events
+                continue
+            wanted = min(EVENTS_A_CLAIM, self._limits.runs_per_integration - box.flying)
+            rate = self._limits.throttle_per_second if known.rate is None else known.rate
+            arguments += [box.lease.partition, box.lease.token, box.integration_id, box.after, wanted, rate]
+            box.more = False
+            asked.append((box, known, wanted))
+        arguments[3] = len(asked)
+        if not asked:
+            return
+        try:
+            answers = await scripts.claim.call(self._client, arguments)
+        except RedisAway:
+            for box, _, _ in asked:
+                box.more = True
+            raise
+        await self._begin_claimed(asked, answers)
+
+    async def _begin_claimed(self, asked: list[tuple[Box, Known, int]], answers: list[Any]) -> None:
+        slice_ends = time.perf_counter() + SLICE_SECONDS
+        for (box, known, wanted), answer in zip(asked, answers, strict=True):
+            if not answer:
+                self._holding.lost(box.lease.partition, box.lease.token)
+                continue
+            entries, wait, started, starter = answer
+            suspects_up_to = started if box.fresh and starter and starter != self._process.encode() else b""
+            box.fresh = False
+            for identifier, stored in entries:
+                box.after = identifier
+                box.flying += 1
+                self._holding.flying += 1
+                suspect = bool(suspects_up_to) and _order(identifier) <= _order(suspects_up_to)
+                claimed = Claimed(identifier, stored, suspect)
+                if suspect or box.waiting:
+                    self._suspects.add(box, known, claimed)
+                else:
+                    self._begin(box, known, claimed)
+                if time.perf_counter() > slice_ends:
+                    await asyncio.sleep(0)
+                    slice_ends = time.perf_counter() + SLICE_SECONDS
+            if wait:
+                box.more = True
+                self._holding.later(box, wait / 1000)
+            elif len(entries) == wanted:
+                box.more = True
+                self._holding.push_if_held(box)
+
+
+def _order(identifier: bytes) -> tuple[int, int]:
+    milliseconds, _, number = identifier.partition(b"-")
+    return int(milliseconds), int(number or 0)

@@ -1,0 +1,163 @@
+"""Starts and ends the runs of events, and carries out what their nodes want."""
+
+import asyncio
+import logging
+from functools import partial
+
+import orjson
+
+from integrations.events import EventKind, EventUnreadable, TriggerEvent
+from integrations.exceptions import LeaseLost
+from integrations.runtime.keys import prefix
+from integrations.runtime.limits import Limits
+from wegnology.lib.eager import start
+from wegnology.lib.types import JSONObject, JSONValue
+from workflows import engine
+from workflows.catalog import Catalog, Known, Match, Plan
+from workflows.context import Context
+from workflows.exceptions import RunFailed
+from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
+from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
+from workflows.settling import Settling
+
+logger = logging.getLogger(__name__)
+
+
+class Running:
+    """The runs under way in one engine."""
+
+    def __init__(self, process: str, limits: Limits, catalog: Catalog, settling: Settling, parking: Parking) -> None:
+        self.limits = limits
+        self.catalog = catalog
+        self._process = process
+        self._settling = settling
+        self._parking = parking
+        self._answers: dict[str, asyncio.Future[str]] = {}
+
+    def begin(self, box: Box, known: Known, claimed: Claimed, deaths: int = 0) -> Flight | None:
+        """Start the runs of one event; returns its flight, or None when it ended at once."""
+        if not box.lease.alive():
+            return None
+        try:
+            event = TriggerEvent.from_json(claimed.stored)
+        except (EventUnreadable, ValueError, KeyError) as error:
+            self._park_unreadable(box, known, claimed, str(error))
+            return None
+        flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=claimed.suspect)
+        matches = self.catalog.match(known, event.kind, event.replay_of)
+        if not matches:
+            self._settling.end(flight, "unmatched")
+            return None
+        if deaths:
+            for match in matches:
+                text = f"the worker process died {deaths} times while this event was run"
+                flight.failures.append(Failure(match.plan, RunFailed(text, name="WorkerDied")))
+            self._conclude(flight, STOPS_WORKER)
+            return None
+        flight.pending = len(matches)
+        for match in matches:
+            self._start(flight, known, match, own_copy=len(matches) > 1)
+        if flight.pending:
+            self._goes_on(flight)
+            return flight
+        return None
+
+    def _start(self, flight: Flight, known: Known, match: Match, own_copy: bool) -> None:
+        plan, trigger = match
+        if trigger is None:
+            self._failed(flight, plan, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
+            return
+        payload = payload_of(plan, known, flight.event, own_copy)
+        context = Context(self, flight, plan)
+        try:
+            task = start(engine.run(trigger, payload, context), lambda _report: self._ended(flight))
+        except RunFailed as error:
+            self._failed(flight, plan, error)
+        except LeaseLost:
+            return  # the lease ran out: nothing of this event may start or end here any more
+        else:
+            if task is not None:
+                if flight.tasks is None:
+                    flight.tasks = set()
+                flight.tasks.add(task)
+                task.add_done_callback(partial(self._task_ended, flight, plan))
+
+    def _task_ended(self, flight: Flight, plan: Plan, task: asyncio.Task[object]) -> None:
+        if flight.tasks is not None:
+            flight.tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, LeaseLost):
+            return
+        if error is None:
+            self._ended(flight)
+        elif isinstance(error, RunFailed):
+            self._failed(flight, plan, error)
+        else:
+            logger.error("a run ended by a fault of the engine", exc_info=error)
+            self._failed(flight, plan, RunFailed(str(error), name=type(error).__name__))
+
+    def _ended(self, flight: Flight) -> None:
+        flight.pending -= 1
+        if flight.pending == 0:
+            self._conclude(flight, FAILED)
+
+    def _failed(self, flight: Flight, plan: Plan, error: RunFailed) -> None:
+        flight.failures.append(Failure(plan, error))
+        self._ended(flight)
+
+    def _conclude(self, flight: Flight, reason: str) -> None:
+        if not flight.failures:
+            self._settling.end(flight, "finished")
+            return
+        done = partial(self._settling.end, flight, f"parked:{reason}")
+        self._parking.park(Parked(flight.box.integration_id, flight.event.id, flight.stored, reason, flight.failures, done))
+
+    def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
+        plan = Plan(known.application_id, "", "", None, {}, {}, True)
+        event = TriggerEvent(claimed.identifier.decode()[:24], EventKind.MESSAGE, 0, {})
+        flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
+        flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
+        self._conclude(flight, UNREADABLE)
+
+    def _goes_on(self, flight: Flight) -> None:
+        """What a waiting run sent so far must not wait for its end."""
+        flight.repeated = True
+        for send in flight.sends:
+            self._settling.send(flight, send)
+        flight.sends.clear()
+
+    def queue_send(self, flight: Flight, send: Send) -> None:
+        """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
+        if flight.repeated and flight.tasks:
+            self._settling.send(flight, send)
+        else:
+            flight.sends.append(send)
+
+    def congested_until(self, integration_id: str) -> float:
+        """Return until when (monotonic seconds) no more should be put into an outbox."""
+        return self._settling.congested_until(integration_id)
+
+    async def ask(self, flight: Flight, send: Send, message: JSONObject) -> str:
+        """Send and wait for the outcome."""
+        reply = f"{flight.event.id}:{send.visit}"
+        waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answers[reply] = waiting
+        body = orjson.dumps({"m": message, "r": f"{prefix()}wake:{self._process}#{reply}"})
+        self._settling.send(flight, send._replace(body=body))
+        try:
+            return await waiting
+        finally:
+            self._answers.pop(reply, None)
+
+    def show(self, plan: Plan, message: str, value: JSONValue, level: str) -> None:
+        """Show a debug value; kept for whoever watches in a later release."""
+        logger.debug("workflow %s: %s: %s", plan.workflow_id, level, message)
+
+    def answered(self, text: bytes) -> None:
+        """Take the outcome of a send that a node waits for."""
+        answer = orjson.loads(text)
+        waiting = self._answers.pop(answer["reply"], None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer["outcome"])
