@@ -14,10 +14,10 @@ import time
 from dataclasses import asdict
 
 from bench.plan import Latency, LoadResult, Plan, Stream, StreamResult
-from bench.wire import FIRST_NUMBER, PACKET_IDS, PUBACK_BYTES, StampCounter, Template, marks, open_line, stamp_us
+from bench.wire import FIRST_NUMBER, PACKET_IDS, PUBACK_BYTES, StampCounter, Template, answer_at_once, marks, open_line, stamp_us
 
 _READ_BYTES = 1 << 20
-_PAUSE_SECONDS = 0.003
+_PAUSE_SECONDS = 0.005
 """Pause of the closed loop between two looks: many messages a system call, far shorter than the window lasts."""
 
 
@@ -105,6 +105,8 @@ class Generator:
             if not data:
                 raise ConnectionError("the broker closed the line of the load generator")
             if line is self._ears:
+                if not self.plan.window:
+                    answer_at_once(line)
                 self._chunks.append((stamp_us(), data))
                 self._arrived += self._counter.feed(data)
             else:
