@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.plan import LoadResult, Plan, Stream
-from bench.procs import BenchFailed, cpu_seconds, wait_for
+from bench.procs import BenchFailed, connections, cpu_seconds, wait_for
 from bench.system import Ledger, System, Work
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,12 +83,6 @@ def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
         return run_plan(plan, {})[0].lost == 0
 
     wait_for("an answer on every input", answered, seconds)
-
-
-def connections(port: int) -> int:
-    """Return how many connections the broker holds (Linux: /proc/net/tcp, state 01 is established)."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "01")
 
 
 def wait_until_connected(work: Work, port: int, seconds: float = 120.0) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.procs import BenchFailed, Child, listening, wait_for
+from bench.procs import BenchFailed, Child, connections, listening, wait_for
 from bench.system import Ledger, Work
 from wegnology.local.redis import EmbeddedRedis
 
@@ -81,13 +81,13 @@ class Ours:
     def _connected(self, work: Work) -> None:
         if not work.integrations:
             return
-
-        def all_connected() -> bool:
-            for role in ROLES:
-                self._children[role].alive()
-            return bool(self._hub("statuses").get("connected") == work.connections)
-
-        wait_for(f"{work.connections} connections", all_connected, 120, self._children["listener"])
+        listener = self._children["listener"]
+        # The cheap look first: asking the product takes a process of its own.
+        wait_for(f"{work.connections} connections", lambda: connections(self._port) >= work.connections, 120, listener)
+        wait_for(
+            "every integration to be connected", lambda: self._hub("statuses") == {"connected": work.connections}, 60, listener
+        )
+        self._children["worker"].alive()
 
     def replace(self, work: Work) -> None:
         """Set up other work in the running installation."""

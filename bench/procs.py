@@ -125,3 +125,9 @@ def listening(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def connections(port: int) -> int:
+    """Return how many connections the broker holds (Linux: /proc/net/tcp, state 01 is established)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "01")
