@@ -24,7 +24,7 @@ UNKNOWN_RETRY_SECONDS = 1.0
 
 
 class Claiming:
-    """Claims for the boxes whose turn it is and starts what it got."""
+    """Claims for the boxes whose turn it is and starts what it got. `clock_ms` 0 means Redis' own clock for the throttle."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Claiming:
         holding: Holding,
         suspects: Suspects,
         begin: Callable[[Box, Known, Claimed], object],
+        clock_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self._client = client
         self._process = process
@@ -43,6 +44,7 @@ class Claiming:
         self._holding = holding
         self._suspects = suspects
         self._begin = begin
+        self._clock_ms = clock_ms
 
     async def run(self) -> None:
         """Claim until cancelled. Several may run at once: each takes boxes of its own."""
@@ -59,7 +61,7 @@ class Claiming:
                         self._holding.push_if_held(box)
 
     async def _claim_for(self, boxes: list[Box]) -> None:
-        arguments: list[Any] = [prefix(), self._process, self._limits.throttle_burst, 0]
+        arguments: list[Any] = [prefix(), self._process, self._clock_ms(), self._limits.throttle_burst, 0]
         asked: list[tuple[Box, Known, int]] = []
         for box in boxes:
             known = self._catalog.integrations.get(box.integration_id)
@@ -71,7 +73,7 @@ class Claiming:
             arguments += [box.lease.partition, box.lease.token, box.integration_id, box.after, wanted, rate]
             box.more = False
             asked.append((box, known, wanted))
-        arguments[3] = len(asked)
+        arguments[4] = len(asked)
         if not asked:
             return
         try:

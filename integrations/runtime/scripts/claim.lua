@@ -1,11 +1,13 @@
 -- Give a worker the next events of integrations, as many as their throttle allows.
--- ARGV: prefix, worker, burst, integrations, then each: partition, token, integration, after (stream id or 0), wanted, rate
+-- ARGV: prefix, worker, clock (ms; 0 for the server's own), burst, integrations, then each: partition, token, integration, after (stream id or 0), wanted, rate
 -- rate: messages a second, 0 for no limit. Returns for each: {entries, wait ms, started before, starter before}, or false
 -- when the lease is lost. `wait` > 0: throttled, ask again after so many milliseconds. `started` and `starter` are what the
 -- box held before this claim.
-local worker, burst, n = take(), tonumber(take()), tonumber(take())
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+local worker, now, burst, n = take(), tonumber(take()), tonumber(take()), tonumber(take())
+if now == 0 then
+  local clock = redis.call('TIME')
+  now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+end
 local result = {}
 
 for g = 1, n do
