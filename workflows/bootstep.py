@@ -1,15 +1,17 @@
 """Starts the engine inside a Celery worker process, and stops it with the worker."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
 
-from integrations.runtime import chores
+from integrations.runtime import chores, partitions
 from integrations.runtime.limits import Limits
 from integrations.runtime.sweeper import Chore, Sweeper
 from wegnology.lib.loop import LoopThread, process_name
-from wegnology.lib.redis import async_client
+from wegnology.lib.redis import async_client, sync_client
 from workflows import parking
 from workflows.catalog import Catalog
 from workflows.drain import SHUTDOWN_SECONDS, Engine
@@ -35,7 +37,8 @@ class EngineStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Called by Celery when the worker starts."""
         global _thread
-        _thread = LoopThread("engine", _run)
+        partitions.ensure(sync_client(timeout=5.0))
+        _thread = LoopThread("engine", partial(_run, lambda: _recreate_consumer(parent)))
         _thread.start()
         for sweeper in self._sweepers:
             sweeper.start()
@@ -50,10 +53,20 @@ class EngineStep(bootsteps.StartStopStep):
     terminate = stop
 
 
-async def _run(stop: asyncio.Event) -> None:
+def _recreate_consumer(worker: Any) -> None:
+    """Make Celery drop its connection to the broker and consume anew: it is alive, but gets no tasks."""
+
+    def lose() -> None:
+        raise ConnectionResetError("consuming anew, because no task arrived")
+
+    if worker.hub is not None:
+        worker.hub.call_soon(lose)
+
+
+async def _run(on_deaf: Callable[[], None], stop: asyncio.Event) -> None:
     global _engine
     client = async_client()
-    _engine = Engine(client, process_name(), Limits.from_settings(), Catalog())
+    _engine = Engine(client, process_name(), Limits.from_settings(), Catalog(), on_deaf)
     try:
         await _engine.run(stop)
     finally:

@@ -6,6 +6,7 @@ One event loop runs everything. What only computes runs through at once; a run t
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,7 +35,15 @@ CLAIMERS = 2
 class Engine:
     """Everything a worker process does with events; `run` ends when `stop` is set."""
 
-    def __init__(self, client: AsyncRedis, process: str, limits: Limits, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        client: AsyncRedis,
+        process: str,
+        limits: Limits,
+        catalog: Catalog,
+        on_deaf: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_deaf = on_deaf
         self._catalog = catalog
         self._channel = f"{prefix()}wake:{process}"
         self._client = client
@@ -110,6 +119,9 @@ class Engine:
         while True:
             try:
                 await self._holding.renew()
+                if await self._holding.rescue():
+                    logger.error("drain tasks are not delivered: this worker took the waiting partitions by itself")
+                    self._on_deaf()
             except RedisAway as error:
                 logger.info("leases could not be renewed: %s", error)
             await asyncio.sleep(TICK_SECONDS)

@@ -18,6 +18,8 @@ IDLE_SECONDS = 30.0
 
 
 BOXES_A_TURN = 64
+RESCUE_SECONDS = 10.0
+"""A partition that waited so long for its drain task is taken without one."""
 
 
 class Holding:
@@ -103,6 +105,14 @@ class Holding:
                 del self.boxes[integration_id]
                 self._due.pop(box, None)
                 self.flying -= box.flying
+
+    async def rescue(self) -> bool:
+        """Take partitions whose drain task nobody took; say whether there were any: then Celery does not deliver."""
+        now = time.time() * 1000
+        unheld = await self._client.hgetall(key("unheld"))
+        forgotten = [int(p) for p, since in unheld.items() if now - float(since) > RESCUE_SECONDS * 1000]
+        taken = [await self.take(partition) for partition in forgotten]
+        return any(taken)
 
     async def renew(self) -> None:
         """Say that we live, keep what is ours, and look for work that no call told us of."""

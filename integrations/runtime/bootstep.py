@@ -6,13 +6,13 @@ from typing import Any
 
 from celery import bootsteps
 
-from integrations.runtime import chores
+from integrations.runtime import chores, partitions
 from integrations.runtime.limits import Limits
 from integrations.runtime.snapshot import Snapshot
 from integrations.runtime.supervisor import Supervisor
 from integrations.runtime.sweeper import Sweeper
 from wegnology.lib.loop import LoopThread, process_name
-from wegnology.lib.redis import async_client
+from wegnology.lib.redis import async_client, sync_client
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class ListenerStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Called by Celery when the worker starts."""
+        partitions.ensure(sync_client(timeout=5.0))
         self._thread = LoopThread("listener", _hold)
         self._thread.start()
         self._sweeper = Sweeper("hub", chores.HUB)

@@ -68,6 +68,7 @@ class Line:
             disconnected_ms=last.disconnected_ms if last else 0,
             disconnect_error=last.disconnect_error if last else "",
             listener=process,
+            known_topics=last.known_topics if last else [],
         )
 
     def begin(self) -> None:
@@ -172,6 +173,7 @@ class Line:
             subscriptions=[subscription._asdict() for subscription in connector.subscriptions()],
             notices=list(getattr(connector, "notices", [])),
             listener=self.status.listener,
+            known_topics=list(self.desired.source.topics),
         )
         self._note(transition=True)
         if not self.reading:

@@ -48,6 +48,8 @@ class Status:
     notices: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     listener: str = ""
+    known_topics: list[str] = field(default_factory=list)
+    """What was subscribed to at the last connect; the next one ends what is not wanted any more."""
 
     def to_json(self) -> bytes:
         """Return the stored form. The state comes first: scripts look for it."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from django.db import DatabaseError
 
@@ -256,4 +257,5 @@ class _View:
 
 def _with_previous(desired: Desired, last: Status | None) -> Desired:
     """Tell the connector which topics it may find subscribed from before, so that it can end those."""
-    return desired
+    known = tuple(last.known_topics) if last is not None else ()
+    return replace(desired, source=desired.source._replace(previous_topics=known))
