@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import DatabaseError
 
+from integrations.runtime.calls import hear
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
-from integrations.runtime.supervisor import hear
 from wegnology.lib.redis import AsyncRedis, RedisAway
 from workflows.catalog import Catalog
 from workflows.claiming import Claiming

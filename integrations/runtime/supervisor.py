@@ -6,13 +6,14 @@ restart or stop exactly the lines that differ.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from django.db import DatabaseError
 
 from integrations.runtime.book import StatusBook, now_ms
+from integrations.runtime.calls import hear
 from integrations.runtime.dispatch import Dispatch
 from integrations.runtime.inbox import Intake
 from integrations.runtime.keys import key, partition_of, prefix
@@ -20,6 +21,7 @@ from integrations.runtime.lease import Lease, Leases, Presence, share
 from integrations.runtime.limits import Limits
 from integrations.runtime.listener import Line, idle_status
 from integrations.runtime.outbox import OutboxSender
+from integrations.runtime.purging import purge
 from integrations.runtime.snapshot import Desired, Snapshot
 from integrations.runtime.status import Status
 from wegnology.lib.redis import AsyncRedis, RedisAway
@@ -47,6 +49,7 @@ class Supervisor:
         self._database = ThreadPoolExecutor(1, "snapshot")
         self._lost: set[int] = set()
         self._idle: dict[str, str] = {}
+        self._purges: set[asyncio.Task[None]] = set()
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._loaded = False
@@ -157,6 +160,8 @@ class Supervisor:
             wanted = desired.get(integration_id)
             if wanted is None or wanted.digest != line.desired.digest:
                 self._ending[integration_id] = asyncio.create_task(self._stop(line))
+                if integration_id not in self._snapshot.desired:
+                    self._purge(line.desired)
         if self._ending:
             await asyncio.wait(self._ending.values())
             self._ending.clear()
@@ -178,6 +183,12 @@ class Supervisor:
             line = Line(_with_previous(desired, last), self._intake, self._book, self._outbox, self._process, last)
             self.lines[desired.integration_id] = line
             line.begin()
+
+    def _purge(self, deleted: Desired) -> None:
+        """Remove what a deleted integration left at its source; tried for an hour, beside everything else."""
+        task = asyncio.create_task(purge(deleted))
+        self._purges.add(task)
+        task.add_done_callback(self._purges.discard)
 
     async def _stop(self, line: Line, accept: bool = True) -> None:
         await line.end(accept)
@@ -227,22 +238,6 @@ class Supervisor:
     async def _listen_for_calls(self) -> None:
         """Hear which outboxes got messages."""
         await hear(self._client, f"{prefix()}out:{self._process}", lambda text: self._outbox.called(text.decode().split()))
-
-
-async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None]) -> None:
-    """Subscribe to a channel until cancelled, again after Redis was away. Calls that are lost are made good by looking."""
-    while True:
-        pubsub = client.pubsub(ignore_subscribe_messages=True)
-        try:
-            await pubsub.subscribe(channel)
-            while True:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                if message is not None:
-                    called(message["data"])
-        except RedisAway:
-            await asyncio.sleep(0.5)
-        finally:
-            await pubsub.aclose()  # type: ignore[no-untyped-call]
 
 
 class _View:
