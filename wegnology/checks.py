@@ -66,7 +66,7 @@ def check_ephemeral(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         return []
     found: list[CheckMessage] = []
     override = f"WEGNOLOGY_ALLOW_EPHEMERAL=1 accepts the loss. {_see('Hosts that forget')}"
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    if settings.SQLITE:
         found.append(
             Error(
                 "The database is an SQLite file on a host that forgets its disk at every restart.",

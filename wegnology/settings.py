@@ -86,7 +86,8 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", f"sqlite:///{STATE_DIR / 'database.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -152,6 +153,9 @@ PORT = env.int("PORT", 8000)
 DEMO_BROKER_PORT = env.int("DEMO_BROKER_PORT", 11883)
 EPHEMERAL_HOST = bool(env.str("DYNO", ""))
 ALLOW_EPHEMERAL = env.bool("WEGNOLOGY_ALLOW_EPHEMERAL", False)
+
+# Who may read /metrics and the details of /readyz besides this machine itself: whoever sends this as a Bearer token.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
 if PRODUCTION:
     SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", True)

@@ -5,12 +5,18 @@ Every write is on disk before it is answered (`appendfsync always`), and nothing
 
 import importlib.util
 import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import redis
+from django.conf import settings
+
 from wegnology.local.exceptions import CannotStart
-from wegnology.local.ports import LOOPBACK, free_port, is_free
-from wegnology.local.state import write_private
+from wegnology.local.ports import LOOPBACK, free_port, is_free, wait_until
+from wegnology.local.state import only_run, write_private
 
 _MAXIMUM_MEMORY = "1gb"
 
@@ -69,3 +75,41 @@ class EmbeddedRedis:
     def command(self) -> list[str]:
         """Return the program and arguments that run the server in the foreground."""
         return [str(server_binary()), str(self.configuration)]
+
+
+def ready() -> bool:
+    """Say whether the server at REDIS_URL answers and has loaded its data; raises `redis.RedisError` when it refuses us."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+            return bool(client.ping())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+
+
+@contextmanager
+def at_hand() -> Iterator[None]:
+    """Have the embedded server running for a command, where it is used and no `manage.py run` has it running already."""
+    with ExitStack() as stack:
+        if settings.REDIS_EMBEDDED and not _run_is_under_way(stack):
+            stack.enter_context(_served(EmbeddedRedis(settings.STATE_DIR)))
+        yield
+
+
+def _run_is_under_way(stack: ExitStack) -> bool:
+    try:
+        stack.enter_context(only_run(settings.STATE_DIR))
+    except CannotStart:
+        return True
+    return False
+
+
+@contextmanager
+def _served(embedded: EmbeddedRedis) -> Iterator[None]:
+    embedded.prepare()
+    settings.REDIS_URL = embedded.url
+    with subprocess.Popen(embedded.command(), stdout=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603
+        try:
+            wait_until(ready, 60)
+            yield
+        finally:
+            process.terminate()

@@ -21,6 +21,7 @@ from integrations.runtime.status import ConnectionState, read_statuses
 from wegnology.local import demo, ports, readings
 from wegnology.local.exceptions import CannotStart
 from wegnology.local.redis import EmbeddedRedis
+from wegnology.local.redis import ready as redis_ready
 from wegnology.local.state import only_run, write_private
 from wegnology.local.supervise import Program, Supervisor, procfile_programs
 
@@ -138,7 +139,7 @@ class Run:
     def _start(self, supervisor: Supervisor) -> None:
         self._say("Starting the processes.")
         supervisor.start()
-        if not ports.wait_until(_redis_ready, 30):
+        if not ports.wait_until(redis_ready, 30):
             raise CannotStart(f"The embedded Redis does not answer; {self._state}/log/redis.log says why.")
         _demand_checks()
         supervisor.start_rest()
@@ -183,21 +184,13 @@ class Run:
             threading.Event().wait(_POLL_SECONDS)
 
 
-def _redis_ready() -> bool:
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
-            return bool(client.ping())
-    except (redis.ConnectionError, redis.TimeoutError):
-        return False
-
-
 def _demand_redis() -> None:
     """Raise `CannotStart` when the server at REDIS_URL cannot be used."""
     try:
-        ready = _redis_ready()
+        answers = redis_ready()
     except (redis.RedisError, ValueError) as error:
         raise CannotStart(f"The server at REDIS_URL refuses us: {error}") from error
-    if not ready:
+    if not answers:
         raise CannotStart("No Redis server answers at REDIS_URL. Start it, or unset REDIS_URL to use an embedded one.")
 
 

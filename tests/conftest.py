@@ -1,0 +1,44 @@
+"""Servers and settings that tests share. Whatever is started here is stopped here, by its process id."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
+from wegnology.lib.ids import new_id
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks."""
+    config.addinivalue_line(
+        "markers", "database: depends on the kind of database; `make test` runs it on SQLite and on PostgreSQL"
+    )
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for the whole session. Tests that stop it start one of their own."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_here(redis_server: RedisServer, settings: Settings) -> Iterator[RedisServer]:
+    """The session's Redis under a prefix of the test's own, named in the settings; emptied afterwards."""
+    settings.REDIS_URL = redis_server.url
+    settings.REDIS_PREFIX = f"test-{new_id()}"
+    yield redis_server
+    redis_server.flush()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole session; a test makes a database of its own in it."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
