@@ -51,3 +51,7 @@ class RunLimitReached(RunFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, name="RunLimitReached")
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be read or evaluated; the text says what and at which character."""

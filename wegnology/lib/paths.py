@@ -151,3 +151,16 @@ def copy_json(value: Any) -> Any:
     if type(value) is list:
         return [copy_json(item) if type(item) is dict or type(item) is list else item for item in value]
     return value
+
+
+def count_json(value: Any, most: int) -> int:
+    """Return how many values a JSON value consists of; counting stops beyond `most`."""
+    count, todo = 0, [value]
+    while todo and count <= most:
+        item = todo.pop()
+        count += 1
+        if type(item) is dict:
+            todo.extend(item.values())
+        elif type(item) is list:
+            todo.extend(item)
+    return count

@@ -11,7 +11,7 @@ from dotpromptz_handlebars import Handlebars, HelperOptions, SafeString
 
 from wegnology.lib.javascript import number_text, truthy
 from wegnology.lib.template_helpers import CONDITIONS, Helper, helpers
-from wegnology.lib.template_tags import element
+from wegnology.lib.template_values import element
 
 MAX_ITERATIONS = 10_000
 

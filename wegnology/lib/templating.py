@@ -15,7 +15,8 @@ from dotpromptz_handlebars import Handlebars, SafeString, StrictModeError
 
 from wegnology.lib import javascript
 from wegnology.lib.javascript import MAX_TEXT
-from wegnology.lib.template_tags import Reader, Tag, TagFault, Unplain, Value, check_blocks, plain, scan
+from wegnology.lib.template_tags import Tag, check_blocks, scan
+from wegnology.lib.template_values import Reader, TagFault, Unplain, Value, plain
 from wegnology.lib.template_views import IterationLimit, configure, view
 from wegnology.lib.types import JSONObject, JSONValue
 

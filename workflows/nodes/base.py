@@ -5,12 +5,16 @@ A node is built once per workflow version (all templates compiled in `__init__`)
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
+from wegnology.lib.paths import PathError
 from wegnology.lib.registry import Registry
-from wegnology.lib.schema import Schema
+from wegnology.lib.schema import ConfigInvalid, Schema
+from wegnology.lib.templating import TemplateError
 from wegnology.lib.types import JSONObject, JSONValue
+from workflows.exceptions import ExpressionError
 
 
 class Category(StrEnum):
@@ -58,6 +62,15 @@ class RunContext(Protocol):
 
 
 C = TypeVar("C", bound=Schema)
+T = TypeVar("T")
+
+
+def compiled(field: str, compile_text: Callable[[str], T], text: str) -> T:
+    """Compile one setting; what is wrong with it becomes a `ConfigInvalid` of that field (its JSON name)."""
+    try:
+        return compile_text(text)
+    except (TemplateError, PathError, ExpressionError) as error:
+        raise ConfigInvalid({field: str(error)}) from None
 
 
 class Node(ABC, Generic[C]):
