@@ -1,6 +1,14 @@
 """Integrations: connections to brokers, queues and sockets."""
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+from django.db import transaction
+from django.db.models.signals import post_delete
+
+if TYPE_CHECKING:
+    from integrations.models import Integration
 
 
 class IntegrationsConfig(AppConfig):
@@ -15,3 +23,11 @@ class IntegrationsConfig(AppConfig):
         from wegnology.applications.revisions import touch_on_change
 
         touch_on_change(Integration, lambda row: str(row.application_id))
+        post_delete.connect(_drop_waiting, sender=Integration, dispatch_uid="waiting events of deleted integrations")
+
+
+def _drop_waiting(instance: "Integration", **_: object) -> None:
+    """Drop what waits, once it is certain that the row is gone."""
+    from integrations.live import discard_waiting
+
+    transaction.on_commit(partial(discard_waiting, str(instance.pk)))

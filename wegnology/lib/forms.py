@@ -81,7 +81,7 @@ class SchemaFields:
         """Return a field's label; one that may hold a template says so, as the product does."""
         field = self.schema.fields()[name]
         label = field.title or _words(name)
-        return f"{label} Template" if is_templated(field) else label
+        return f"{label} Template" if is_templated(field) and not label.endswith("Template") else label
 
     def _defaults(self) -> dict[str, JSONValue]:
         defaults = {name: field.get_default(call_default_factory=True) for name, field in self.schema.fields().items()}

@@ -1,19 +1,29 @@
 """The admin theme in one place, typed as what it extends: the theme itself carries no types that mypy could read."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
     from django.contrib.admin import TabularInline as _TabularInline
     from django.contrib.admin.views.main import ChangeList
     from django.forms import CheckboxInput as SwitchInput
+    from django.forms import ModelForm as _ModelForm
     from django.forms import NumberInput, PasswordInput, Select, Textarea, TextInput
     from django.forms import NumberInput as DecimalInput
 
     ModelAdmin = _ModelAdmin[Any]
+    ModelForm = _ModelForm[Any]
+
+    def row_action(*, description: str, icon: str, permissions: Sequence[str]) -> Callable[[F], F]: ...
+
     TabularInline = _TabularInline[Any, Any]
 else:
+    from django.forms import ModelForm
     from unfold.admin import ModelAdmin, TabularInline
+    from unfold.decorators import action as row_action
     from unfold.views import ChangeList
     from unfold.widgets import UnfoldAdminDecimalFieldWidget as DecimalInput
     from unfold.widgets import UnfoldAdminIntegerFieldWidget as NumberInput
@@ -27,6 +37,7 @@ __all__ = [
     "ChangeList",
     "DecimalInput",
     "ModelAdmin",
+    "ModelForm",
     "NumberInput",
     "PasswordInput",
     "Select",
@@ -34,4 +45,5 @@ __all__ = [
     "TabularInline",
     "TextInput",
     "Textarea",
+    "row_action",
 ]

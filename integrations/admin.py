@@ -1,0 +1,183 @@
+"""Integrations as people see them: a list with live status, a page a connection, its form made from the connector's schema."""
+
+import time
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations import history_admin  # noqa: F401  (importing registers the pages)
+from integrations.connectors.base import AnyConnector, connectors
+from integrations.forms import IntegrationForm, form_for
+from integrations.live import Live, read_live
+from integrations.models import Integration
+from integrations.panel import badges, panel
+from integrations.runtime.status import NEVER_SEEN
+from integrations.wording import Badge, ago
+from wegnology.lib.forms import SchemaFields
+from wegnology.lib.theme import ChangeList, ModelAdmin
+
+COMMON = ("application", "name", "enabled")
+
+
+class IntegrationList(ChangeList):
+    """A page of integrations with their live state, read together: no query or round trip a row."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, then all their states at once."""
+        super().get_results(request)
+        rows: list[Integration] = list(self.result_list)
+        self.result_list = rows
+        now_ms = int(time.time() * 1000)
+        self.live = read_live([row.pk for row in rows])
+        self.away_since = self.live.away_since
+        shown = badges(rows, self.live, now_ms)
+        for row in rows:
+            row.shown = _Shown(shown[row.pk], _last_message(self.live, row.pk, now_ms))  # type: ignore[attr-defined]
+
+
+class _Shown:
+    def __init__(self, badge: Badge, last_message: str) -> None:
+        self.badge = badge
+        self.last_message = last_message
+
+
+def _last_message(live: Live, integration_id: str, now_ms: int) -> str:
+    return ago(live.statuses.get(integration_id, NEVER_SEEN).last_message_ms, now_ms) if live.away_since is None else "—"
+
+
+def badge_html(badge: Badge) -> SafeString:
+    """Return icon, words and detail; the words are there for who cannot see the icon or its colour."""
+    icon = format_html(
+        '<span class="wg-badge wg-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+        badge.tone,
+        badge.icon,
+        badge.words,
+    )
+    return format_html('{} <span class="wg-detail">{}</span>', icon, badge.detail) if badge.detail else icon
+
+
+class IntegrationAdmin(ModelAdmin):
+    """List, page and form of every type."""
+
+    list_display = ("name_", "status", "type_", "application", "last_message")
+    list_display_links = ("name_",)
+    list_select_related = ("application",)
+    list_filter = ("enabled", "integration_type", "application")
+    list_filter_submit = False
+    list_per_page = 100
+    list_before_template = "pages/redis_away.html"
+    search_fields = ("name", "id")
+    search_help_text = "Search by name or id"
+    ordering = ("name", "id")
+    change_form_template = "admin/integrations/integration/change_form.html"
+
+    class Media:
+        js = ("wegnology/schema-form.js",)
+
+    @admin.display(description="Name", ordering="name")
+    def name_(self, row: Integration) -> str:
+        """Return the name; a column that links."""
+        return row.name
+
+    @admin.display(description="Status")
+    def status(self, row: Integration) -> SafeString:
+        """Return the live state, read for the whole page at once."""
+        return badge_html(row.shown.badge)  # type: ignore[attr-defined]
+
+    @admin.display(description="Type", ordering="integration_type")
+    def type_(self, row: Integration) -> str:
+        """Return the type's label; a type that this release does not have keeps its name."""
+        return connectors.get(row.integration_type).label if row.integration_type in connectors else row.integration_type
+
+    @admin.display(description="Last message")
+    def last_message(self, row: Integration) -> str:
+        """Return when something last arrived."""
+        return str(row.shown.last_message)  # type: ignore[attr-defined]
+
+    @admin.display(description="Type")
+    def type_label(self, row: Integration) -> str:
+        """Return the type for the form, where it cannot be changed."""
+        return self.type_(row)
+
+    @admin.display(description="Settings")
+    def settings_readonly(self, row: Integration) -> SafeString:
+        """Return the settings for who may look but not change; secrets only say that they are there."""
+        config = row.connector.Config
+        shown = SchemaFields(config)
+        pairs = [(shown.label(n), "stored, not shown" if n in config.secret_fields() else v) for n, v in row.config.items()]
+        lines = SafeString("").join(format_html("<dt>{}</dt><dd>{}</dd>", label, value) for label, value in pairs)
+        return format_html('<dl class="wg-facts">{}</dl>', lines)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[IntegrationList]:
+        """Use the list that reads live states."""
+        return IntegrationList
+
+    def _connector(self, request: HttpRequest, obj: Integration | None) -> type[AnyConnector]:
+        return obj.connector if obj else connectors.get(request.GET.get("type", ""))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form of the row's type."""
+        form = form_for(self._connector(request, obj), obj.config if obj else {})
+        return super().get_form(request, obj, change, **{**kwargs, "form": form})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
+        """Return the common fields, then the schema's sections."""
+        connector = self._connector(request, obj)
+        topics = ("topics",) if connector.topics_label else ()
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": ("type_label", *COMMON, *topics, "settings_readonly")})]
+        sections = SchemaFields(connector.Config).sections()
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("type_label",) if obj else ()))})]
+        fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
+        fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
+        return [*fieldsets, ("Limits", {"fields": ("throttle_per_second",), "classes": ("collapse",)})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Application and type are chosen once."""
+        return ("application", "type_label", "settings_readonly") if obj else ()
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask for the type first, then show its form."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        name = request.GET.get("type", "")
+        if name not in connectors:
+            return self._choose_type(request)
+        context = {"title": f"Add {connectors.get(name).label} integration", **(extra_context or {})}
+        return super().add_view(request, form_url, context)
+
+    def _choose_type(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Add integration",
+            "types": [(cls, (cls.__doc__ or "").strip().splitlines()[0]) for cls in connectors],
+        }
+        return TemplateResponse(request, "admin/integrations/integration/choose_type.html", context)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show the form below the integration's live state."""
+        row = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if row is not None and self.has_view_permission(request, row):
+            if row.integration_type not in connectors:
+                messages.error(request, f"This release knows no integrations of type {row.integration_type}.")
+                return self.response_post_save_change(request, row)
+            context = {"panel": panel(row), **self.panel_context(request, row), **context}
+        return super().change_view(request, object_id, form_url, context)
+
+    def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
+        """Return what packages above add to the page."""
+        return {}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and name what was left out because other settings switch it off."""
+        super().save_model(request, obj, form, change)
+        if isinstance(form, IntegrationForm) and form.not_kept:
+            names = ", ".join(form.not_kept)
+            messages.warning(request, f"Not kept, because they do not apply with these settings: {names}.")

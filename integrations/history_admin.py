@@ -1,0 +1,99 @@
+"""What the runtime wrote about integrations, for reading: ledger hours and status changes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from integrations.models import Integration, LedgerHour, StatusChange
+from wegnology.lib.theme import ChangeList, ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the runtime writes and people read."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes; the runtime trims."""
+        return False
+
+
+def names_of(rows: Iterable[Any]) -> dict[str, str]:
+    """Return the names of the integrations that rows of a page belong to."""
+    return dict(Integration.objects.filter(pk__in={row.integration_id for row in rows}).values_list("pk", "name"))
+
+
+class NamedList(ChangeList):
+    """A page of rows that name an integration by id, with its name read once for all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the rows, then the names."""
+        super().get_results(request)
+        names = names_of(self.result_list)
+        for row in self.result_list:
+            row.integration_name = names.get(row.integration_id, "deleted")
+
+
+class OfIntegrationAdmin(ReadOnlyAdmin):
+    """Read-only rows with the name of their integration."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that knows names."""
+        return NamedList
+
+    @admin.display(description="Integration")
+    def integration(self, row: Any) -> str:
+        """Return the integration's name."""
+        return str(getattr(row, "integration_name", row.integration_id))
+
+
+@admin.register(LedgerHour)
+class LedgerHourAdmin(OfIntegrationAdmin):
+    """The ledger, hour by hour."""
+
+    list_display = ("hour", "integration", "received", "finished", "parked", "dropped")
+    list_per_page = 100
+    search_fields = ("integration_id",)
+    ordering = ("-hour", "integration_id")
+
+    def _count(self, row: LedgerHour, name: str) -> int:
+        counts: dict[str, int] = row.counts
+        return sum(n for key, n in counts.items() if key == name or key.startswith(f"{name}:"))
+
+    @admin.display(description="Received")
+    def received(self, row: LedgerHour) -> int:
+        """Return how many arrived."""
+        return self._count(row, "received")
+
+    @admin.display(description="Finished")
+    def finished(self, row: LedgerHour) -> int:
+        """Return how many ended well, matched by a workflow or not."""
+        return self._count(row, "finished") + self._count(row, "unmatched")
+
+    @admin.display(description="Parked")
+    def parked(self, row: LedgerHour) -> int:
+        """Return how many were parked, for any reason."""
+        return self._count(row, "parked")
+
+    @admin.display(description="Dropped")
+    def dropped(self, row: LedgerHour) -> int:
+        """Return how many were dropped, for any reason."""
+        return self._count(row, "dropped")
+
+
+@admin.register(StatusChange)
+class StatusChangeAdmin(OfIntegrationAdmin):
+    """When connections came and went."""
+
+    list_display = ("time", "integration", "state", "cause")
+    list_filter = ("state",)
+    search_fields = ("integration_id", "cause")
+    list_per_page = 100

@@ -1,0 +1,103 @@
+"""What an integration's page shows above its form: status, ledger, history."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from integrations.chart import Chart, chart
+from integrations.live import Live, last_known, read_live
+from integrations.models import Integration, LedgerHour, StatusChange
+from integrations.runtime.ledger import LedgerLine, line_of
+from integrations.runtime.status import NEVER_SEEN, Status
+from integrations.wording import Badge, ago, badge, remembered, span
+
+HOURS = 24
+CHANGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Everything the template needs; `facts` are (label, value) pairs."""
+
+    badge: Badge
+    facts: list[tuple[str, str]]
+    subscriptions: list[dict[str, Any]]
+    notices: list[str]
+    chart: Chart
+    lines: list[LedgerLine]
+    changes: list[StatusChange]
+    away_since: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def panel(integration: Integration) -> Panel:
+    """Read everything that is shown of one integration."""
+    now_ms = int(time.time() * 1000)
+    live = read_live([integration.pk], HOURS)
+    status = live.statuses.get(integration.pk, NEVER_SEEN)
+    lines = live.ledgers.get(integration.pk, []) if live.away_since is None else stored_ledger([integration.pk])
+    return Panel(
+        badges([integration], live, now_ms)[integration.pk],
+        facts(status, now_ms) if live.away_since is None else [],
+        status.subscriptions,
+        status.notices,
+        chart(lines, now_ms, HOURS),
+        lines,
+        list(StatusChange.objects.filter(integration_id=integration.pk)[:CHANGES]),
+        live.away_since,
+    )
+
+
+def badges(integrations: Sequence[Integration], live: Live, now_ms: int) -> dict[str, Badge]:
+    """Return the badge of each integration: from Redis, or what the database remembers."""
+    if live.away_since is not None:
+        known = last_known([row.pk for row in integrations])
+        return {
+            row.pk: remembered(f"{known[row.pk][0]} at {timezone.localtime(known[row.pk][1]):%d %b %H:%M}", row.enabled)
+            if row.pk in known
+            else remembered("", row.enabled)
+            for row in integrations
+        }
+    return {row.pk: badge(live.statuses.get(row.pk, NEVER_SEEN), enabled=row.enabled, now_ms=now_ms) for row in integrations}
+
+
+def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
+    """Return what is known of the connection, in words; what never happened is left out."""
+    found = [
+        ("In this state", f"for {span(now_ms - status.since_ms)}" if status.since_ms else ""),
+        ("Last proof of life", ago(status.proof_ms, now_ms) if status.proof_ms else ""),
+        ("Last message", ago(status.last_message_ms, now_ms)),
+        ("First cause", status.first_cause),
+        ("Latest cause", status.latest_cause if status.latest_cause != status.first_cause else ""),
+        ("Attempts since then", str(status.attempts) if status.attempts else ""),
+        ("Next attempt", f"in {span(status.next_attempt_ms - now_ms)}" if status.next_attempt_ms > now_ms else ""),
+        ("Last connected", ago(status.connected_ms, now_ms) if status.connected_ms else ""),
+        ("Last disconnected", ago(status.disconnected_ms, now_ms) if status.disconnected_ms else ""),
+        ("Disconnected because", status.disconnect_error),
+        ("Held by listener", status.listener),
+    ]
+    found += [(f"Setting {name}" if name else "Settings", text) for name, text in status.errors.items()]
+    return [(label, text) for label, text in found if text]
+
+
+def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> list[LedgerLine]:
+    """Return the stored hours, newest first, all integrations' without `integration_ids`.
+
+    What is waiting is not stored; it is what is left of the received.
+    """
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = LedgerHour.objects.filter(hour__gt=now - timedelta(hours=hours)).order_by("-hour")
+    if integration_ids is not None:
+        rows = rows.filter(integration_id__in=integration_ids)
+    return [stored_line(hour, counts) for hour, counts in rows.values_list("hour", "counts")]
+
+
+def stored_line(hour: datetime, counts: dict[str, int]) -> LedgerLine:
+    """Read a stored hour."""
+    line = line_of(int(hour.timestamp() * 1000), counts, 0)
+    ended = line.finished + line.unmatched + sum(line.parked.values()) + sum(line.dropped.values())
+    return line_of(line.hour_ms, counts, max(line.received - ended, 0))

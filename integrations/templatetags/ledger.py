@@ -1,0 +1,39 @@
+"""Template filters for counts and times of the ledger."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from django import template
+from django.utils import timezone
+
+register = template.Library()
+
+
+@register.filter
+def thousands(count: float) -> str:
+    """Write a count so that it can be read: 12,345."""
+    return f"{count:,}"
+
+
+@register.filter
+def unlocalized(number: float) -> str:
+    """Write a coordinate with a point, whatever the language."""
+    return str(number)
+
+
+@register.filter
+def hour(hour_ms: int) -> str:
+    """Write an hour given in milliseconds since 1970."""
+    return f"{timezone.localtime(datetime.fromtimestamp(hour_ms / 1000, UTC)):%d %b %H:%M}"
+
+
+@register.filter
+def reasons(counts: Mapping[str, int]) -> str:
+    """Write counts by reason: "3 error, 1 too large"; nothing is 0."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items())) or "0"
+
+
+@register.filter
+def mebibytes(size: int) -> str:
+    """Write a size in bytes as MiB."""
+    return f"{size / 1024 / 1024:,.1f} MiB"

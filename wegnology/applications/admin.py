@@ -1,0 +1,60 @@
+"""Applications and their globals."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from wegnology.applications.models import Application, Global
+from wegnology.lib.fields import JSONTextField
+from wegnology.lib.theme import ModelAdmin, ModelForm, TabularInline
+
+
+class GlobalForm(ModelForm):
+    """A global, its value typed as JSON."""
+
+    value = JSONTextField(rows=1, help_text='A JSON value: 30, "text" in quotes, true, [1, 2] or {"a": 1}.')
+
+    class Meta:
+        model = Global
+        fields = ("key", "value", "description")
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Leave the value to the form's field: the model's would refuse [] and {} as blank."""
+        return {*super()._get_validation_exclusions(), "value"}  # type: ignore[misc]
+
+
+class GlobalInline(TabularInline):
+    """The globals of an application."""
+
+    model = Global
+    form = GlobalForm
+    extra = 0
+
+
+@admin.register(Application)
+class ApplicationAdmin(ModelAdmin):
+    """A tenant: its globals, and how much is in it."""
+
+    list_display = ("name", "integration_count", "workflow_count", "updated_at")
+    search_fields = ("name", "id", "description")
+    list_per_page = 100
+    inlines: ClassVar = [GlobalInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Count what is in each application, in the same query."""
+        counts = {name: Count(name, distinct=True) for name in ("integrations", "workflows")}
+        rows: QuerySet[Any] = super().get_queryset(request)
+        counted: QuerySet[Any] = rows.annotate(**{f"{name}_count": count for name, count in counts.items()})
+        return counted
+
+    @admin.display(description="Integrations", ordering="integrations_count")
+    def integration_count(self, row: Any) -> int:
+        """Return how many integrations it has."""
+        return int(row.integrations_count)
+
+    @admin.display(description="Workflows", ordering="workflows_count")
+    def workflow_count(self, row: Any) -> int:
+        """Return how many workflows it has."""
+        return int(row.workflows_count)

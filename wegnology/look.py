@@ -1,0 +1,71 @@
+"""How the pages look: name, colours and menu of the admin theme."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+BLUE = {
+    "50": "oklch(97% .016 235)",
+    "100": "oklch(94% .032 235)",
+    "200": "oklch(89% .06 235)",
+    "300": "oklch(81% .1 235)",
+    "400": "oklch(72% .13 238)",
+    "500": "oklch(62% .14 242)",
+    "600": "oklch(52% .135 245)",
+    "700": "oklch(46% .12 246)",
+    "800": "oklch(40% .1 247)",
+    "900": "oklch(35% .08 248)",
+    "950": "oklch(26% .06 250)",
+}
+
+
+def _styles(request: HttpRequest) -> str:
+    return static("wegnology/pages.css")
+
+
+def _entry(title: str, icon: str, route: str) -> dict[str, Any]:
+    """Return a line of the menu, shown to who may see the page."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(route)}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "WEGnology Integrations",
+    "SITE_HEADER": "WEGnology",
+    "SITE_SUBHEADER": "Integrations",
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [_styles],
+    "COLORS": {"primary": BLUE},
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    _entry("Status", "monitor_heart", "status"),
+                    _entry("Integrations", "hub", "admin:integrations_integration_changelist"),
+                    _entry("Workflows", "account_tree", "admin:workflows_workflow_changelist"),
+                    _entry("Parked runs", "inventory_2", "admin:workflows_parkedrun_changelist"),
+                    _entry("Applications", "apps", "admin:applications_application_changelist"),
+                ]
+            },
+            {
+                "title": "History",
+                "separator": True,
+                "items": [
+                    _entry("Ledger", "receipt_long", "admin:integrations_ledgerhour_changelist"),
+                    _entry("State changes", "history", "admin:integrations_statuschange_changelist"),
+                ],
+            },
+            {
+                "title": "People",
+                "separator": True,
+                "items": [
+                    _entry("Users", "person", "admin:auth_user_changelist"),
+                    _entry("Groups", "group", "admin:auth_group_changelist"),
+                ],
+            },
+        ]
+    },
+}

@@ -1,0 +1,112 @@
+"""Figures for Prometheus: by type, reason and state, never by integration.
+
+Counters of events count what was received since midnight UTC, so they start again at 0 every day; `rate()` and
+`increase()` see that as a reset. Every web process reads the same stored ledger and gives the same figures.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from integrations.live import read_live
+from integrations.models import Integration, LedgerHour
+from integrations.runtime.health import Survey
+from integrations.runtime.status import NEVER_SEEN, ConnectionState
+from wegnology.pages.access import may_read_figures
+from wegnology.pages.probes import look
+from workflows.models import ParkedRun
+
+_OUTCOMES = ("finished", "unmatched", "parked", "dropped")
+_GONE = "deleted"
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give all figures as text; 403 for who may not read them."""
+    if not may_read_figures(request):
+        return HttpResponse("Send the METRICS_TOKEN as a Bearer token.\n", status=403, content_type="text/plain; charset=utf-8")
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Installation())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class Installation(Collector):
+    """Reads everything anew at each scrape. What cannot be reached is said by `*_up` and left out."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Return Redis' figures, then the database's."""
+        found = look()
+        yield _gauge("integrations_redis_up", "1 while Redis can be reached.", found.redis)
+        yield from _of_survey(found) if found.redis else ()
+        try:
+            of_database = list(_of_database())
+        except DatabaseError:
+            of_database = []
+        yield _gauge("integrations_database_up", "1 while the database can be reached.", bool(of_database))
+        yield from of_database
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(value))
+
+
+def _of_survey(found: Survey) -> Iterator[Metric]:
+    yield _gauge("integrations_redis_memory_bytes", "Memory that Redis uses.", found.memory_used)
+    yield _gauge("integrations_redis_memory_limit_bytes", "Memory that Redis may use; 0 is no limit.", found.memory_limit)
+    yield _gauge("integrations_listeners_live", "Listener processes alive.", len(found.listeners))
+    yield _gauge("integrations_workers_live", "Worker processes alive.", len(found.workers))
+    without = GaugeMetricFamily("integrations_partitions_unheld", "Partitions without a holder.", labels=["role"])
+    without.add_metric(["listener"], found.partitions_without_listener)
+    without.add_metric(["worker"], found.partitions_without_worker)
+    yield without
+    yield _gauge("integrations_events_waiting", "Events in all inboxes.", found.waiting_events)
+    yield _gauge("integrations_events_waiting_bytes", "Size of all inboxes.", found.waiting_bytes)
+    yield _gauge("integrations_oldest_event_seconds", "Age of the oldest event that waits.", found.oldest_event_seconds)
+
+
+def _of_database() -> Iterator[Metric]:
+    types = dict(Integration.objects.values_list("pk", "integration_type"))
+    yield from _events(types)
+    yield _connections(types)
+    yield _gauge(
+        "integrations_runs_parked", "Parked runs that were not replayed.", ParkedRun.objects.filter(replayed_at=None).count()
+    )
+
+
+def _events(types: dict[str, str]) -> Iterator[Metric]:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = LedgerHour.objects.filter(hour__gte=midnight).values_list("integration_id", "counts")
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for integration_id, hour in rows.iterator():
+        for name, count in hour.items():
+            outcome, _, reason = name.partition(":")
+            counts[types.get(integration_id, _GONE), outcome, reason] += count
+    received = CounterMetricFamily("integrations_events_received", "Events received since midnight UTC.", labels=["type"])
+    labels = ["type", "outcome", "reason"]
+    ended = CounterMetricFamily("integrations_events_ended", "What became of those that ended.", labels=labels)
+    for (kind, outcome, reason), count in sorted(counts.items()):
+        if outcome == "received":
+            received.add_metric([kind], count)
+        elif outcome in _OUTCOMES:
+            ended.add_metric([kind, outcome, reason], count)
+    yield received
+    yield ended
+
+
+def _connections(types: dict[str, str]) -> Metric:
+    family = GaugeMetricFamily("integrations_connections", "Integrations by type and state.", labels=["type", "state"])
+    live = read_live(list(types))
+    states = ((kind, live.statuses.get(pk, NEVER_SEEN).state) for pk, kind in types.items())
+    for (kind, state), count in sorted(_by_pair(states).items()):
+        family.add_metric([kind, state.value], count)
+    return family
+
+
+def _by_pair(pairs: Iterable[tuple[str, ConnectionState]]) -> Counter[tuple[str, ConnectionState]]:
+    return Counter(pairs)

@@ -1,0 +1,78 @@
+"""The installation at a glance. Without Redis it shows what the database knows, and says so."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from integrations.chart import chart, sum_lines
+from integrations.live import read_live
+from integrations.models import Integration
+from integrations.panel import badges, stored_ledger
+from integrations.runtime.health import Survey
+from integrations.wording import Badge, span
+from wegnology.pages.probes import look
+from workflows.models import ParkedRun, Workflow
+
+HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with its name; `tone` colours it when it asks for attention."""
+
+    name: str
+    value: str
+    tone: str = ""
+
+
+def status(request: HttpRequest) -> HttpResponse:
+    """Show the page; the route asks for a member of the staff."""
+    now_ms = int(time.time() * 1000)
+    found = look()
+    rows = list(Integration.objects.only("pk", "enabled"))
+    live = read_live([row.pk for row in rows])
+    lines = sum_lines(stored_ledger(hours=HOURS))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Status",
+        "survey": found,
+        "away_since": live.away_since,
+        "figures": _figures(found) if found.redis else [],
+        "states": _states(badges(rows, live, now_ms).values()),
+        "integration_count": len(rows),
+        "workflow_count": Workflow.objects.count(),
+        "parked_count": ParkedRun.objects.count(),
+        "chart": chart(lines, now_ms, HOURS),
+        "lines": lines,
+        "unbalanced": [line for line in lines if not line.balanced],
+    }
+    return TemplateResponse(request, "pages/status.html", context)
+
+
+def _states(shown: Iterable[Badge]) -> list[tuple[Badge, int]]:
+    """Count the integrations by what a person reads of them, the most frequent first."""
+    return Counter(badge._replace(detail="") for badge in shown).most_common()
+
+
+def _figures(found: Survey) -> list[Figure]:
+    oldest = found.oldest_event_seconds
+    unheld = found.partitions_without_listener
+    age = span(int(oldest * 1000)) if found.waiting_events else "none"
+    memory = f"{found.memory_used / 1024**2:,.0f} MiB"
+    return [
+        Figure("Listeners", str(len(found.listeners)), "" if found.listeners else "danger"),
+        Figure("Workers", str(len(found.workers)), "" if found.workers else "danger"),
+        Figure("Partitions without listener", str(unheld), "warning" if unheld else ""),
+        Figure("Events waiting", f"{found.waiting_events:,}"),
+        Figure("Oldest waiting event", age, "warning" if oldest > 60 else ""),
+        Figure(f"Redis memory{_of_limit(found)}", memory),
+    ]
+
+
+def _of_limit(found: Survey) -> str:
+    return f" of {found.memory_limit / 1024**2:,.0f} MiB" if found.memory_limit else ""

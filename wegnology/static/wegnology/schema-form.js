@@ -1,0 +1,35 @@
+// Shows a setting only while the settings named in its data-when have one of the values given there.
+// Without this file every setting is shown, and the server decides which ones apply.
+(() => {
+  "use strict";
+
+  const row = (input) => input.closest(".field-line") || input.parentElement;
+
+  const valueOf = (name) => {
+    const input = document.querySelector(`[name="${CSS.escape(name)}"]`);
+    if (!input) return null;
+    return input.type === "checkbox" ? String(input.checked) : input.value;
+  };
+
+  const applies = (input) => {
+    const when = JSON.parse(input.dataset.when || "{}");
+    return Object.entries(when).every(([name, values]) => {
+      const other = document.querySelector(`[name="${CSS.escape(name)}"]`);
+      return values.includes(valueOf(name)) && (!other || !other.dataset.when || applies(other));
+    });
+  };
+
+  const update = () => {
+    for (const input of document.querySelectorAll("[data-when]")) {
+      const line = row(input);
+      line.hidden = !applies(input) && !line.classList.contains("errors");
+    }
+    for (const fieldset of document.querySelectorAll("fieldset.module")) {
+      const lines = [...fieldset.querySelectorAll(".field-line")];
+      fieldset.classList.toggle("wg-none", lines.length > 0 && lines.every((line) => line.hidden));
+    }
+  };
+
+  document.addEventListener("change", update);
+  document.addEventListener("DOMContentLoaded", update);
+})();

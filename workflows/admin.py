@@ -1,0 +1,83 @@
+"""Workflows: the develop version as JSON with faults in their place, named versions to look at."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from integrations.models import Integration
+from wegnology.lib.theme import ModelAdmin
+from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
+from workflows.forms import WorkflowForm
+from workflows.graph import INTEGRATION
+from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
+from workflows.parked_admin import pretty
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ModelAdmin):
+    """One workflow: its develop version is edited, named versions are looked at."""
+
+    form = WorkflowForm
+    list_display = ("name", "application", "enabled", "live_version", "updated_at")
+    list_select_related = ("application", "default_version")
+    list_filter = ("enabled", "application")
+    list_per_page = 100
+    search_fields = ("name", "id", "description")
+    change_form_template = "admin/workflows/workflow/change_form.html"
+    fieldsets = (
+        (None, {"fields": ("application", "name", "description", "enabled", "default_version")}),
+        ("Develop version", {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
+    )
+
+    @admin.display(description="Live version")
+    def live_version(self, row: Workflow) -> str:
+        """Return the version that triggers fire."""
+        return row.default_version.name if row.default_version else DEVELOP
+
+    @admin.display(description="Develop version")
+    def develop_readonly(self, row: Workflow) -> SafeString:
+        """Return the develop version for who may look but not change."""
+        version = row.versions.filter(name=DEVELOP).first()
+        return _as_json(version) if version else SafeString("—")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the form's fields, or for who may only look, what can be shown."""
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": (*self.fieldsets[0][1]["fields"], "develop_readonly")})]
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """The application is chosen once."""
+        return ("application", "develop_readonly") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the workflow and its develop version together."""
+        super().save_model(request, obj, form, change)
+        form.save_versions()
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show triggers by name, parked runs and named versions above the form."""
+        row = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if row is not None and self.has_view_permission(request, row):
+            named = row.versions.exclude(name=DEVELOP)
+            context["sources"] = _sources(row)
+            context["named_versions"] = [(version, _as_json(version)) for version in named[:50]]
+            context["parked_count"] = ParkedRun.objects.filter(workflow_id=row.pk).count()
+        return super().change_view(request, object_id, form_url, context)
+
+
+def _as_json(version: WorkflowVersion) -> SafeString:
+    return pretty(json.dumps({"triggers": version.triggers, "nodes": version.nodes, "globals": version.globals}))
+
+
+def _sources(workflow: Workflow) -> list[tuple[str, Integration | None]]:
+    """Return the integrations that trigger the live version; None for one that is gone, whose trigger never fires."""
+    version = workflow.default_version or workflow.versions.filter(name=DEVELOP).first()
+    triggers = [t for t in (version.triggers if version else []) if isinstance(t, dict) and t.get("type") == INTEGRATION]
+    keys = list(dict.fromkeys(str(trigger.get("key", "")) for trigger in triggers))
+    known = Integration.objects.filter(application=workflow.application_id).in_bulk(keys)
+    return [(key, known.get(key)) for key in keys]

@@ -1,0 +1,64 @@
+"""Deleting integrations, with or without the workflows that they trigger. One function for row, page, bulk and REST.
+
+Neither validates nor connects: what is broken can be deleted. Waiting events are dropped after the commit (reason `deleted`) by a
+receiver of `post_delete` in `integrations.apps`, which also sees the deletion of a whole application.
+"""
+
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from django.db import transaction
+
+from integrations.models import Integration
+from wegnology.lib.types import JSONValue
+from workflows.graph import INTEGRATION
+from workflows.models import Workflow, WorkflowVersion
+
+
+class Take(StrEnum):
+    """Which workflows go with an integration."""
+
+    NONE = "none"
+    ONLY = "only"
+    """Those whose every trigger, in every version, is one of the deleted integrations."""
+    ALL = "all"
+    """Those with any trigger of one of them, in any version."""
+
+
+class Affected(NamedTuple):
+    """Workflows that the integrations trigger: `only` are triggered by nothing else, `all` includes them."""
+
+    only: list[Workflow]
+    all: list[Workflow]
+
+    def taken(self, take: Take) -> list[Workflow]:
+        """Return the workflows that a choice deletes."""
+        return {Take.NONE: [], Take.ONLY: self.only, Take.ALL: self.all}[take]
+
+
+def affected_workflows(integration_ids: Collection[str]) -> Affected:
+    """Find the workflows that have a trigger of one of the integrations, in any version."""
+    ours = set(integration_ids)
+    triggers: dict[str, set[bool]] = {}
+    applications = Integration.objects.filter(pk__in=ours).values("application")
+    versions = WorkflowVersion.objects.filter(workflow__application__in=applications).order_by()
+    for workflow_id, version_triggers in versions.values_list("workflow_id", "triggers"):
+        triggers.setdefault(workflow_id, set()).update(_is_ours(version_triggers, ours))
+    touched = {workflow_id for workflow_id, found in triggers.items() if True in found}
+    rows = list(Workflow.objects.filter(pk__in=touched).order_by("name", "id"))
+    return Affected([row for row in rows if triggers[row.pk] == {True}], rows)
+
+
+def _is_ours(triggers: Iterable[JSONValue], ours: set[str]) -> Iterable[bool]:
+    for trigger in triggers:
+        yield isinstance(trigger, dict) and trigger.get("type") == INTEGRATION and trigger.get("key") in ours
+
+
+def delete_integrations(integration_ids: Collection[str], take: Take = Take.NONE) -> list[str]:
+    """Delete integrations and the workflows of the choice, all or nothing; return the names of those workflows."""
+    with transaction.atomic():
+        workflows = affected_workflows(integration_ids).taken(take)
+        Workflow.objects.filter(pk__in=[row.pk for row in workflows]).delete()
+        Integration.objects.filter(pk__in=integration_ids).delete()
+    return [row.name for row in workflows]

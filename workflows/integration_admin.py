@@ -1,0 +1,90 @@
+"""The pages of integrations, with what they have to do with workflows: who they trigger, what is parked, what goes with them."""
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from integrations.admin import IntegrationAdmin
+from integrations.models import Integration
+from wegnology.lib.theme import row_action
+from workflows.deletion import Take, affected_workflows, delete_integrations
+from workflows.models import ParkedRun
+
+
+@admin.register(Integration)
+class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
+    """Registered here and not below: the page shows workflows, of which integrations know nothing."""
+
+    actions = ("delete_selected",)
+    actions_row: ClassVar = ["delete_row"]
+
+    def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
+        """Add the workflows that the integration triggers, and how many of its runs are parked."""
+        return {
+            "workflows": affected_workflows([row.pk]).all,
+            "parked_count": ParkedRun.objects.filter(integration_id=row.pk).count(),
+            "parked_url": reverse("admin:workflows_parkedrun_changelist") + f"?integration_id={row.pk}",
+        }
+
+    @row_action(description="Delete", icon="delete", permissions=["delete"])
+    def delete_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that asks what goes with it."""
+        return redirect("admin:integrations_integration_delete", object_id)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Ask, or delete one integration."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_delete_permission(request, row):
+            raise PermissionDenied
+        return self._delete(request, [row]) or self._ask(request, [row])
+
+    @admin.action(description="Delete selected integrations", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
+        """Ask, or delete the chosen integrations."""
+        rows = list(queryset)
+        return self._delete(request, rows) or self._ask(request, rows)
+
+    def _ask(self, request: HttpRequest, rows: Collection[Integration]) -> HttpResponse:
+        affected = affected_workflows([row.pk for row in rows])
+        others = [row for row in affected.all if row not in affected.only]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Delete {len(rows)} integration{'' if len(rows) == 1 else 's'}",
+            "rows": rows,
+            "only": affected.only,
+            "others": others,
+            "may_delete_workflows": request.user.has_perm("workflows.delete_workflow"),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/integrations/integration/delete_confirmation.html", context)
+
+    def _delete(self, request: HttpRequest, rows: Collection[Integration]) -> HttpResponse | None:
+        """Delete when the question was answered."""
+        if request.method != "POST" or "confirmed" not in request.POST:
+            return None
+        take = Take(request.POST.get("take", Take.NONE)) if request.POST.get("take") in list(Take) else Take.NONE
+        if take is not Take.NONE and not request.user.has_perm("workflows.delete_workflow"):
+            raise PermissionDenied
+        with transaction.atomic():
+            self.log_deletions(request, Integration.objects.filter(pk__in=[row.pk for row in rows]))
+            workflows = delete_integrations([row.pk for row in rows], take)
+        messages.success(request, _what_was_deleted([row.name for row in rows], workflows))
+        return HttpResponseRedirect(reverse("admin:integrations_integration_changelist"))
+
+
+def _what_was_deleted(integrations: list[str], workflows: list[str]) -> str:
+    text = f"Deleted: {', '.join(integrations)}."
+    return f"{text} With workflows: {', '.join(workflows)}." if workflows else text

@@ -1,0 +1,158 @@
+"""Parked runs: what failed, with its event and payload, and the button that runs it again."""
+
+import contextlib
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from integrations.events import EventUnreadable
+from integrations.history_admin import ReadOnlyAdmin, names_of
+from wegnology.lib.redis import RedisAway
+from wegnology.lib.theme import ChangeList
+from workflows.models import ParkedRun, Workflow
+
+
+def pretty(text: str) -> SafeString:
+    """Show JSON indented; what is not JSON (cut to size, perhaps) as it is."""
+    with contextlib.suppress(ValueError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return format_html('<pre class="wg-code">{}</pre>', text)
+
+
+class ParkedList(ChangeList):
+    """A page of parked runs, with the names of integrations and workflows read once for all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the rows, then the names."""
+        super().get_results(request)
+        integrations = names_of(self.result_list)
+        ids = {row.workflow_id for row in self.result_list}
+        workflows = dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
+        for row in self.result_list:
+            row.names = (integrations.get(row.integration_id, "deleted"), workflows.get(row.workflow_id, "—"))
+
+
+class WorkflowFilter(admin.SimpleListFilter):
+    """Workflows that have parked runs."""
+
+    title = "workflow"
+    parameter_name = "workflow_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the workflows that have any, with their numbers."""
+        counted = dict(ParkedRun.objects.order_by().values_list("workflow_id").annotate(Count("pk")))
+        names = Workflow.objects.filter(pk__in=counted).values_list("pk", "name")
+        return [(pk, f"{name} ({counted[pk]})") for pk, name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(workflow_id=self.value()) if self.value() else queryset
+
+
+@admin.register(ParkedRun)
+class ParkedRunAdmin(ReadOnlyAdmin):
+    """Runs that failed, kept with their event."""
+
+    list_display = ("created_at", "reason", "workflow", "integration", "error", "node")
+    list_filter = ("reason", WorkflowFilter)
+    list_per_page = 100
+    search_fields = ("error_message", "event_id", "integration_id", "workflow_id")
+    actions = ("replay",)
+    fields = ("created_at", "reason", "workflow", "integration", "error", "node", "event_id", "event_", "payload_")
+    change_form_template = "admin/workflows/parkedrun/change_form.html"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may delete parked runs may discard them; they go with their application, too."""
+        return request.user.has_perm("workflows.delete_parkedrun")
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Running something again is a change, although the row itself is read-only."""
+        return request.user.has_perm("workflows.change_parkedrun")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that knows names."""
+        return ParkedList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row with its names."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            workflow = Workflow.objects.filter(pk=row.workflow_id).first()
+            row.names = (names_of([row]).get(row.integration_id, "deleted"), workflow.name if workflow else "—")
+        return row
+
+    @admin.display(description="Integration")
+    def integration(self, row: Any) -> str:
+        """Return the integration's name."""
+        return str(row.names[0])
+
+    @admin.display(description="Workflow")
+    def workflow(self, row: Any) -> str:
+        """Return the workflow's name."""
+        return str(row.names[1])
+
+    @admin.display(description="Error")
+    def error(self, row: ParkedRun) -> str:
+        """Return what went wrong."""
+        return f"{row.error_name}: {row.error_message}"[:300]
+
+    @admin.display(description="Node")
+    def node(self, row: ParkedRun) -> str:
+        """Return where it went wrong."""
+        return f"{row.node_label} ({row.node_id})" if row.node_label else row.node_id or "—"
+
+    @admin.display(description="Event")
+    def event_(self, row: ParkedRun) -> SafeString:
+        """Return the event as it arrived."""
+        return pretty(row.event)
+
+    @admin.display(description="Payload at the node")
+    def payload_(self, row: ParkedRun) -> SafeString:
+        """Return the payload as it was when the run failed."""
+        return pretty(row.payload) if row.payload else SafeString("—")
+
+    @admin.action(description="Replay", permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[ParkedRun]) -> None:
+        """Run the workflows of the chosen runs again, each with its own event."""
+        self._replay(request, list(queryset.values_list("pk", flat=True)))
+
+    def _replay(self, request: HttpRequest, parked_ids: list[str]) -> None:
+        from workflows.replay import replay
+
+        try:
+            count = replay(parked_ids)
+        except RedisAway as error:
+            messages.error(request, f"Nothing was replayed: Redis cannot be reached ({error}). Try again when it is back.")
+            return
+        except EventUnreadable as error:
+            messages.error(request, f"Nothing was replayed: {error}.")
+            return
+        if count:
+            messages.success(request, f"{count} {'run is' if count == 1 else 'runs are'} on the way again.")
+        if count < len(parked_ids):
+            messages.warning(request, f"{len(parked_ids) - count} stay parked: there is no room in the inbox now.")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of the replay button."""
+        view = self.admin_site.admin_view(require_POST(self.replay_view))
+        return [path("<path:object_id>/replay/", view, name="workflows_parkedrun_replay"), *super().get_urls()]
+
+    def replay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Replay one run."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        self._replay(request, [object_id])
+        return HttpResponseRedirect(reverse("admin:workflows_parkedrun_changelist"))
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Offer the replay button to who may use it."""
+        context = {"may_replay": self.has_replay_permission(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
