@@ -83,6 +83,7 @@ def _ledger_rows(client: SyncRedis, hours: list[tuple[str, ...]]) -> list[Ledger
     rows = []
     for at, (integration_id, hour) in enumerate(hours):
         counts = {name.decode(): int(n) for name, n in answers[4 * at].items()}
+        counts["received"] = counts.get("messages", 0) + counts.get("signals", 0)
         counts |= {f"out:{name.decode()}": int(n) for name, n in answers[4 * at + 2].items()}
         rows.append(LedgerHour(integration_id=integration_id, hour=_moment(int(hour)), counts=counts))
     return rows

@@ -1,7 +1,8 @@
 """The ledger: what became of everything that was received, by the hour of receipt.
 
-received = finished + unmatched + parked + dropped + waiting, where waiting is counted in the inbox itself. Counts are
-changed only by the script that moves the event, so they cannot drift from what happened.
+received = finished + unmatched + parked + dropped + waiting, where received = messages + signals (connection events and
+replays) and waiting is counted in the inbox itself. Counts are changed only by the script that moves the event, so they
+cannot drift from what happened.
 """
 
 import time
@@ -16,7 +17,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One hour of one integration. `messages` counts received messages without connection events."""
+    """One hour of one integration. `messages` of the `received` came from the source; the rest are connection events, replays."""
 
     hour_ms: int
     received: int = 0
@@ -35,14 +36,14 @@ class LedgerLine:
 
 
 def line_of(hour_ms: int, counts: dict[str, int], waiting: int) -> LedgerLine:
-    """Build a line from stored counts such as {"received": 3, "parked:error": 1}."""
+    """Build a line from stored counts such as {"messages": 3, "parked:failed": 1}."""
 
     def group(name: str) -> dict[str, int]:
         return {field.split(":", 1)[1]: n for field, n in counts.items() if field.startswith(f"{name}:") and n}
 
     return LedgerLine(
         hour_ms,
-        counts.get("received", 0),
+        counts.get("messages", 0) + counts.get("signals", 0),
         counts.get("messages", 0),
         counts.get("finished", 0),
         counts.get("unmatched", 0),

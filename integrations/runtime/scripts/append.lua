@@ -18,10 +18,8 @@ local total = tonumber(redis.call('GET', P .. 'bytes') or 0)
 
 local function drop_oldest(i, p)
   local first = redis.call('XRANGE', P .. 'inbox:' .. i, '-', '+', 'COUNT', 1)[1]
-  if not first then return 0, 0 end
-  local size = #first[2][2]
-  finish(i, p, first[1], size, 'dropped:full')
-  return 1, size
+  if first then finish(i, p, first[1], #first[2][2], 'dropped:full') end
+  return first
 end
 
 for g = 1, groups do
@@ -33,44 +31,40 @@ for g = 1, groups do
   else
     local inbox, box = P .. 'inbox:' .. i, P .. 'box:' .. i
     local length = redis.call('XLEN', inbox)
-    local bytes = tonumber(redis.call('HGET', box, 'bytes') or 0)
-    local accepted, added, messages, hour = 0, 0, 0, nil
+    local was_empty = length == 0
+    local accepted, added = 0, false
     for k = 1, n do
       local event, policy = take(), string.sub(policies, k, k)
       local size = #event
-      local message = policy < 'a' and 1 or 0
+      local kind = policy < 'a' and 'messages' or 'signals'
       policy = string.lower(policy)
       if policy == 'x' then
-        local now = redis.call('TIME')
-        hour = hour_of(now[1] .. '000')
-        count('ledger', i, hour, 'received', 1)
+        local hour = hour_of(redis.call('TIME')[1] .. '000')
+        count('ledger', i, hour, kind, 1)
         count('ledger', i, hour, event, 1)
-        count('ledger', i, hour, 'messages', message)
-        accepted = accepted + 1
       else
-        local full = length >= max_events or bytes + size > max_bytes or (max_total > 0 and total + size > max_total)
-        if full and policy == 'w' then
+        local bytes = redis.call('HINCRBY', box, 'bytes', size)
+        local function full()
+          return length >= max_events or bytes > max_bytes or (max_total > 0 and total + gained + size > max_total)
+        end
+        if policy == 'w' and full() then
+          redis.call('HINCRBY', box, 'bytes', -size)
           at = at + n - k
           break
         end
-        while full and length > 0 do
-          local gone, freed = drop_oldest(i, p)
-          length, bytes, total = length - gone, bytes - freed, total - freed
-          full = gone > 0 and (length >= max_events or bytes + size > max_bytes)
+        while full() do
+          local first = drop_oldest(i, p)
+          if not first then break end
+          length, bytes = length - 1, bytes - #first[2][2]
         end
         local id = redis.call('XADD', inbox, '*', 'e', event)
-        length, bytes, total, added = length + 1, bytes + size, total + size, added + size
-        hour = hour_of(id)
-        count('ledger', i, hour, 'received', 1)
-        messages = messages + message
-        accepted = accepted + 1
+        length, gained, added = length + 1, gained + size, true
+        count('ledger', i, hour_of(id), kind, 1)
       end
+      accepted = accepted + 1
     end
-    if added > 0 then
-      redis.call('HINCRBY', box, 'bytes', added)
-      redis.call('INCRBY', P .. 'bytes', added)
-      if messages > 0 then count('ledger', i, hour, 'messages', messages) end
-      redis.call('SADD', P .. 'ready:' .. p, i)
+    if added then
+      if was_empty then redis.call('SADD', P .. 'ready:' .. p, i) end
       if not wake('run', 'wake', p, i) and redis.call('SET', P .. 'asked:' .. p, 1, 'NX', 'PX', 3000) then
         need[#need + 1] = tonumber(p)
       end

@@ -36,13 +36,21 @@ local function count(ledger, i, hour, field, n)
   row[field] = (row[field] or 0) + n
 end
 
+-- Bytes that all inboxes together gained or lost in this call.
+local gained = 0
+
 local function write_counts()
+  local names = {}
   for name, row in pairs(counts) do
     for field, n in pairs(row) do
       redis.call('HINCRBY', P .. name, field, n)
     end
-    redis.call('SADD', P .. 'dirty', name)
+    names[#names + 1] = name
   end
+  for first = 1, #names, 500 do
+    redis.call('SADD', P .. 'dirty', unpack(names, first, math.min(first + 499, #names)))
+  end
+  if gained ~= 0 then redis.call('INCRBY', P .. 'bytes', gained) end
 end
 
 -- Wakes the processes that hold what changed: one message a process, integration ids separated by blanks.
@@ -75,7 +83,7 @@ end
 local function finish(i, p, id, size, outcome)
   if redis.call('XDEL', P .. 'inbox:' .. i, id) == 0 then return false end
   redis.call('HINCRBY', P .. 'box:' .. i, 'bytes', -size)
-  redis.call('INCRBY', P .. 'bytes', -size)
+  gained = gained - size
   count('ledger', i, hour_of(id), outcome, 1)
   return true
 end

@@ -28,7 +28,7 @@ local function send(p, i, body)
   end
   local id = redis.call('XADD', outbox, '*', 'm', body)
   count('sent', i, hour_of(id), 'queued', 1)
-  redis.call('SADD', P .. 'outboxes', i)
+  if length == 0 then redis.call('SADD', P .. 'outboxes', i) end
   if not touched['o' .. i] then
     touched['o' .. i] = true
     wake('listen', 'out', p, i)
