@@ -25,6 +25,8 @@ class Source(NamedTuple):
     integration_id: str
     topics: tuple[str, ...] = ()
     credential: JSONObject | None = None
+    previous_topics: tuple[str, ...] = ()
+    """Topics that were subscribed to before: what of them is not in `topics` is unsubscribed where the source kept it."""
 
 
 class Delivery:
@@ -144,6 +146,22 @@ class Connector(ABC, Generic[C, M]):
     async def send(self, message: M) -> JSONObject:
         """Send; returns when the peer confirmed, where the protocol confirms. Raises `SendFailed` or `SendUnknown`."""
         raise SendFailed(f"{self.label} cannot send")
+
+    async def send_many(self, messages: Sequence[M]) -> Sequence[Exception | None]:
+        """Send in order; return per message None when it is confirmed, else why not.
+
+        `SendFailed`: never handed over, may be sent again. `SendUnknown`: handed over, but the line was lost before the peer
+        confirmed.
+        A connector that can have several on the line at once overrides this.
+        """
+        outcomes: list[Exception | None] = []
+        for message in messages:
+            try:
+                await self.send(message)
+                outcomes.append(None)
+            except SendFailed as error:
+                outcomes.append(error)
+        return outcomes
 
     def event_data(self, kind: EventKind, error: Exception) -> JSONObject:
         """Return the data of a disconnect or failure event without `type`."""

@@ -1,0 +1,162 @@
+"""WebSocket frames over a line on the loop, by websocket-client's `WebSocket`.
+
+The object reads from memory that the line fills, so a frame that has come only in part simply goes on when the rest is there.
+Protocol: RFC 6455.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from websocket import ABNF, WebSocket, WebSocketException, _handshake
+
+from wegnology.lib.sockets import Line, blocking_phase
+
+FRAME_BYTES = 32 * 1024 * 1024
+"""The largest message that is read; a larger one ends the connection."""
+
+
+class _NoCookies:
+    """Takes the place of the library's cookie jar, which one process would share among all tenants."""
+
+    def add(self, set_cookie: str | None) -> None:
+        """Forget it."""
+
+    def get(self, host: str | None) -> str:
+        """Return no cookies."""
+        return ""
+
+
+_handshake.CookieJar = _NoCookies()
+
+
+async def upgrade(
+    sock: socket.socket, url: str, *, timeout: float, headers: Sequence[str] = (), subprotocols: Sequence[str] = ()
+) -> WebSocket:
+    """Turn an open connection into a WebSocket. Raises what the library does, `TimeoutError` and `OSError`.
+
+    Redirects are not followed: they would go to an address that nobody judged.
+    """
+    ws = WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    host = url.split("/")[2].rpartition("@")[2]
+
+    def shake_hands() -> None:
+        ws.connect(url, socket=sock, timeout=timeout, header=list(headers), subprotocols=list(subprotocols), redirect_limit=0)
+
+    try:
+        await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
+    except WebSocketException:
+        sock.close()
+        raise
+    return ws
+
+
+class _Memory:
+    """What the library takes for its socket: reads come from memory, writes go to the line."""
+
+    __slots__ = ("_data", "_line", "_position")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._position = 0
+        self._line: Line | None = None
+
+    def fill(self, data: bytes) -> None:
+        self._data = self._data[self._position :] + data if self._position < len(self._data) else data
+        self._position = 0
+
+    def recv(self, size: int) -> bytes:
+        start = self._position
+        data = self._data[start : start + size]
+        if not data:
+            raise BlockingIOError
+        self._position = start + len(data)
+        return data
+
+    def send(self, data: bytes) -> int:
+        if self._line is not None:
+            self._line.write(data)
+        return len(data)
+
+    def gettimeout(self) -> float:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+class FrameLine:
+    """A WebSocket on the running loop.
+
+    `on_frame` gets (opcode, data) of each whole message and of each close and pong; pings are answered. `on_lost` gets the
+    reason once (None: the peer closed the line, which a close frame may have announced) except by `close`.
+    """
+
+    __slots__ = ("_line", "_memory", "_on_frame", "_on_lost", "_opcode", "_ws")
+
+    def __init__(
+        self,
+        ws: WebSocket,
+        on_frame: Callable[[int, bytes], None],
+        on_lost: Callable[[Exception | None], None],
+        on_flushed: Callable[[], None] | None = None,
+        opcode: int = ABNF.OPCODE_BINARY,
+    ) -> None:
+        self._ws, self._on_frame, self._on_lost, self._opcode = ws, on_frame, on_lost, opcode
+        self._memory = _Memory()
+        self._line = self._memory._line = Line(ws.sock, self._feed, on_lost, on_flushed)
+        ws.sock = self._memory
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of frames that the kernel has not taken yet."""
+        return self._line.unsent
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Send one message of the line's own opcode."""
+        self.send(bytes(data), self._opcode)
+
+    def send(self, data: bytes, opcode: int) -> None:
+        """Send one frame."""
+        self._line.write(ABNF.create_frame(data, opcode).format())
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading."""
+        self._line.pause(paused)
+
+    def alive(self) -> bool:
+        """Say whether the peer is not known to have closed, without reading."""
+        return self._line.alive()
+
+    def close(self) -> None:
+        """Say goodbye and close, without waiting for the peer's goodbye. May be called twice."""
+        if self._ws.connected:
+            self._ws.send_close()
+        self._line.close()
+        self._ws.sock = None
+
+    def setblocking(self, flag: bool) -> None:
+        """Do nothing: the socket is non-blocking."""
+
+    def _feed(self, data: bytes) -> None:
+        self._memory.fill(data)
+        ws: Any = self._ws
+        try:
+            while ws.sock is not None:
+                opcode, frame = ws.recv_data_frame(control_frame=True)
+                if opcode != ABNF.OPCODE_PING:
+                    self._on_frame(opcode, bytes(frame.data))
+        except BlockingIOError:
+            self._check_size()
+        except (WebSocketException, ValueError) as error:
+            self._fail(error)
+
+    def _check_size(self) -> None:
+        begun = self._ws.cont_frame.cont_data
+        if (self._ws.frame_buffer.length or 0) + (len(begun[1]) if begun else 0) > FRAME_BYTES:
+            self._fail(WebSocketException(f"a message of more than {FRAME_BYTES} bytes"))
+
+    def _fail(self, error: Exception) -> None:
+        if self._ws.sock is not None:
+            self.close()
+            self._on_lost(error)

@@ -1,0 +1,445 @@
+"""paho's MQTT client on an asyncio loop, without its thread.
+
+paho builds and reads every packet except the four that a message costs (PUBLISH and PUBACK, both ways): those are handled
+here, since this is the path of every message. paho writes through `_packet_queue` and is given packets through
+`_packet_handle`. Protocol: MQTT 3.1.1 and 5.0 (OASIS).
+"""
+
+import asyncio
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from paho.mqtt import _packet
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion, _ConnectionState
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.exception import MalformedPacket
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from wegnology.lib.sockets import ByteLine
+
+KEEPALIVE_SECONDS = 60
+WINDOW = 100
+"""Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
+_UNSENT_BYTES = 1024 * 1024
+_PUBLISH, _PUBACK, _PUBREL = 0x30, 0x40, 0x62
+_OK = MQTTErrorCode.MQTT_ERR_SUCCESS
+_pack_head = struct.Struct("!BBH").pack
+
+
+class LineLost(Exception):
+    """The connection ended; the text is the reason as MQTT people know it ("Connection Lost", "Keepalive Timeout")."""
+
+
+class PublishRefused(Exception):
+    """The broker refused a message, or it cannot be sent to this broker."""
+
+
+class PublishUnknown(Exception):
+    """A message was handed to the line, which was lost before the broker confirmed it."""
+
+
+class Publication(NamedTuple):
+    """A message to send, as it goes on the wire."""
+
+    topic: bytes
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+class Connack(NamedTuple):
+    """The broker's answer to the login. `code` is its number, `reason` its name; session says whether it kept one."""
+
+    code: int
+    reason: str
+    session: bool
+
+
+class _Batch:
+    """Messages given together, and what became of each."""
+
+    __slots__ = ("done", "left", "outcomes")
+
+    def __init__(self, size: int) -> None:
+        self.outcomes: list[Exception | None] = [None] * size
+        self.left = size
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def settle(self, at: int, outcome: Exception | None) -> None:
+        if outcome is not None:
+            self.outcomes[at] = outcome
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+
+OnMessage = Callable[[str, bytes, int, bool, int, Properties | None], None]
+
+
+class LoopClient(Client):
+    """One MQTT connection whose socket somebody else reads: `feed` takes what arrived.
+
+    `on_arrival` gets (topic, payload, qos, retain, message id, properties) of each message; nothing is acknowledged
+    until `acknowledge`.
+    `on_lost` gets the reason once, when the line ends without `hang_up`.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        version: MQTTProtocolVersion,
+        clean: bool | None,
+        on_arrival: OnMessage,
+        on_lost: Callable[[LineLost], None],
+    ) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2, client_id, clean, protocol=version, reconnect_on_failure=False, manual_ack=True
+        )
+        self._asyncio = asyncio.get_running_loop()
+        self._v5 = version is MQTTProtocolVersion.MQTTv5
+        self._line: ByteLine | None = None
+        self._rest: bytes | bytearray = b""
+        self._need = 0
+        self._window = WINDOW
+        self._largest = 268_435_455
+        self._unacked: dict[int, tuple[_Batch, int]] = {}
+        self._waiting: deque[tuple[_Batch, int, Publication]] = deque()
+        self._unflushed: list[tuple[_Batch, int]] = []
+        self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._connack: asyncio.Future[Connack] = self._asyncio.create_future()
+        self._pongs: list[asyncio.Future[None]] = []
+        self._on_arrival, self._on_lost = on_arrival, on_lost
+        self._tick: asyncio.TimerHandle | None = None
+        self.lost: LineLost | None = None
+
+    # -- the life of the line
+
+    async def log_in(self, line: ByteLine, *, clean_start: bool = True, properties: Properties | None = None) -> Connack:
+        """Send CONNECT over an open line and wait for the answer. Raises `LineLost`."""
+        self._line = line
+        if self._v5:
+            self.connect("line", 1, KEEPALIVE_SECONDS, clean_start=clean_start, properties=properties)
+        else:
+            self.connect("line", 1, KEEPALIVE_SECONDS)
+        return await self._connack
+
+    def _create_socket(self) -> ByteLine:  # type: ignore[override]
+        if self._line is None:
+            raise ConnectionError("there is no line")
+        return self._line
+
+    def line_lost(self, error: Exception | None) -> None:
+        """Be told that the line has ended."""
+        self._end(LineLost("Connection Lost"), error)
+
+    def hang_up(self) -> None:
+        """Say goodbye and close. May be called twice."""
+        if self._line is not None and self.is_connected() and self.lost is None:
+            self._send_disconnect()
+        self._on_lost = lambda reason: None
+        self._end(LineLost("Connection Lost"))
+
+    def _end(self, reason: LineLost, cause: Exception | None = None) -> None:
+        if self.lost is None:
+            reason.__cause__ = cause
+            self.lost = reason
+            self._state = _ConnectionState.MQTT_CS_DISCONNECTED
+            self._fail_everything(reason)
+            self._on_lost(reason)
+        if self._tick is not None:
+            self._tick.cancel()
+        line, self._line, self._sock = self._line, None, None
+        if line is not None:
+            line.close()
+
+    def _fail_everything(self, reason: LineLost) -> None:
+        waiters: list[asyncio.Future[object]] = [self._connack, *self._answers.values(), *self._pongs]  # type: ignore[list-item]
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(reason)
+                waiter.exception()  # nobody may be waiting
+        for batch, at in [*self._unacked.values(), *self._unflushed]:
+            batch.settle(at, PublishUnknown("The connection was lost before the broker confirmed the message"))
+        for batch, at, _ in self._waiting:
+            batch.settle(at, PublishRefused("The connection was lost before the message was handed over"))
+        self._unacked.clear()
+        self._unflushed.clear()
+        self._waiting.clear()
+
+    def _start_ticking(self) -> None:
+        interval = max(1.0, self._keepalive / 4) if self._keepalive else KEEPALIVE_SECONDS
+        self._tick = self._asyncio.call_later(interval, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self.loop_misc()  # sends PINGREQ on a quiet line and ends one that did not answer
+        if self._line is not None:
+            self._start_ticking()
+
+    def _sock_close(self) -> None:
+        """Called by paho where it gives up: the keepalive, and its own finalizer."""
+        if self._sock is not None and self._line is not None and self.lost is None:
+            self._end(LineLost("Keepalive Timeout"))
+
+    # -- what arrives
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the line: whole packets are handled, the rest is kept."""
+        self._last_bytes_received = time.monotonic()
+        if self._rest:
+            if not isinstance(self._rest, bytearray):
+                self._rest = bytearray(self._rest)
+            self._rest += data
+            if len(self._rest) < self._need:
+                return
+            data, self._rest = bytes(self._rest), b""
+        try:
+            used = self._packets(data)
+        except (MalformedPacket, UnicodeDecodeError, IndexError, struct.error) as error:
+            self._end(LineLost("Protocol Error"), error)
+            return
+        self._rest = data[used:] if used else data
+
+    def _packets(self, data: bytes) -> int:
+        """Handle every whole packet; return how many bytes they were."""
+        position, end = 0, len(data)
+        while end - position >= 2 and self.lost is None:
+            command, length, body = data[position], data[position + 1], position + 2
+            if length > 127:
+                length, body = _long_length(data, position + 1)
+                if not body:
+                    break
+            stop = body + length
+            if stop > end:
+                self._need = stop - position
+                return position
+            kind = command & 0xF0
+            if kind == _PUBLISH and command & 0x06 != 0x04:
+                self._arrived(command, data, body, stop)
+            elif kind == _PUBACK and length == 2:
+                self._confirmed(data[body] << 8 | data[body + 1])
+            else:
+                self._other(command, data[body:stop])
+            position = stop
+        self._need = 0
+        return position
+
+    def _arrived(self, command: int, data: bytes, body: int, stop: int) -> None:
+        start = body + 2
+        at = start + (data[body] << 8 | data[body + 1])
+        topic = data[start:at].decode()
+        qos = command >> 1 & 3
+        mid = 0
+        if qos:
+            mid = data[at] << 8 | data[at + 1]
+            at += 2
+        properties = None
+        if self._v5:
+            if data[at]:
+                properties = Properties(PacketTypes.PUBLISH)
+                at += properties.unpack(data[at:stop])[1]
+            else:
+                at += 1
+        if at > stop:
+            raise MalformedPacket("a message is shorter than its own header")
+        self._on_arrival(topic, data[at:stop], qos, bool(command & 1), mid, properties)
+
+    def _other(self, command: int, packet: bytes) -> None:
+        """Let paho handle a packet that is not a message."""
+        self._in_packet["command"] = command
+        self._in_packet["remaining_length"] = len(packet)
+        self._in_packet["packet"] = bytearray(packet)
+        if self._packet_handle() > 0:
+            self._end(LineLost("Protocol Error"))
+
+    def _handle_connack(self) -> MQTTErrorCode:
+        result = _packet.decode_connack(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        granted = result.properties
+        if result.rc == 0:
+            self._state = _ConnectionState.MQTT_CS_CONNECTED
+            self._keepalive = getattr(granted, "ServerKeepAlive", self._keepalive)
+            self._window = min(WINDOW, getattr(granted, "ReceiveMaximum", WINDOW))
+            self._largest = getattr(granted, "MaximumPacketSize", self._largest)
+            self._start_ticking()
+        if not self._connack.done():
+            self._connack.set_result(Connack(int(result.rc), str(result.reason), bool(result.flags & 1)))
+        return _OK
+
+    def _handle_suback(self) -> None:
+        result = _packet.decode_suback(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        self._answer(result.mid, result.reason_codes)
+
+    def _handle_unsuback(self) -> MQTTErrorCode:
+        result = _packet.decode_unsuback(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        self._answer(result.mid, result.reason_codes)
+        return _OK
+
+    def _answer(self, mid: int, codes: list[ReasonCode]) -> None:
+        waiter = self._answers.pop(mid, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(codes)
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        self._ping_t = 0
+        pongs, self._pongs = self._pongs, []
+        for pong in pongs:
+            if not pong.done():
+                pong.set_result(None)
+        return _OK
+
+    def _handle_disconnect(self) -> None:
+        result = _packet.decode_disconnect(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        self._end(LineLost(str(result.reason) if result.reason else "Connection Lost"))
+
+    def _handle_on_message(self, message: MQTTMessage) -> None:
+        """Take a QoS 2 message (only a session made by somebody else has such subscriptions)."""
+        self._on_arrival(message.topic, bytes(message.payload), 2, message.retain, message.mid, message.properties)
+
+    # -- what is sent
+
+    def _packet_queue(  # type: ignore[override]
+        self, command: int, packet: bytes | bytearray, mid: int, qos: int, info: MQTTMessageInfo | None = None
+    ) -> MQTTErrorCode:
+        if self._line is not None:
+            self._line.write(packet)
+            self._last_msg_out = time.monotonic()
+        return _OK
+
+    def acknowledge(self, messages: Sequence[tuple[int, int]]) -> None:
+        """Confirm messages, given as (message id, qos), in this order and in one write."""
+        if self._line is None:
+            return
+        packets = bytearray()
+        for mid, qos in messages:
+            packets += _pack_head(_PUBACK if qos == 1 else 0x70, 2, mid)
+        self._line.write(packets)
+        self._last_msg_out = time.monotonic()
+
+    async def ask(self, send: Callable[[], tuple[MQTTErrorCode, int | None]]) -> list[ReasonCode]:
+        """Call `send` (a `subscribe` or `unsubscribe`) and wait for the broker's answer. Raises `LineLost`."""
+        _, mid = send()
+        if mid is None:
+            raise self.lost or LineLost("Connection Lost")
+        waiter: asyncio.Future[list[ReasonCode]] = self._asyncio.create_future()
+        self._answers[mid] = waiter
+        return await waiter
+
+    async def ping(self) -> None:
+        """Ask for a sign of life and wait for it. Raises `LineLost`."""
+        if self._line is None:
+            raise self.lost or LineLost("Connection Lost")
+        pong: asyncio.Future[None] = self._asyncio.create_future()
+        self._pongs.append(pong)
+        self._send_pingreq()
+        await pong
+
+    def nudge(self) -> None:
+        """Send a sign of life to the broker without expecting one: nothing is being read."""
+        self._send_pingreq()
+        self._ping_t = 0
+        self._last_bytes_received = time.monotonic()
+
+    async def send_all(self, messages: Sequence[Publication]) -> list[Exception | None]:
+        """Publish in order; returns, per message, None when it is confirmed or why not.
+
+        Confirmed means PUBACK (QoS 1), PUBCOMP (QoS 2), or taken by the kernel (QoS 0). At most a window of messages is on
+        the line unconfirmed.
+        """
+        batch = _Batch(len(messages))
+        if not messages:
+            return []
+        if self._line is None or not self.is_connected():
+            return [PublishRefused("Not connected") for _ in messages]
+        self._waiting.extend((batch, at, message) for at, message in enumerate(messages))
+        self._pump()
+        try:
+            await batch.done
+        except asyncio.CancelledError:
+            self._waiting = deque(entry for entry in self._waiting if entry[0] is not batch)
+            raise
+        return batch.outcomes
+
+    def _pump(self) -> None:
+        """Send what waits, as far as the window and the line take it."""
+        waiting, line = self._waiting, self._line
+        while waiting and line is not None and len(self._unacked) < self._window and line.unsent < _UNSENT_BYTES:
+            batch, at, message = waiting.popleft()
+            mid = 0
+            if message.qos:
+                mid = self._mid_generate()
+                while mid in self._unacked:
+                    mid = self._mid_generate()
+            packet = self._publish_packet(message, mid)
+            if len(packet) > self._largest:
+                batch.settle(at, PublishRefused(f"The broker takes no more than {self._largest} bytes in a message"))
+                continue
+            if mid:
+                self._unacked[mid] = (batch, at)
+            else:
+                self._unflushed.append((batch, at))
+            line.write(packet)
+            self._last_msg_out = time.monotonic()
+
+    def _publish_packet(self, message: Publication, mid: int) -> bytes:
+        topic, payload, qos, retain = message
+        length = 2 + len(topic) + len(payload) + (2 if qos else 0) + self._v5
+        head = bytearray((_PUBLISH | qos << 1 | retain,))
+        while length > 127:
+            head.append(length & 127 | 128)
+            length >>= 7
+        head.append(length)
+        size = len(topic)
+        identifier = bytes((mid >> 8, mid & 255)) if qos else b""
+        return b"".join((head, bytes((size >> 8, size & 255)), topic, identifier, b"\0" if self._v5 else b"", payload))
+
+    def flushed(self) -> None:
+        """Be told that the kernel took something."""
+        if self._line is not None and not self._line.unsent and self._unflushed:
+            taken, self._unflushed = self._unflushed, []
+            for batch, at in taken:
+                batch.settle(at, None)
+        if self._waiting:
+            self._pump()
+
+    def _confirmed(self, mid: int, fault: Exception | None = None) -> None:
+        entry = self._unacked.pop(mid, None)
+        if entry is not None:
+            entry[0].settle(entry[1], fault)
+            if self._waiting:
+                self._pump()
+
+    def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:  # type: ignore[override]
+        decode = _packet.decode_puback if cmd == "PUBACK" else _packet.decode_pubcomp
+        result = decode(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        self._confirmed(result.mid, _fault(result.reason))
+        return _OK
+
+    def _handle_pubrec(self) -> MQTTErrorCode:
+        result = _packet.decode_pubrec(self._in_packet["command"], self._in_packet["packet"], self._protocol)
+        fault = _fault(result.reason)
+        if fault is not None:
+            self._confirmed(result.mid, fault)
+        elif self._line is not None:
+            self._line.write(_pack_head(_PUBREL, 2, result.mid))
+        return _OK
+
+
+def _fault(reason: ReasonCode | None) -> PublishRefused | None:
+    return PublishRefused(f"The broker refused the message: {reason}") if reason is not None and reason.is_failure else None
+
+
+def _long_length(data: bytes, position: int) -> tuple[int, int]:
+    """Read a length of up to four bytes; returns it and where the body starts (0: not all of it is there)."""
+    length = shift = 0
+    for at in range(position, min(position + 4, len(data))):
+        length |= (data[at] & 127) << shift
+        shift += 7
+        if not data[at] & 128:
+            return length, at + 1
+    if len(data) >= position + 4:
+        raise MalformedPacket("a length of more than four bytes")
+    return 0, 0

@@ -1,0 +1,327 @@
+"""Connections on an asyncio loop, without a busy thread: opening (TCP, TLS) and a line that reads and writes.
+
+Works on any loop that has `add_reader` and `add_writer`; nothing here knows what the bytes mean.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from wegnology.lib.egress import open_tcp
+from wegnology.lib.threads import in_thread
+
+_READ_BYTES = 64 * 1024
+_READS_PER_PASS = 4
+_thread = threading.local()
+
+
+class CertificateUnusable(Exception):
+    """A given certificate or key cannot be read; the text says which."""
+
+
+class Tls(NamedTuple):
+    """How to secure a connection. PEM texts; None means not given."""
+
+    verify: bool = True
+    ca: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Tls(verify={self.verify})"
+
+
+class ByteLine(Protocol):
+    """What carries bytes both ways: a `Line`, or frames over one."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes given to `write` that the kernel has not taken yet."""
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Send in order; returns at once."""
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading."""
+
+    def alive(self) -> bool:
+        """Say whether the peer is not known to have closed, without reading."""
+
+    def close(self) -> None:
+        """Send what is buffered as far as the kernel takes it, then close. May be called twice."""
+
+
+# Contexts are shared: one with the system's authorities takes about half a megabyte and several milliseconds.
+_contexts: weakref.WeakValueDictionary[bytes, ssl.SSLContext] = weakref.WeakValueDictionary()
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Return the context for these settings, shared by all who ask for the same. Raises `CertificateUnusable`."""
+    key = hashlib.sha256(repr(tuple(tls)).encode()).digest()
+    context = _contexts.get(key)
+    if context is None:
+        context = _contexts[key] = _new_context(tls)
+    return context
+
+
+def _new_context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=tls.ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise CertificateUnusable("The CA certificate cannot be read: it must be one or more certificates in PEM form") from error
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate and tls.private_key:
+        _load_pair(context, tls.certificate, tls.private_key)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
+    """Load a client certificate. The library only reads files: this one is in memory and never on a disk."""
+
+    def no_passphrase() -> str:
+        raise CertificateUnusable("The private key is protected by a passphrase; give it without one")
+
+    descriptor = os.memfd_create("pair")
+    try:
+        os.write(descriptor, f"{certificate.strip()}\n{private_key.strip()}\n".encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=no_passphrase)
+    except ssl.SSLError as error:
+        reason = "do not belong together" if "MISMATCH" in (error.reason or "") else "cannot be read: both must be in PEM form"
+        raise CertificateUnusable(f"The certificate and the private key {reason}") from error
+    finally:
+        os.close(descriptor)
+
+
+async def open_socket(host: str, port: int, *, tls: Tls | None, timeout: float) -> socket.socket:
+    """Connect, secured where `tls` is given; return a non-blocking socket. Each phase may take `timeout` seconds.
+
+    Raises `EgressRefused`, `CertificateUnusable`, `TimeoutError` (naming the phase), `ssl.SSLError` and `OSError`.
+    """
+    context = None if tls is None else await in_thread(lambda: tls_context(tls), seconds=timeout, what="Reading certificates")
+    sock = await open_tcp(host, port, timeout=timeout)
+    if context is None:
+        return sock
+    try:
+        secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except BaseException:
+        sock.close()
+        raise
+    await blocking_phase(secured, secured.do_handshake, timeout=timeout, what=f"The TLS handshake with {host} port {port}")
+    return secured
+
+
+async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, timeout: float, what: str) -> None:
+    """Let `work` use `sock` in blocking mode in a thread; the socket is non-blocking again after it and closed when it fails."""
+
+    def abandon() -> None:
+        with contextlib.suppress(OSError):  # wakes the thread; closing here would free a descriptor that it still uses
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    sock.settimeout(timeout)
+    try:
+        await in_thread(work, seconds=timeout, what=what, abandon=abandon, dispose=sock.close)
+    except TimeoutError as error:
+        raise TimeoutError(f"{what} took longer than {timeout:g} s") from error
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+
+
+def explain_socket_error(error: BaseException, host: str, port: int) -> str:
+    """Say in plain words why a connection failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The certificate of {host} is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error, host, port)
+    if isinstance(error, socket.gaierror):
+        return f"Unknown host: {host}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{host} refused connections to port {port}"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return f"{host} port {port} closed the connection"
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, TimeoutError):
+        return f"{host} port {port}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _explain_tls(error: ssl.SSLError, host: str, port: int) -> str:
+    reason = (error.reason or "").upper()
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return f"{host} demands a client certificate"
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        return f"{host} does not accept the client certificate: {reason.replace('_', ' ').lower()}"
+    if "WRONG_VERSION_NUMBER" in reason or isinstance(error, ssl.SSLEOFError):
+        return f"{host} does not speak TLS on port {port}"
+    return f"TLS with {host} failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}"
+
+
+class Line:
+    """A connected, non-blocking socket on the running loop.
+
+    `on_bytes` gets what arrived, `on_lost` the reason once when the line ends (None: the peer closed it) except by `close`,
+    `on_flushed` is told each time the kernel took something. All of them are called from the loop.
+    """
+
+    __slots__ = (
+        "_loop",
+        "_on_bytes",
+        "_on_flushed",
+        "_on_lost",
+        "_out",
+        "_paused",
+        "_scheduled",
+        "_scratch",
+        "_sock",
+        "_writing",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        on_bytes: Callable[[bytes], None],
+        on_lost: Callable[[Exception | None], None],
+        on_flushed: Callable[[], None] | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock: socket.socket | None = sock
+        self._on_bytes, self._on_lost, self._on_flushed = on_bytes, on_lost, on_flushed
+        self._out = bytearray()
+        self._paused = self._scheduled = self._writing = False
+        self._scratch = _scratch()
+        self._loop.add_reader(sock, self._readable)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes given to `write` that the kernel has not taken yet."""
+        return len(self._out)
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Send in order. What is written within one pass of the loop leaves in one go."""
+        if self._sock is None:
+            return
+        self._out += data
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading."""
+        if self._sock is None or paused is self._paused:
+            return
+        self._paused = paused
+        if paused:
+            self._loop.remove_reader(self._sock)
+        else:
+            self._loop.add_reader(self._sock, self._readable)
+            self._loop.call_soon(self._readable)  # TLS may hold what the selector cannot see
+
+    def alive(self) -> bool:
+        """Say whether the peer is not known to have closed, without reading."""
+        if self._sock is None:
+            return False
+        try:
+            with socket.socket(fileno=os.dup(self._sock.fileno())) as peek:  # TLS sockets take no flags
+                return bool(peek.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Send what the kernel takes at once, then close. `on_lost` is not called."""
+        if self._sock is None:
+            return
+        self._on_lost = lambda error: None
+        self._on_flushed = None
+        self._flush()
+        sock = self._free()
+        if sock is None:
+            return
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_WR)
+            # Closing over unread input makes the kernel reset the line, and the peer may lose our last bytes.
+            while not isinstance(sock, ssl.SSLSocket) and sock.recv_into(self._scratch):
+                pass
+        sock.close()
+
+    def setblocking(self, flag: bool) -> None:
+        """Do nothing: the socket is non-blocking (client libraries ask for it)."""
+
+    def _readable(self) -> None:
+        for _ in range(_READS_PER_PASS):
+            sock = self._sock
+            if sock is None or self._paused:
+                return
+            try:
+                count = sock.recv_into(self._scratch)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            except OSError as error:
+                self._lose(error)
+                return
+            if not count:
+                self._lose(None)
+                return
+            self._on_bytes(bytes(self._scratch[:count]))
+            if not (isinstance(sock, ssl.SSLSocket) and self._sock and sock.pending()):
+                return
+        self._loop.call_soon(self._readable)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self._sock is None or not self._out:
+            return
+        try:
+            while self._out:
+                del self._out[: self._sock.send(self._out)]
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError as error:
+            self._lose(error)
+            return
+        if bool(self._out) is not self._writing:
+            self._watch_writing()
+        if self._on_flushed is not None:
+            self._on_flushed()
+
+    def _watch_writing(self) -> None:
+        if self._sock is None:
+            return
+        self._writing = bool(self._out)
+        if self._writing:
+            self._loop.add_writer(self._sock, self._flush)
+        else:
+            self._loop.remove_writer(self._sock)
+
+    def _free(self) -> socket.socket | None:
+        """Take the socket off the loop; returns it open."""
+        sock, self._sock = self._sock, None
+        if sock is not None and not self._loop.is_closed():
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)
+        self._out = bytearray()
+        return sock
+
+    def _lose(self, error: Exception | None) -> None:
+        sock = self._free()
+        if sock is not None:
+            sock.close()
+            self._on_lost(error)
+
+
+def _scratch() -> memoryview:
+    """Return the read buffer of this thread: one for all its lines, since a read is handed on before the next."""
+    if not hasattr(_thread, "scratch"):
+        _thread.scratch = memoryview(bytearray(_READ_BYTES))
+    scratch: memoryview = _thread.scratch
+    return scratch
