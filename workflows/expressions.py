@@ -211,7 +211,7 @@ def _value(token: _Token) -> Evaluate:
     elif token.text[:2] in {"0x", "0X"}:
         constant = int(token.text, 16)
     else:
-        constant = int(token.text) if token.text.isdecimal() and len(token.text) < 16 else float(token.text)
+        constant = int(token.text) if token.text.isdecimal() and len(token.text) < 19 else float(token.text)
     return lambda payload: constant
 
 

@@ -69,11 +69,11 @@ def decoded(text: object, what: str) -> Any:
 
 def _deeper(value: Any) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for item in level
             if isinstance(item, (dict, list))
             for inner in (item.values() if isinstance(item, dict) else item)
         ]
-    return bool(level)
+    return any(isinstance(item, (dict, list)) for item in level)

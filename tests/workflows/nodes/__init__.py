@@ -1,0 +1,36 @@
+"""Every node's test is a table of settings, payload, and what comes out."""
+
+from typing import Any
+
+import pytest
+
+from tests.workflows.fakes import FakeRunContext
+from wegnology.lib.eager import start
+from wegnology.lib.paths import copy_json
+from wegnology.lib.schema import ConfigInvalid
+from workflows.nodes.base import AwaitingNode, Result, nodes
+
+
+def build(name: str, config: dict[str, Any]) -> Any:
+    """Build a node as the graph does."""
+    node_class = nodes.get(name)
+    return node_class(node_class.Config.resolve(config, {}))
+
+
+def run(name: str, config: dict[str, Any], payload: dict[str, Any], context: FakeRunContext | None = None) -> Result:
+    """Run a node, which must not suspend, over a copy of the payload."""
+    node = build(name, config)
+    outcome = node.run(copy_json(payload), context or FakeRunContext())
+    if not isinstance(node, AwaitingNode):
+        assert isinstance(outcome, Result)
+        return outcome
+    results: list[Result] = []
+    assert start(outcome, results.append) is None
+    return results[0]
+
+
+def faults(name: str, config: dict[str, Any]) -> dict[str, str]:
+    """Return what is wrong with settings, by field."""
+    with pytest.raises(ConfigInvalid) as caught:
+        build(name, config)
+    return caught.value.errors
