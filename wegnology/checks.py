@@ -124,6 +124,6 @@ def _partitions(stored: bytes | None) -> Iterator[CheckMessage]:
     if stored is not None and int(stored) != settings.PARTITIONS:
         yield Error(
             f"WEGNOLOGY_PARTITIONS is {settings.PARTITIONS}, but what is stored in Redis is divided into {int(stored)}.",
-            hint=f"Set it back to {int(stored)}. {_see('Partitions')}",
+            hint=f"Set it back, or stop everything and run `manage.py repartition`. {_see('Partitions')}",
             id="wegnology.E013",
         )
