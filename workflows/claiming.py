@@ -72,6 +72,7 @@ class Claiming:
             rate = self._limits.throttle_per_second if known.rate is None else known.rate
             arguments += [box.lease.partition, box.lease.token, box.integration_id, box.after, wanted, rate]
             box.more = False
+            box.claiming = True
             asked.append((box, known, wanted))
         arguments[4] = len(asked)
         if not asked:
@@ -80,7 +81,7 @@ class Claiming:
             answers = await scripts.claim.call(self._client, arguments)
         except RedisAway:
             for box, _, _ in asked:
-                box.more = True
+                box.more, box.claiming = True, False
             raise
         await self._begin_claimed(asked, answers)
 
@@ -106,10 +107,10 @@ class Claiming:
                 if time.perf_counter() > slice_ends:
                     await asyncio.sleep(0)
                     slice_ends = time.perf_counter() + SLICE_SECONDS
+            box.claiming = False
             if wait:
-                box.more = True
                 self._holding.later(box, wait / 1000)
-            elif len(entries) == wanted:
+            elif box.more or len(entries) == wanted:
                 box.more = True
                 self._holding.push_if_held(box)
 

@@ -26,11 +26,11 @@ class Claimed(NamedTuple):
 class Box:
     """What this worker keeps of one integration whose partition it holds.
 
-    `after` is the last entry claimed. `resting`: throttled until a timer wakes it. `flying` counts events claimed and
+    `after` is the last entry claimed. `claiming`: a claim is under way. `resting`: throttled until a timer wakes it. `flying` counts events claimed and
     not yet settled. `waiting` are entries claimed that must not start yet: a suspect, and what came after one.
     """
 
-    __slots__ = ("after", "flying", "fresh", "integration_id", "lease", "more", "resting", "waiting")
+    __slots__ = ("after", "claiming", "flying", "fresh", "integration_id", "lease", "more", "resting", "waiting")
 
     def __init__(self, integration_id: str, lease: Lease) -> None:
         self.integration_id = integration_id
@@ -40,6 +40,7 @@ class Box:
         self.fresh = True
         self.more = False
         self.resting = False
+        self.claiming = False
         self.waiting: deque[Claimed] = deque()
 
 

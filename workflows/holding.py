@@ -72,7 +72,7 @@ class Holding:
 
     def push(self, box: Box) -> None:
         """Let a box take its turn, if it may start something."""
-        if box.more and not box.resting and not box.waiting and box.flying < self._limits.runs_per_integration:
+        if box.more and not (box.claiming or box.resting or box.waiting) and box.flying < self._limits.runs_per_integration:
             self._due[box] = None
             self.wake.set()
 
