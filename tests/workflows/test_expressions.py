@@ -182,8 +182,10 @@ def test_truth(text: str, expected: bool) -> None:
 
 
 _words = st.sampled_from(
-    ["{{data.n}}", "{{data.x}}", "{{data.list}}", "{{length data.list}}", "1", "0", "2.5", "1e308", "'a'", "''"]
-    + ["null", "undefined", "true", "(", ")", "?", ":", ",", "!", *BINARY, *FUNCTIONS]
+    [
+        *["{{data.n}}", "{{data.x}}", "{{data.list}}", "{{length data.list}}", "1", "0", "2.5", "1e308", "'a'", "''"],
+        *["null", "undefined", "true", "(", ")", "?", ":", ",", "!", *BINARY, *FUNCTIONS],
+    ]
 )
 
 

@@ -82,6 +82,7 @@ def send_node(connector: type[AnyConnector]) -> type[SendNode]:
         "label": connector.label,
         "Config": config,
         "templated": templated,
+        "needs_task": connector.send_waits,
         "__doc__": f"Sends through an integration of type {connector.label}.",
     }
     return type(connector.send_node, (SendNode,), attributes)

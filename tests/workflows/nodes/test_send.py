@@ -165,6 +165,19 @@ def test_a_refused_send_fails_the_node() -> None:
         build({"integrationId": "i2", "topicTemplate": "t"}).run(PAYLOAD, context).send(None)
 
 
+class AskingConnector(PostConnector):
+    """Waits for the outcome of a send."""
+
+    name = "asking"
+    send_node = "AskNode"
+    send_waits = True
+
+
+def test_a_node_that_waits_for_the_outcome_gets_a_task_of_its_own() -> None:
+    assert send_node(AskingConnector).needs_task
+    assert not PostNode.needs_task
+
+
 def test_what_cannot_send_has_no_node() -> None:
     register_send_nodes([MuteConnector])
     with pytest.raises(ValueError, match="mute cannot send"):
