@@ -156,7 +156,7 @@ class IntegrationAdmin(ModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Add integration",
-            "types": [(cls, (cls.__doc__ or "").strip().splitlines()[0]) for cls in connectors],
+            "types": [(cls.name, cls.label, (cls.__doc__ or "").strip().partition("\n")[0]) for cls in connectors],
         }
         return TemplateResponse(request, "admin/integrations/integration/choose_type.html", context)
 

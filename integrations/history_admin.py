@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from integrations.models import Integration, LedgerHour, StatusChange
+from integrations.panel import stored_line
+from integrations.templatetags.ledger import reasons
 from wegnology.lib.theme import ChangeList, ModelAdmin
 
 
@@ -64,29 +66,26 @@ class LedgerHourAdmin(OfIntegrationAdmin):
     search_fields = ("integration_id",)
     ordering = ("-hour", "integration_id")
 
-    def _count(self, row: LedgerHour, name: str) -> int:
-        counts: dict[str, int] = row.counts
-        return sum(n for key, n in counts.items() if key == name or key.startswith(f"{name}:"))
-
     @admin.display(description="Received")
     def received(self, row: LedgerHour) -> int:
         """Return how many arrived."""
-        return self._count(row, "received")
+        return stored_line(row.hour, row.counts).received
 
     @admin.display(description="Finished")
     def finished(self, row: LedgerHour) -> int:
         """Return how many ended well, matched by a workflow or not."""
-        return self._count(row, "finished") + self._count(row, "unmatched")
+        line = stored_line(row.hour, row.counts)
+        return line.finished + line.unmatched
 
     @admin.display(description="Parked")
-    def parked(self, row: LedgerHour) -> int:
-        """Return how many were parked, for any reason."""
-        return self._count(row, "parked")
+    def parked(self, row: LedgerHour) -> str:
+        """Return how many were parked, by reason."""
+        return reasons(stored_line(row.hour, row.counts).parked)
 
     @admin.display(description="Dropped")
-    def dropped(self, row: LedgerHour) -> int:
-        """Return how many were dropped, for any reason."""
-        return self._count(row, "dropped")
+    def dropped(self, row: LedgerHour) -> str:
+        """Return how many were dropped, by reason."""
+        return reasons(stored_line(row.hour, row.counts).dropped)
 
 
 @admin.register(StatusChange)

@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from wegnology import look
 from wegnology.lib.crypto import new_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -156,6 +157,8 @@ ALLOW_EPHEMERAL = env.bool("WEGNOLOGY_ALLOW_EPHEMERAL", False)
 
 # Who may read /metrics and the details of /readyz besides this machine itself: whoever sends this as a Bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
+UNFOLD = look.UNFOLD
 
 if PRODUCTION:
     SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", True)

@@ -96,9 +96,8 @@ class Schema(BaseModel):
                 if field.is_required():
                     errors[name] = "This field is required."
                 continue
-            annotated = Annotated[field.annotation, field]  # type: ignore[name-defined]
             try:
-                TypeAdapter(annotated).validate_python(raw[name])
+                _adapter(field).validate_python(raw[name])
             except ValidationError as error:
                 errors[name] = _sentence(error.errors(include_input=False)[0]["msg"])
         for name in raw.keys() - cls.fields().keys():
@@ -133,6 +132,12 @@ def is_secret(field: FieldInfo) -> bool:
 def is_templated(field: FieldInfo) -> bool:
     """Say whether a field may hold a template."""
     return any(isinstance(mark, _TemplatedMark) for mark in field.metadata)
+
+
+def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
+    """Return what checks one field by itself: its type and limits, without the alias, which only a model can use."""
+    annotated: Any = Annotated[(field.annotation, _TemplatedMark(), *field.metadata)]
+    return TypeAdapter(annotated)
 
 
 def _syntax_errors(templates: Mapping[str, JSONValue]) -> dict[str, str]:

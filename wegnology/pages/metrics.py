@@ -24,6 +24,7 @@ from wegnology.pages.probes import look
 from workflows.models import ParkedRun
 
 _OUTCOMES = ("finished", "unmatched", "parked", "dropped")
+_RECEIVED = ("messages", "signals")
 _GONE = "deleted"
 
 
@@ -87,12 +88,12 @@ def _events(types: dict[str, str]) -> Iterator[Metric]:
         for name, count in hour.items():
             outcome, _, reason = name.partition(":")
             counts[types.get(integration_id, _GONE), outcome, reason] += count
-    received = CounterMetricFamily("integrations_events_received", "Events received since midnight UTC.", labels=["type"])
+    received = CounterMetricFamily("integrations_events_received", "Received since midnight UTC.", labels=["type", "kind"])
     labels = ["type", "outcome", "reason"]
     ended = CounterMetricFamily("integrations_events_ended", "What became of those that ended.", labels=labels)
     for (kind, outcome, reason), count in sorted(counts.items()):
-        if outcome == "received":
-            received.add_metric([kind], count)
+        if outcome in _RECEIVED:
+            received.add_metric([kind, outcome], count)
         elif outcome in _OUTCOMES:
             ended.add_metric([kind, outcome, reason], count)
     yield received
