@@ -25,9 +25,6 @@ class Effects(Protocol):
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
 
-    def congested_until(self, integration_id: str) -> float:
-        """Return until when (monotonic seconds) no more should be put into an outbox."""
-
     async def ask(self, flight: Flight, send: Send, message: JSONObject) -> str:
         """Send and wait for the outcome: "" or "failed:<why>" or "unknown:<why>"."""
 
@@ -77,11 +74,6 @@ class Context:
         visit = f"{self._plan.workflow_id}:{self._visits}"
         if connector.send_waits:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
-        pause = self._effects.congested_until(integration_id) - time.monotonic()
-        while pause > 0:
-            await asyncio.sleep(pause)
-            self.tick()
-            pause = self._effects.congested_until(integration_id) - time.monotonic()
         if time.monotonic() >= self._flight.box.lease.deadline:
             self.tick()
         self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, orjson.dumps({"m": message})))

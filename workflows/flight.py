@@ -26,8 +26,9 @@ class Claimed(NamedTuple):
 class Box:
     """What this worker keeps of one integration whose partition it holds.
 
-    `after` is the last entry claimed. `claiming`: a claim is under way. `resting`: throttled until a timer wakes it. `flying` counts events claimed and
-    not yet settled. `waiting` are entries claimed that must not start yet: a suspect, and what came after one.
+    `after` is the last entry claimed. `claiming`: a claim is under way. `resting`: throttled until a timer wakes it. `flying`
+    counts events claimed and not yet settled. `waiting` are entries claimed that must not start yet: a suspect, and what
+    came after one.
     """
 
     __slots__ = ("after", "claiming", "flying", "fresh", "integration_id", "lease", "more", "resting", "waiting")

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from functools import partial
 
 import orjson
@@ -26,12 +28,21 @@ logger = logging.getLogger(__name__)
 class Running:
     """The runs under way in one engine."""
 
-    def __init__(self, process: str, limits: Limits, catalog: Catalog, settling: Settling, parking: Parking) -> None:
+    def __init__(
+        self,
+        process: str,
+        limits: Limits,
+        catalog: Catalog,
+        settling: Settling,
+        parking: Parking,
+        rest: Callable[[Box, float], None],
+    ) -> None:
         self.limits = limits
         self.catalog = catalog
         self._process = process
         self._settling = settling
         self._parking = parking
+        self._rest = rest
         self._answers: dict[str, asyncio.Future[str]] = {}
 
     def begin(self, box: Box, known: Known, claimed: Claimed, deaths: int = 0) -> Flight | None:
@@ -129,15 +140,17 @@ class Running:
         flight.sends.clear()
 
     def queue_send(self, flight: Flight, send: Send) -> None:
-        """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
+        """Take a message that leaves with the end of its event, or at once when the event's runs go on.
+
+        Where it goes to is congested: the integration it comes from rests a moment, so that order is kept.
+        """
+        pause = self._settling.congested_until(send.integration_id) - time.monotonic()
+        if pause > 0:
+            self._rest(flight.box, pause)
         if flight.repeated and flight.tasks:
             self._settling.send(flight, send)
         else:
             flight.sends.append(send)
-
-    def congested_until(self, integration_id: str) -> float:
-        """Return until when (monotonic seconds) no more should be put into an outbox."""
-        return self._settling.congested_until(integration_id)
 
     async def ask(self, flight: Flight, send: Send, message: JSONObject) -> str:
         """Send and wait for the outcome."""
