@@ -397,7 +397,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
             client.username_pw_set(config.username, config.password.get_secret_value() if config.password else None)
         self._line = await self._open_line(client)
         self._client = client
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0 if clean else self.session_seconds
         login = client.log_in(self._line, clean_start=clean, properties=properties)
         answer = await self._phase(login, "The login")

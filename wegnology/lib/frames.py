@@ -27,7 +27,7 @@ class _NoCookies:
         return ""
 
 
-_handshake.CookieJar = _NoCookies()
+_handshake.CookieJar = _NoCookies()  # type: ignore[assignment]
 
 
 async def upgrade(
@@ -41,7 +41,8 @@ async def upgrade(
     host = url.split("/")[2].rpartition("@")[2]
 
     def shake_hands() -> None:
-        ws.connect(url, socket=sock, timeout=timeout, header=list(headers), subprotocols=list(subprotocols), redirect_limit=0)
+        connect: Any = ws.connect
+        connect(url, socket=sock, timeout=timeout, header=list(headers), subprotocols=list(subprotocols), redirect_limit=0)
 
     try:
         await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
@@ -54,12 +55,12 @@ async def upgrade(
 class _Memory:
     """What the library takes for its socket: reads come from memory, writes go to the line."""
 
-    __slots__ = ("_data", "_line", "_position")
+    __slots__ = ("_data", "_position", "line")
 
     def __init__(self) -> None:
         self._data = b""
         self._position = 0
-        self._line: Line | None = None
+        self.line: Line | None = None
 
     def fill(self, data: bytes) -> None:
         self._data = self._data[self._position :] + data if self._position < len(self._data) else data
@@ -74,8 +75,8 @@ class _Memory:
         return data
 
     def send(self, data: bytes) -> int:
-        if self._line is not None:
-            self._line.write(data)
+        if self.line is not None:
+            self.line.write(data)
         return len(data)
 
     def gettimeout(self) -> float:
@@ -96,7 +97,7 @@ class FrameLine:
 
     def __init__(
         self,
-        ws: WebSocket,
+        ws: Any,
         on_frame: Callable[[int, bytes], None],
         on_lost: Callable[[Exception | None], None],
         on_flushed: Callable[[], None] | None = None,
@@ -104,8 +105,8 @@ class FrameLine:
     ) -> None:
         self._ws, self._on_frame, self._on_lost, self._opcode = ws, on_frame, on_lost, opcode
         self._memory = _Memory()
-        self._line = self._memory._line = Line(ws.sock, self._feed, on_lost, on_flushed)
-        ws.sock = self._memory
+        self._line = self._memory.line = Line(self._ws.sock, self._feed, on_lost, on_flushed)
+        self._ws.sock = self._memory
 
     @property
     def unsent(self) -> int:
@@ -140,7 +141,7 @@ class FrameLine:
 
     def _feed(self, data: bytes) -> None:
         self._memory.fill(data)
-        ws: Any = self._ws
+        ws = self._ws
         try:
             while ws.sock is not None:
                 opcode, frame = ws.recv_data_frame(control_frame=True)

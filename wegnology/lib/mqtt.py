@@ -15,8 +15,8 @@ from typing import NamedTuple
 from paho.mqtt import _packet
 from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion, _ConnectionState
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.exception import MalformedPacket
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -180,8 +180,11 @@ class LoopClient(Client):
         if self._line is not None:
             self._start_ticking()
 
+    def __del__(self) -> None:
+        """Do nothing: paho would close the line, which belongs to a loop that may be gone."""
+
     def _sock_close(self) -> None:
-        """Called by paho where it gives up: the keepalive, and its own finalizer."""
+        """End the line: paho calls this where the keepalive was not answered."""
         if self._sock is not None and self._line is not None and self.lost is None:
             self._end(LineLost("Keepalive Timeout"))
 
@@ -240,8 +243,8 @@ class LoopClient(Client):
         properties = None
         if self._v5:
             if data[at]:
-                properties = Properties(PacketTypes.PUBLISH)
-                at += properties.unpack(data[at:stop])[1]
+                properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+                at += properties.unpack(data[at:stop])[1]  # type: ignore[no-untyped-call]
             else:
                 at += 1
         if at > stop:
@@ -301,7 +304,7 @@ class LoopClient(Client):
 
     # -- what is sent
 
-    def _packet_queue(  # type: ignore[override]
+    def _packet_queue(
         self, command: int, packet: bytes | bytearray, mid: int, qos: int, info: MQTTMessageInfo | None = None
     ) -> MQTTErrorCode:
         if self._line is not None:
@@ -412,7 +415,7 @@ class LoopClient(Client):
             if self._waiting:
                 self._pump()
 
-    def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:  # type: ignore[override]
+    def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:
         decode = _packet.decode_puback if cmd == "PUBACK" else _packet.decode_pubcomp
         result = decode(self._in_packet["command"], self._in_packet["packet"], self._protocol)
         self._confirmed(result.mid, _fault(result.reason))
