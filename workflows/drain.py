@@ -45,6 +45,7 @@ class Engine:
     ) -> None:
         self._on_deaf = on_deaf
         self._catalog = catalog
+        self._renew_seconds = min(TICK_SECONDS, limits.lease_seconds / 3)
         self._channel = f"{prefix()}wake:{process}"
         self._client = client
         self._catalog_thread = ThreadPoolExecutor(1, "catalog")
@@ -124,4 +125,4 @@ class Engine:
                     self._on_deaf()
             except RedisAway as error:
                 logger.info("leases could not be renewed: %s", error)
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(self._renew_seconds)
