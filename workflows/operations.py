@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from wegnology.lib.javascript import (
     MAX_TEXT,
     divide,
+    holds,
     less,
     less_or_equal,
     loosely_equal,
@@ -201,7 +202,7 @@ def _length(value: Any) -> int | float:
 
 def _includes(collection: Any, value: Any) -> bool:
     if isinstance(collection, list):
-        return any(strictly_equal(item, value) for item in collection)
+        return holds(collection, value)
     return isinstance(collection, str) and text(value) in collection
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wegnology.lib.paths import MAX_INDEX, Path, PathError, copy_json, count_json
+from wegnology.lib.paths import MAX_INDEX, Path, PathError, copy_json, count_json, is_deeper
 
 PAYLOAD: dict[str, Any] = {
     "data": {"message": "m", "items": [1, {"x": 2}], "key with spaces": 3, "a.b": 4, "0": "zero", "none": None},
@@ -164,3 +164,8 @@ def test_a_copy_is_deep() -> None:
 @pytest.mark.parametrize(("value", "count"), [(1, 1), ([], 1), ({"a": [1, 2]}, 4), (list(range(100)), 11)])
 def test_counting_stops_beyond_the_bound(value: Any, count: int) -> None:
     assert min(count_json(value, 10), 11) == count
+
+
+@pytest.mark.parametrize(("value", "depth"), [(5, 0), ({}, 1), ([[]], 2), ({"a": [1, {"b": []}], "c": 1}, 4)])
+def test_depth(value: Any, depth: int) -> None:
+    assert [is_deeper(value, levels) for levels in range(6)] == [levels < depth for levels in range(6)]

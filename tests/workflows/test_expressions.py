@@ -106,6 +106,8 @@ VALUES: list[tuple[str, Any]] = [
     ("log(1) + log10(1000) + exp(0) + sin(0) + cos(0) + atan2(0, 1)", 5),
     ("length({{data.text}}) + length({{data.list}})", 6),
     ("includes({{data.list}}, 'b') && includes('team', 'ea') && !includes({{data.list}}, '1')", True),
+    ("includes({{data.list}}, true) || includes({{data.list}}, {{data.object}}) || includes(null, 1)", False),
+    ("includes({{data.list}}, null) && includes({{data.list}}, 1.0)", True),
     ("log(0)", -math.inf),
     ("asinh(0) + acosh(1) + atanh(0) + asin(0) + acos(1) + atan(0) + sinh(0) + cosh(0) + tanh(0) + tan(0)", 1),
     # texts

@@ -126,6 +126,13 @@ def strictly_equal(left: object, right: object) -> bool:
     return left == right
 
 
+def holds(items: list[Any], value: object) -> bool:
+    """Return `items.includes(value)`: whether one of them is strictly equal."""
+    if isinstance(value, (dict, list)):
+        return any(item is value for item in items)
+    return value in items and any(strictly_equal(item, value) for item in items)
+
+
 def loosely_equal(left: object, right: object) -> bool:
     """Return `left == right`: null equals undefined; otherwise unlike kinds are compared as numbers."""
     if left is None or left is UNDEFINED:

@@ -13,6 +13,8 @@ MAX_KEYS = 50
 MAX_INDEX = 10_000
 """An array may be lengthened up to this by setting an element beyond its end."""
 MAX_LENGTH = 1024
+MAX_DEPTH = 200
+"""Levels of objects and arrays in a payload: what is much deeper can neither be stored nor copied."""
 
 _KEY = re.compile(r"\.?\[(?P<bracketed>[^\]]+)\]|(?P<plain>[^.\[\]]+)|\.(?P<dotted>[^.\[\]]+)")
 _INDEX = re.compile(r"[0-9]{1,9}\Z")
@@ -151,6 +153,17 @@ def copy_json(value: Any) -> Any:
     if type(value) is list:
         return [copy_json(item) if type(item) is dict or type(item) is list else item for item in value]
     return value
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Say whether objects and arrays are nested more than so many levels deep."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(levels):
+        if not level:
+            return False
+        inner = [each for item in level for each in (item.values() if isinstance(item, dict) else item)]
+        level = [item for item in inner if isinstance(item, (dict, list))]
+    return bool(level)
 
 
 def count_json(value: Any, most: int) -> int:

@@ -81,7 +81,7 @@ def _lte(a: Any, b: Any, /) -> bool:
 @helper("includes", condition=True)
 def _includes(collection: Any, value: Any, /) -> bool:
     if isinstance(collection, list):
-        return any(javascript.strictly_equal(item, value) for item in collection)
+        return javascript.holds(collection, value)
     return isinstance(collection, str) and _shown(value) in collection
 
 

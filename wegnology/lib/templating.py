@@ -6,7 +6,7 @@ JavaScript and bound how much a template may iterate.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -122,18 +122,27 @@ def _fast(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
         return steps[0]  # type: ignore[no-any-return]
 
     def render(context: Any) -> str:
-        return _joined([step if type(step) is str else step(context) for step in steps])
+        text = "".join([step if type(step) is str else step(context) for step in steps])
+        if len(text) > MAX_TEXT:
+            raise _too_long()
+        return text
 
-    return render
+    def render_many(context: Any) -> str:
+        return _joined(step if type(step) is str else step(context) for step in steps)
+
+    return render if len(steps) <= 12 else render_many
 
 
-def _joined(texts: list[str]) -> str:
-    if len(texts) > 8 and sum(map(len, texts)) > MAX_TEXT:
-        raise _too_long()
-    text = "".join(texts)
-    if len(text) > MAX_TEXT:
-        raise _too_long()
-    return text
+def _joined(texts: Iterable[str]) -> str:
+    """Join, and stop as soon as it is too much: each text may be long and dear to make."""
+    kept: list[str] = []
+    length = 0
+    for text in texts:
+        kept.append(text)
+        length += len(text)
+        if length > MAX_TEXT:
+            raise _too_long()
+    return "".join(kept)
 
 
 def _too_long() -> TemplateError:

@@ -5,13 +5,10 @@ from typing import Any, Literal
 import orjson
 from pydantic import Field
 
-from wegnology.lib.paths import Path, kind
+from wegnology.lib.paths import MAX_DEPTH, Path, is_deeper, kind
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, compiled, nodes
-
-MAX_DEPTH = 200
-"""Levels of objects and arrays. What is deeper could be decoded but not stored or copied."""
 
 
 class JsonDecodeConfig(Schema):
@@ -62,18 +59,6 @@ def decoded(text: object, what: str) -> Any:
     except orjson.JSONDecodeError as error:
         reason = error.msg.split(": line ")[0]
         raise NodeFailed(f"{what} is not valid JSON: {reason} at position {error.pos}", name="SyntaxError") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise NodeFailed(f"{what} is JSON nested more than {MAX_DEPTH} levels deep", name="SyntaxError")
     return value
-
-
-def _deeper(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, (dict, list))
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-    return any(isinstance(item, (dict, list)) for item in level)

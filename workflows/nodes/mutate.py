@@ -1,11 +1,11 @@
 """Mutate: set, remove, copy and move values of the payload by rules, in order."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from wegnology.lib.paths import Path, copy_json, count_json
+from wegnology.lib.paths import MAX_DEPTH, Path, copy_json, count_json, is_deeper
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.templating import compile_template, parse_json_template
 from wegnology.lib.types import JSONObject
@@ -15,7 +15,8 @@ MAX_COPIED = 100_000
 """Values that one run of the node may copy: rules could otherwise double the payload a hundred times."""
 
 _MISSING = object()
-Step = Callable[[JSONObject], JSONObject]
+Step = Callable[[JSONObject, list[int]], JSONObject]
+"""Takes the payload and how many values may still be copied; returns the payload."""
 
 
 class MutateRule(Schema):
@@ -56,22 +57,29 @@ class MutateNode(Node[MutateConfig]):
             raise ConfigInvalid(errors)
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
+        budget = [MAX_COPIED]
         for step in self._steps:
-            payload = step(payload)
+            payload = step(payload, budget)
         return Result(payload)
 
 
 def _set(rule: MutateRule, place: str) -> Step:
-    put = compiled(f"{place}destination", Path.parse, rule.destination).set
+    destination = compiled(f"{place}destination", Path.parse, rule.destination)
+    put = destination.set
     template = compiled(f"{place}valueTemplate", compile_template, rule.value_template)
     if rule.value_template_type == "json":
-        return lambda payload: put(payload, parse_json_template(template, payload))
+
+        def set_json(payload: JSONObject, budget: list[int]) -> JSONObject:
+            return put(payload, _bounded(parse_json_template(template, payload), destination))
+
+        return set_json
     render = template.render
-    return lambda payload: put(payload, render(payload))
+    return lambda payload, budget: put(payload, render(payload))
 
 
 def _remove(rule: MutateRule, place: str) -> Step:
-    return compiled(f"{place}source", Path.parse, rule.source).remove
+    remove = compiled(f"{place}source", Path.parse, rule.source).remove
+    return lambda payload, budget: remove(payload)
 
 
 def _copy(rule: MutateRule, place: str) -> Step:
@@ -79,13 +87,14 @@ def _copy(rule: MutateRule, place: str) -> Step:
     source = compiled(f"{place}source", Path.parse, rule.source)
     destination = compiled(f"{place}destination", Path.parse, rule.destination)
 
-    def step(payload: JSONObject) -> JSONObject:
+    def step(payload: JSONObject, budget: list[int]) -> JSONObject:
         value = source.get(payload, _MISSING)
         if value is _MISSING:
             return destination.remove(payload)
-        if count_json(value, MAX_COPIED) > MAX_COPIED:
-            raise NodeFailed(f"{source.text} holds more than {MAX_COPIED} values: too many to copy")
-        return destination.set(payload, copy_json(value))
+        budget[0] -= count_json(value, budget[0])
+        if budget[0] < 0:
+            raise NodeFailed(f"the rules copy more than {MAX_COPIED} values")
+        return destination.set(payload, copy_json(_bounded(value, destination)))
 
     return step
 
@@ -94,13 +103,19 @@ def _move(rule: MutateRule, place: str) -> Step:
     source = compiled(f"{place}source", Path.parse, rule.source)
     destination = compiled(f"{place}destination", Path.parse, rule.destination)
 
-    def step(payload: JSONObject) -> JSONObject:
+    def step(payload: JSONObject, budget: list[int]) -> JSONObject:
         value = source.get(payload, _MISSING)
         if value is _MISSING:
             return destination.remove(payload)
-        return destination.set(source.remove(payload), value)
+        return destination.set(source.remove(payload), _bounded(value, destination))
 
     return step
+
+
+def _bounded(value: Any, destination: Path) -> Any:
+    if isinstance(value, (dict, list)) and is_deeper(value, MAX_DEPTH - len(destination.keys)):
+        raise NodeFailed(f"{destination.text} would be nested more than {MAX_DEPTH} levels deep")
+    return value
 
 
 _BUILDERS: dict[str, Callable[[MutateRule, str], Step]] = {"set": _set, "remove": _remove, "copy": _copy, "move": _move}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.workflows.nodes import faults, run
+from wegnology.lib.paths import MAX_DEPTH
 from workflows.nodes.base import NodeFailed
-from workflows.nodes.json_decode import MAX_DEPTH
 
 CONFIG = {"source": "data.message", "destination": "working.reading"}
 NOTE = {**CONFIG, "errorBehavior": "payloadPath", "errorPath": "working.error"}

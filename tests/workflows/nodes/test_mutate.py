@@ -84,8 +84,15 @@ def test_failures(one: dict[str, Any], error: type[Exception], text: str) -> Non
 
 def test_a_payload_cannot_be_doubled_without_end() -> None:
     doubling = [rule("copy", source=".", destination=f"k{n}") for n in range(100)]
-    with pytest.raises(NodeFailed, match="too many to copy"):
+    with pytest.raises(NodeFailed, match="copy more than 100000 values"):
         run("MutateNode", {"rules": doubling}, {"a": 1})
+
+
+def test_a_payload_cannot_be_nested_without_end() -> None:
+    deep = ".".join("a" * 50)
+    with pytest.raises(NodeFailed, match="more than 200 levels deep"):
+        run("MutateNode", {"rules": [rule("move", source="a", destination=deep)] * 5}, {"a": {}})
+    assert run("MutateNode", {"rules": [rule("move", source="a", destination=deep)] * 4}, {"a": {}})
 
 
 def test_a_text_cannot_be_doubled_without_end() -> None:
