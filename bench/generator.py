@@ -93,6 +93,7 @@ class Generator:
         self._chunks: list[tuple[int, bytes]] = []
         self._acknowledged_bytes = 0
         self._arrived = 0
+        self._born = stamp_us()
 
     def _look(self, seconds: float) -> None:
         """Wait up to so long for anything to read, and read all of it."""
@@ -176,6 +177,8 @@ class Generator:
     def _judge(self, begin: int, end: int) -> list[StreamResult]:
         tallies = [_Tally(source) for source in self.sources]
         for number, stamp, now in marks(self._chunks):
+            if stamp < self._born:
+                continue  # an answer to an earlier load
             position, place = divmod(number - FIRST_NUMBER, FIRST_NUMBER)
             tallies[position].note(place, stamp, now)
         return [tally.result(begin, end) for tally in tallies]

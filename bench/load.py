@@ -76,7 +76,8 @@ def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
     """Wait until every input that is answered at all was answered: connected, subscribed, compiled."""
     quiet = {*work.slow, *work.heavy}
     answering = [number for number in range(work.integrations) if number not in quiet]
-    stream = Stream(answering[0], len(answering), rate=max(100.0, float(len(answering))))
+    rate = 10.0 * len(answering) if work.throttled else max(100.0, float(len(answering)))
+    stream = Stream(answering[0], len(answering), rate=rate)
     plan = Plan(port, [stream], warmup=0.0, seconds=1.2, drain=3.0)
 
     def answered() -> bool:
