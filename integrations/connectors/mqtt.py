@@ -249,7 +249,6 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         self.notices: list[str] = []
         """What people should know about this connection although it works."""
         self._client: LoopClient | None = None
-        self._line: ByteLine | None = None
         self._arrived: list[Delivery] = []
         self._wake: asyncio.Future[None] | None = None
         self._lost: Disconnected | None = None
@@ -308,20 +307,19 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""
         self._paused = paused
-        if self._line is not None:
-            self._line.pause(paused)
+        if self._client is not None:
+            self._client.pause(paused)
 
     async def probe(self) -> None:
         """Send PINGREQ and wait for PINGRESP.
 
         While paused nothing is read: the broker gets its PINGREQ, but its answer cannot be seen; only a closed line is noticed.
         """
-        client, line = self._client, self._line
-        if client is None or line is None or self._lost is not None:
+        client = self._client
+        if client is None or self._lost is not None:
             raise self._lost or Disconnected("Not connected")
         if self._paused:
-            client.nudge()
-            if not line.alive():
+            if not client.alive_unread():
                 raise Disconnected("Connection Lost")
             return
         try:
@@ -368,7 +366,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def close(self) -> None:
         """Say goodbye and free everything."""
-        client, self._client, self._line = self._client, None, None
+        client, self._client = self._client, None
         self._lost = self._lost or Disconnected("Connection Lost")
         if client is not None:
             client.hang_up()
@@ -395,11 +393,11 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         )
         if config.username or config.password:
             client.username_pw_set(config.username, config.password.get_secret_value() if config.password else None)
-        self._line = await self._open_line(client)
+        line = await self._open_line(client)
         self._client = client
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0 if clean else self.session_seconds
-        login = client.log_in(self._line, clean_start=clean, properties=properties)
+        login = client.log_in(line, clean_start=clean, properties=properties)
         answer = await self._phase(login, "The login")
         if answer.code:
             await self.close()

@@ -56,13 +56,18 @@ async def resolve(host: str, *, timeout: float) -> list[str]:
     try:
         addresses = [str(ipaddress.ip_address(host))]
     except ValueError:
-        found = await in_thread(
-            lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), seconds=timeout, what=f"Looking up {host}"
-        )
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = await in_thread(lambda: _look_up(host), seconds=timeout, what=f"Looking up {host}")
     for address in addresses:
         judge(address)
     return addresses
+
+
+def _look_up(host: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} cannot be the name of a host") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def open_tcp(host: str, port: int, *, timeout: float) -> socket.socket:

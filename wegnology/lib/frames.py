@@ -113,6 +113,11 @@ class FrameLine:
         """Bytes of frames that the kernel has not taken yet."""
         return self._line.unsent
 
+    @property
+    def written(self) -> int:
+        """All bytes of frames ever written."""
+        return self._line.written
+
     def write(self, data: bytes | bytearray) -> None:
         """Send one message of the line's own opcode."""
         self.send(bytes(data), self._opcode)

@@ -25,6 +25,8 @@ from wegnology.lib.sockets import ByteLine
 KEEPALIVE_SECONDS = 60
 WINDOW = 100
 """Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
+LARGEST_BYTES = 64 * 1024 * 1024
+"""The largest packet that is read; a larger one ends the connection."""
 _UNSENT_BYTES = 1024 * 1024
 _PUBLISH, _PUBACK, _PUBREL = 0x30, 0x40, 0x62
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -109,7 +111,8 @@ class LoopClient(Client):
         self._largest = 268_435_455
         self._unacked: dict[int, tuple[_Batch, int]] = {}
         self._waiting: deque[tuple[_Batch, int, Publication]] = deque()
-        self._unflushed: list[tuple[_Batch, int]] = []
+        self._unflushed: deque[tuple[int, _Batch, int]] = deque()
+        self._paused = False
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._connack: asyncio.Future[Connack] = self._asyncio.create_future()
         self._pongs: list[asyncio.Future[None]] = []
@@ -163,7 +166,7 @@ class LoopClient(Client):
             if not waiter.done():
                 waiter.set_exception(reason)
                 waiter.exception()  # nobody may be waiting
-        for batch, at in [*self._unacked.values(), *self._unflushed]:
+        for batch, at in [*self._unacked.values(), *((batch, at) for _, batch, at in self._unflushed)]:
             batch.settle(at, PublishUnknown("The connection was lost before the broker confirmed the message"))
         for batch, at, _ in self._waiting:
             batch.settle(at, PublishRefused("The connection was lost before the message was handed over"))
@@ -176,7 +179,11 @@ class LoopClient(Client):
         self._tick = self._asyncio.call_later(interval, self._on_tick)
 
     def _on_tick(self) -> None:
-        self.loop_misc()  # sends PINGREQ on a quiet line and ends one that did not answer
+        if self._paused:
+            self._send_pingreq()
+            self._ping_t = 0
+        else:
+            self.loop_misc()  # sends PINGREQ on a quiet line and ends one that did not answer
         if self._line is not None:
             self._start_ticking()
 
@@ -217,13 +224,16 @@ class LoopClient(Client):
                 if not body:
                     break
             stop = body + length
+            if length > LARGEST_BYTES:
+                self._end(LineLost(f"Message Too Large ({length} bytes)"))
+                break
             if stop > end:
                 self._need = stop - position
                 return position
             kind = command & 0xF0
             if kind == _PUBLISH and command & 0x06 != 0x04:
                 self._arrived(command, data, body, stop)
-            elif kind == _PUBACK and length == 2:
+            elif kind == _PUBACK and (length == 2 or data[body + 2] < 0x80):
                 self._confirmed(data[body] << 8 | data[body + 1])
             else:
                 self._other(command, data[body:stop])
@@ -340,11 +350,19 @@ class LoopClient(Client):
         self._send_pingreq()
         await pong
 
-    def nudge(self) -> None:
-        """Send a sign of life to the broker without expecting one: nothing is being read."""
-        self._send_pingreq()
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading. While paused the broker gets signs of life, but none are expected from it."""
+        self._paused = paused
         self._ping_t = 0
         self._last_bytes_received = time.monotonic()
+        if self._line is not None:
+            self._line.pause(paused)
+
+    def alive_unread(self) -> bool:
+        """Give the broker a sign of life; say whether it is not known to have closed, without reading."""
+        self._send_pingreq()
+        self._ping_t = 0
+        return self._line is not None and self._line.alive()
 
     async def send_all(self, messages: Sequence[Publication]) -> list[Exception | None]:
         """Publish in order; returns, per message, None when it is confirmed or why not.
@@ -380,11 +398,11 @@ class LoopClient(Client):
             if len(packet) > self._largest:
                 batch.settle(at, PublishRefused(f"The broker takes no more than {self._largest} bytes in a message"))
                 continue
+            line.write(packet)
             if mid:
                 self._unacked[mid] = (batch, at)
             else:
-                self._unflushed.append((batch, at))
-            line.write(packet)
+                self._unflushed.append((line.written, batch, at))
             self._last_msg_out = time.monotonic()
 
     def _publish_packet(self, message: Publication, mid: int) -> bytes:
@@ -401,9 +419,10 @@ class LoopClient(Client):
 
     def flushed(self) -> None:
         """Be told that the kernel took something."""
-        if self._line is not None and not self._line.unsent and self._unflushed:
-            taken, self._unflushed = self._unflushed, []
-            for batch, at in taken:
+        if self._unflushed and self._line is not None:
+            taken = self._line.written - self._line.unsent
+            while self._unflushed and self._unflushed[0][0] <= taken:
+                _, batch, at = self._unflushed.popleft()
                 batch.settle(at, None)
         if self._waiting:
             self._pump()

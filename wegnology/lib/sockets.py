@@ -45,6 +45,10 @@ class ByteLine(Protocol):
     def unsent(self) -> int:
         """Bytes given to `write` that the kernel has not taken yet."""
 
+    @property
+    def written(self) -> int:
+        """All bytes ever given to `write`, as they go on the line; `written - unsent` of them left."""
+
     def write(self, data: bytes | bytearray) -> None:
         """Send in order; returns at once."""
 
@@ -126,11 +130,11 @@ async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, tim
         with contextlib.suppress(OSError):  # wakes the thread; closing here would free a descriptor that it still uses
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    sock.settimeout(timeout)
+    sock.settimeout(2 * timeout)  # the outer limit comes first: after it the thread still uses the socket
     try:
         await in_thread(work, seconds=timeout, what=what, abandon=abandon, dispose=sock.close)
-    except TimeoutError as error:
-        raise TimeoutError(f"{what} took longer than {timeout:g} s") from error
+    except TimeoutError:
+        raise
     except OSError:
         sock.close()
         raise
@@ -183,6 +187,7 @@ class Line:
         "_scratch",
         "_sock",
         "_writing",
+        "_written",
     )
 
     def __init__(
@@ -196,6 +201,7 @@ class Line:
         self._sock: socket.socket | None = sock
         self._on_bytes, self._on_lost, self._on_flushed = on_bytes, on_lost, on_flushed
         self._out = bytearray()
+        self._written = 0
         self._paused = self._scheduled = self._writing = False
         self._scratch = _scratch()
         self._loop.add_reader(sock, self._readable)
@@ -205,11 +211,17 @@ class Line:
         """Bytes given to `write` that the kernel has not taken yet."""
         return len(self._out)
 
+    @property
+    def written(self) -> int:
+        """All bytes ever given to `write`."""
+        return self._written
+
     def write(self, data: bytes | bytearray) -> None:
         """Send in order. What is written within one pass of the loop leaves in one go."""
         if self._sock is None:
             return
         self._out += data
+        self._written += len(data)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
