@@ -58,7 +58,7 @@ class Expression:
         return value is True or (value is not False and truthy(value))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compile_expression(text: str) -> Expression:
     """Compile; raises `ExpressionError`."""
     if len(text) > MAX_LENGTH:

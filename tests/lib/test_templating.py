@@ -74,6 +74,10 @@ LIBRARY_ONLY = [
     ("a {{~! comment ~}} b", "ab"),
     ("{{!-- {{data.topic}} --}}x", "x"),
     ("\\{{data.topic}}", "{{data.topic}}"),
+    ("{{#if data.yes}}\\{{x}}{{/if}}", "{{x}}"),
+    ("{{#if data.yes}}\\\\{{data.topic}}{{/if}}", "\\demo/in/s1"),
+    ("{{#if data.yes}}{{{{raw}}}}{{x}}{{{{/raw}}}}{{/if}}", "{{x}}"),
+    ("{{#if data.no}}a{{else unless data.no}}b{{/if}}", "b"),
     ("{{&data.markup}}", "& < > \" ' ` ="),
 ]
 
@@ -117,6 +121,16 @@ def test_any_value_prints_the_same_either_way(value: Any, path: str, escape: boo
         ("{{#if a}}{{#each b}}{{/if}}", "{{/if}} closes a block that is not open; {{/each}} is expected (line 1, column 21)"),
         ("{{/if}}", "{{/if}} closes a block that is not open (line 1, column 1)"),
         ("{{#upper a}}x{{/upper}}", "the helper upper is no block; write {{upper ...}} (line 1, column 1)"),
+        (
+            "{{#if a}}{{else  if b}}{{/if}}",
+            "{{else  if b}} is not possible: after else stands nothing, if or unless (line 1, column 10)",
+        ),
+        (
+            "{{#if a}}{{else eq 1 2}}{{/if}}",
+            "{{else eq 1 2}} is not possible: after else stands nothing, if or unless (line 1, column 10)",
+        ),
+        ("{{#eq a}}x{{/eq}}", "the helper eq takes 2 value(s) (a, b), here are 1 (line 1, column 1)"),
+        ("{{elseif b}}", "there is no helper 'elseif' (line 1, column 1)"),
         ("{{> other}}", "partials and decorators are not available (line 1, column 1)"),
     ],
 )
@@ -126,7 +140,45 @@ def test_faults_name_their_place(source: str, text: str) -> None:
     assert str(caught.value) == text
 
 
-@given(st.text(alphabet="{}#/ab.[]() \"'=~!&|\\0@^>", max_size=30))
+_PIECES = [
+    "{{",
+    "}}",
+    "{{{",
+    "}}}",
+    "{{#if ",
+    "{{/if}}",
+    "{{#each data.items}}",
+    "{{/each}}",
+    "{{else}}",
+    "else ",
+    "eq ",
+    "upper ",
+    "(",
+]
+_PIECES += [
+    ")",
+    "data.items",
+    "this",
+    "@index",
+    "[0]",
+    ".",
+    "'a'",
+    "1",
+    " ",
+    "~",
+    "\\",
+    "!--",
+    "--",
+    "as |x|",
+    "#",
+    "/",
+    "^",
+    "&",
+    "\n",
+]
+
+
+@given(st.text(alphabet="{}#/ab.[]() \"'=~!&|\\0@^>", max_size=30) | st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
 def test_no_template_crashes(source: str) -> None:
     with contextlib.suppress(TemplateError):
         compile_template(source).render(CONTEXT)

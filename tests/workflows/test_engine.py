@@ -33,8 +33,8 @@ def run_by_hand(coroutine: Coroutine[Any, Any, RunReport]) -> RunReport:
         try:
             assert coroutine.send(None) is None
         except StopIteration as stop:
-            assert isinstance(stop.value, RunReport)
-            return stop.value
+            report: RunReport = stop.value
+            return report
 
 
 def traces(context: FakeRunContext) -> list[list[Any]]:

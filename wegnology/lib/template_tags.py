@@ -1,9 +1,12 @@
 """Finding the tags of a template, and checking what the Handlebars library would only notice when rendering."""
 
+import re
 from typing import Any, NamedTuple
 
 from wegnology.lib.template_helpers import CONDITIONS, helpers
 from wegnology.lib.template_values import BUILT_IN_BLOCKS, TagFault, Unplain, plain
+
+_ELSE = re.compile(r"else(?: (?:if|unless) .+)?\Z", re.DOTALL)
 
 
 class Tag(NamedTuple):
@@ -18,13 +21,19 @@ class Tag(NamedTuple):
 def scan(source: str) -> tuple[list[str | Tag], bool]:
     """Split a template into texts and tags; the flag says whether every tag is a value (no block, comment, `~`, escape).
 
-    Raises `TagFault` as `(text, position)`.
+    With a raw block (`{{{{`) nothing is split: the library alone understands those. Raises `TagFault` as `(text, position)`.
     """
     parts: list[str | Tag] = []
     values_only, position = True, 0
     while (start := source.find("{{", position)) >= 0:
-        if source[start - 1 : start] == "\\" or source.startswith("{{{{", start):
-            return parts, False
+        if source.startswith("{{{{", start):
+            return [], False
+        if source[start - 1 : start] == "\\":
+            values_only = False
+            if source[start - 2 : start - 1] != "\\":
+                parts.append(source[position : start + 2])
+                position = start + 2
+                continue
         if start > position:
             parts.append(source[position:start])
         raw = source.startswith(("{{{", "{{~{"), start)
@@ -68,7 +77,10 @@ def check_blocks(tags: list[Tag]) -> None:
         elif body.startswith(("#", "^")) and body != "^":
             _check_call(body[1:].strip(), tag.start, BUILT_IN_BLOCKS | CONDITIONS, helpers.keys() | BUILT_IN_BLOCKS)
             opened.append((name, tag.start))
-        elif not body.startswith("else"):
+        elif name == "else":
+            if _ELSE.match(body) is None:
+                raise TagFault(f"{{{{{body}}}}} is not possible: after else stands nothing, if or unless", tag.start)
+        else:
             _check_call(body.lstrip("& "), tag.start, frozenset(), helpers.keys())
     if opened:
         name, start = opened[-1]
@@ -81,6 +93,8 @@ def _check_call(body: str, start: int, blocks: Any, known: Any) -> None:
         plain(body)
     except Unplain:
         pass
+    except TagFault as fault:
+        raise TagFault(str(fault), start) from None
     else:
         if not blocks:
             return

@@ -47,10 +47,17 @@ class Template:
         """As `render`, but what is missing, or is an object or array, is a `TemplateError` that names it."""
 
 
-@lru_cache(maxsize=4096)
+_CACHED_SOURCE = 4096
+
+
 def compile_template(text: str, escape: bool = True) -> Template:
     """Compile a template, with or without HTML escaping of `{{x}}`; raises `TemplateError` with line and column."""
-    return _compile(text, escape, by_library=False)
+    return _cached(text, escape) if len(text) <= _CACHED_SOURCE else _compile(text, escape)
+
+
+@lru_cache(maxsize=2048)
+def _cached(text: str, escape: bool) -> Template:
+    return _compile(text, escape)
 
 
 def check_template(text: str) -> None:
@@ -73,7 +80,7 @@ def parse_json_template(template: Template, context: JSONObject) -> JSONValue:
         raise TemplateError(f"the template did not give valid JSON: {error.msg} at position {error.pos}, near {near!r}") from None
 
 
-def _compile(source: str, escape: bool, by_library: bool) -> Template:
+def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
     """Compile; tests force the library with `by_library` to compare both ways."""
     if len(source) > MAX_SOURCE:
         raise TemplateError(f"the template is longer than {MAX_SOURCE} characters")
