@@ -64,7 +64,7 @@ class FarEnd:
         self.hold_sends: asyncio.Event | None = None
         self.hang_on_probe = False
         self.hang_on_close = False
-        self.line: "FakeConnector | None" = None
+        self.line: FakeConnector | None = None
         self._numbers = itertools.count(1)
         self._unacked: dict[int, Delivery] = {}
         self._waiting: deque[Delivery] = deque()

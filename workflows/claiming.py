@@ -89,7 +89,7 @@ class Claiming:
         slice_ends = time.perf_counter() + SLICE_SECONDS
         for (box, known, wanted), answer in zip(asked, answers, strict=True):
             if not answer:
-                self._holding.lost(box.lease.partition, box.lease.token)
+                self._holding.lost(box.lease.token)
                 continue
             entries, wait, started, starter = answer
             suspects_up_to = started if box.fresh and starter and starter != self._process.encode() else b""

@@ -35,12 +35,14 @@ class Effects(Protocol):
 class Context:
     """The `RunContext` of one run."""
 
-    __slots__ = ("_deadline", "_effects", "_flight", "_plan", "_visits")
+    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_plan", "_visits")
 
-    def __init__(self, effects: Effects, flight: Flight, plan: Plan) -> None:
+    def __init__(self, effects: Effects, flight: Flight, plan: Plan, number: int = 0) -> None:
+        """`number` tells the runs of one event apart: a workflow may have several triggers that it fires."""
         self._effects = effects
         self._flight = flight
         self._plan = plan
+        self._number = number
         self._visits = 0
         self._deadline = time.monotonic() + effects.limits.run_seconds
 
@@ -71,7 +73,7 @@ class Context:
         if not known.enabled:
             raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
         self._visits += 1
-        visit = f"{self._plan.workflow_id}:{self._visits}"
+        visit = f"{self._plan.workflow_id}:{self._number}:{self._visits}"
         if connector.send_waits:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
         if time.monotonic() >= self._flight.box.lease.deadline:

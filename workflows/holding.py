@@ -83,13 +83,12 @@ class Holding:
             if lease is not None:
                 self._mark(integration_id, lease)
 
-    def lost(self, partition: int, token: str) -> None:
-        """Let go of a partition whose token was refused; its events are somebody else's now."""
-        lease = self._leases.held.get(partition)
-        if lease is None or lease.token != token:
-            return
-        del self._leases.held[partition]
-        self._drop([lease])
+    def lost(self, token: str) -> None:
+        """Let go of a partition whose token was refused, unless it was taken again since; its events are somebody else's now."""
+        for lease in list(self._leases.held.values()):
+            if lease.token == token:
+                del self._leases.held[lease.partition]
+                self._drop([lease])
 
     def _drop(self, leases: Sequence[Lease]) -> None:
         for lease in leases:

@@ -1,6 +1,7 @@
 """Keeps failed runs in the database: first the rows, then the end of the event. Batched, at most once a second."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -12,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from wegnology.applications.models import Application
 from wegnology.lib.redis import SyncRedis
+from wegnology.lib.types import JSONObject
 from workflows.flight import Failure
 from workflows.models import ParkedRun
 
@@ -91,13 +93,26 @@ def _row(parked: Parked, failure: Failure, now: datetime) -> ParkedRun:
         event_id=parked.event_id,
         event=parked.stored.decode(errors="replace"),
         reason=parked.reason,
-        error_name=error.name[:255],
-        error_message=error.message,
+        error_name=_storable(error.name)[:255],
+        error_message=_storable(error.message),
         node_id=error.node_id,
-        node_label=error.node_label[:255],
-        payload=orjson.dumps(error.payload).decode()[:PAYLOAD_CHARACTERS],
+        node_label=_storable(error.node_label)[:255],
+        payload=_payload(error.payload)[:PAYLOAD_CHARACTERS],
         created_at=now,
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text that every database takes: payloads may hold NUL characters and halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def _payload(payload: JSONObject) -> str:
+    """Return the payload for people to read; what a workflow computed may be more than JSON can say."""
+    try:
+        return orjson.dumps(payload).decode()
+    except TypeError:
+        return _storable(json.dumps(payload, default=str))
 
 
 def trim(_client: SyncRedis) -> None:

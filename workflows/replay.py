@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from integrations.events import TriggerEvent
+from integrations.events import EventUnreadable, TriggerEvent
 from integrations.runtime.inbox import append_replays
 from integrations.runtime.limits import Limits
 from wegnology.lib.redis import sync_client
@@ -18,10 +18,14 @@ def replay(parked_ids: Sequence[str]) -> int:
     The row is deleted only after the event is durable in the inbox: after a crash in between it may be replayed twice, never
     lost. Raises what `wegnology.lib.redis.RedisAway` names; then nothing was deleted.
     """
-    rows = list(ParkedRun.objects.filter(pk__in=parked_ids).order_by("created_at", "id"))
-    events = []
-    for row in rows:
-        event = TriggerEvent.from_json(row.event.encode())
+    rows, events = [], []
+    for row in ParkedRun.objects.filter(pk__in=parked_ids).order_by("created_at", "id"):
+        try:
+            event = TriggerEvent.from_json(row.event.encode())
+        except (EventUnreadable, ValueError, KeyError) as error:
+            logger.warning("the parked event %s cannot be replayed: %s", row.event_id, error)
+            continue
+        rows.append(row)
         events.append((row.integration_id, event._replace(replay_of=row.workflow_id)))
     if not events:
         return 0

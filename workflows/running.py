@@ -1,6 +1,7 @@
 """Starts and ends the runs of events, and carries out what their nodes want."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -66,20 +67,20 @@ class Running:
             self._conclude(flight, STOPS_WORKER)
             return None
         flight.pending = len(matches)
-        for match in matches:
-            self._start(flight, known, match, own_copy=len(matches) > 1)
+        for number, match in enumerate(matches):
+            self._start(flight, known, match, number, own_copy=len(matches) > 1)
         if flight.pending:
             self._goes_on(flight)
             return flight
         return None
 
-    def _start(self, flight: Flight, known: Known, match: Match, own_copy: bool) -> None:
+    def _start(self, flight: Flight, known: Known, match: Match, number: int, own_copy: bool) -> None:
         plan, trigger = match
         if trigger is None:
             self._failed(flight, plan, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
             return
         payload = payload_of(plan, known, flight.event, own_copy)
-        context = Context(self, flight, plan)
+        context = Context(self, flight, plan, number)
         try:
             task = start(engine.run(trigger, payload, context), lambda _report: self._ended(flight))
         except RunFailed as error:
@@ -127,7 +128,8 @@ class Running:
 
     def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
         plan = Plan(known.application_id, "", "", None, {}, {}, True)
-        event = TriggerEvent(claimed.identifier.decode()[:24], EventKind.MESSAGE, 0, {})
+        place = f"{box.integration_id}:{claimed.identifier.decode()}"
+        event = TriggerEvent(hashlib.sha256(place.encode()).hexdigest()[:24], EventKind.MESSAGE, 0, {})
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
         flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
         self._conclude(flight, UNREADABLE)

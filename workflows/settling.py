@@ -25,7 +25,7 @@ class Settling:
     """
 
     def __init__(
-        self, client: AsyncRedis, limits: Limits, on_settled: Callable[[list[Flight]], None], on_lost: Callable[[int, str], None]
+        self, client: AsyncRedis, limits: Limits, on_settled: Callable[[list[Flight]], None], on_lost: Callable[[str], None]
     ) -> None:
         self._client = client
         self._limits = limits
@@ -64,7 +64,7 @@ class Settling:
         arguments: list[Any] = [prefix(), self._limits.outbox_messages, len(sends) + len(ends)]
         for flight, send in sends:
             lease = flight.box.lease
-            arguments += ["S", lease.partition, lease.token, flight.event.id, *send]
+            arguments += ["S", lease.partition, lease.token, flight.box.integration_id, flight.identifier, flight.event.id, *send]
         for flight, outcome in ends:
             lease = flight.box.lease
             arguments += ["F", lease.partition, lease.token, flight.box.integration_id, flight.identifier, flight.size]
@@ -74,9 +74,8 @@ class Settling:
         lost, congested = await self._ask(arguments)
         until = time.monotonic() + CONGESTED_SECONDS
         self._congested = {name.decode(): until for name in congested}
-        tokens = {flight.box.lease.partition: flight.box.lease.token for flight, _ in [*sends, *ends]}
-        for partition in set(lost):
-            self._on_lost(partition, tokens[partition])
+        for token in set(lost):
+            self._on_lost(token.decode())
         self._on_settled([flight for flight, _ in ends])
 
     async def _ask(self, arguments: list[Any]) -> Any:

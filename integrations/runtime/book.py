@@ -57,7 +57,8 @@ class StatusBook:
     async def write(self, lines: Iterable[Watched]) -> None:
         """Write everything that is new; what could not be written stays."""
         self._wake.clear()
-        rows, history = dict(self._rows), self._history[-HISTORY_MOST:]
+        del self._history[:-HISTORY_MOST]
+        rows, history = dict(self._rows), list(self._history)
         fresh = {
             line.integration_id: (line.proof_ms, line.last_message_ms)
             for line in lines
@@ -76,7 +77,7 @@ class StatusBook:
                 pipe.ltrim(key("history"), -HISTORY_MOST, -1)
             await pipe.execute()
         self._written.update(fresh)
-        self._history = self._history[len(history) :]
+        del self._history[: len(history)]
         for integration_id, status in rows.items():
             if self._rows.get(integration_id) is status:
                 del self._rows[integration_id]

@@ -66,7 +66,7 @@ class Intake:
         process: str,
         limits: Limits,
         token_of: TokenOf,
-        on_lost: Callable[[int], None],
+        on_lost: Callable[[int, str], None],
         on_need: Callable[[list[int]], None],
     ) -> None:
         self._client = client
@@ -166,9 +166,9 @@ class Intake:
 
     async def _append(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> None:
         accepted, need = await self._ask(self._arguments(batch))
-        for (line, _, part), count in zip(batch, accepted, strict=True):
+        for (line, token, part), count in zip(batch, accepted, strict=True):
             if count < 0:
-                self._on_lost(line.partition)
+                self._on_lost(line.partition, token)
             elif line.held:
                 self._conclude(line, part[:count], full=count < len(part))
         if need:

@@ -59,6 +59,7 @@ class Line:
         self._outbox = outbox
         self._backoff = Backoff()
         self._broken: Exception | None = None
+        self._ending = False
         self._task: asyncio.Task[None] | None = None
         self._announce = last is None or last.state in LOST_STATES or not last.connected_ms
         self.status = Status(
@@ -80,23 +81,27 @@ class Line:
         """Close by our own will. With `accept`, what is held goes into the inbox and is acknowledged first."""
         if accept and self.held and self.connector is not None:
             self.set_reading(False)
+            self._ending = True
             deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
             while self.held and asyncio.get_running_loop().time() < deadline:
                 await asyncio.sleep(0.02)
+        self._ending = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         self._intake.forget(self)
 
     def set_reading(self, reading: bool) -> None:
-        """Stop or resume reading the source."""
+        """Stop or resume reading the source; a line that ends reads no more."""
+        if self._ending:
+            return
         self.reading = reading
         if self.connector is not None and self.connected:
             self.connector.pause(not reading)
 
     def break_off(self, error: Exception) -> None:
         """Treat the line as lost, because a probe got no proof of life."""
-        if self._task is not None and self.connected:
+        if self._task is not None and self.connected and not self._ending:
             self._broken = error
             self._task.cancel()
 
@@ -149,7 +154,7 @@ class Line:
                 self.last_message_ms = self.proof_ms = now_ms()
                 self._intake.put(self, deliveries, connector)
         except asyncio.CancelledError:
-            if self._broken is None:
+            if self._broken is None or self._ending:
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
             lost: Exception = self._broken

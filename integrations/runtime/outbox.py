@@ -105,15 +105,17 @@ class OutboxSender:
         try:
             stored = [orjson.loads(entry[b"m"]) for _, entry in entries]
             results = await self._outcomes(line, connector, [message["m"] for message in stored], entries)
-            for (identifier, _), message, result in zip(entries, stored, results, strict=True):
-                self._conclude(line, identifier, message, result)
-            if connector is line.connector and all(not isinstance(result, SendUnknown | SendLater) for result in results):
+            outcomes = zip(entries, stored, results, strict=True)
+            known = [self._conclude(line, identifier, message, result) for (identifier, _), message, result in outcomes]
+            done = all(known)
+            same_connection = connector is line.connector
+            if done and same_connection:
                 line.outbox_after = entries[-1][0]
         finally:
             line.sending = False
         self._confirm.set()
-        if line.connected:
-            self.due(line)
+        if line.connected and (done or not same_connection):
+            self.due(line)  # else `_look` does it in a while: by then the confirmed ones among them are gone
 
     async def _outcomes(
         self,
@@ -133,18 +135,20 @@ class OutboxSender:
             logger.error("%s connector: sending failed", connector.name, exc_info=error)
             return [SendUnknown(connector.explain(error))] * len(messages)
 
-    def _conclude(self, line: Line, identifier: bytes, message: Any, result: Exception | None) -> None:
+    def _conclude(self, line: Line, identifier: bytes, message: Any, result: Exception | None) -> bool:
+        """Take a message out if its fate is known; say whether it is."""
         waits = "r" in message
         if result is None:
             self._confirmed.append(Confirmed(line, identifier, "sent"))
         elif isinstance(result, SendUnknown | SendLater) and not waits:
-            return  # it stays, and goes out again after the reconnect: at least once
+            return False  # it stays, and goes out again after the reconnect: at least once
         else:
             self._confirmed.append(Confirmed(line, identifier, "failed"))
             if not waits:
                 logger.warning("integration %s: message not sent: %s", line.integration_id, result)
         if waits:
             self._answer(message["r"], result)
+        return True
 
     def _answer(self, call: str, result: Exception | None) -> None:
         channel, _, identifier = call.rpartition("#")
@@ -168,9 +172,16 @@ class OutboxSender:
             if not confirmed:
                 continue
             try:
-                await scripts.sent.call(self._client, self._arguments(confirmed))
+                lost = set(await scripts.sent.call(self._client, self._arguments(confirmed)))
+                again = [
+                    one
+                    for one in confirmed
+                    if one.line.partition in lost and self._lines.get(one.line.integration_id) is one.line
+                ]
             except RedisAway:
-                self._confirmed = confirmed + self._confirmed
+                again = confirmed
+            if again:  # a lease that was lost for a moment may be ours again; else the line is closed soon
+                self._confirmed = again + self._confirmed
                 self._confirm.set()
                 await asyncio.sleep(0.2)
 

@@ -43,7 +43,7 @@ class Desired:
 
 
 class Snapshot:
-    """The desired state, kept up to date by `refresh`; used by one thread at a time."""
+    """The desired state, kept up to date by `refresh` in one thread; a reader in another sees whole states only."""
 
     def __init__(self) -> None:
         self.desired: dict[str, Desired] = {}
@@ -56,23 +56,25 @@ class Snapshot:
         current = dict(Application.objects.values_list("pk", "revision"))
         changed = {pk for pk, revision in current.items() if self._revisions.get(pk) != revision}
         gone = self._revisions.keys() - current.keys()
+        if not changed and not gone:
+            return False
+        desired, members = dict(self.desired), dict(self._members)
         for pk in gone | changed:
-            self._load(pk, exists=pk in current)
-        self._revisions = current
-        return bool(changed or gone)
+            for integration_id in members.pop(pk, []):
+                desired.pop(integration_id, None)
+            entries = _load(pk) if pk in current else []
+            desired.update({entry.integration_id: entry for entry in entries})
+            members[pk] = [entry.integration_id for entry in entries]
+        self.desired, self._members, self._revisions = desired, members, current
+        return True
 
-    def _load(self, application_id: str, exists: bool) -> None:
-        for integration_id in self._members.pop(application_id, []):
-            self.desired.pop(integration_id, None)
-        if not exists:
-            return
-        application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
-        if application is None:
-            return
-        context: JSONObject = {"globals": application.globals_as_json()}
-        entries = [desire(row, context) for row in Integration.objects.filter(application_id=application_id)]
-        self.desired.update({entry.integration_id: entry for entry in entries})
-        self._members[application_id] = [entry.integration_id for entry in entries]
+
+def _load(application_id: str) -> list[Desired]:
+    application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
+    if application is None:
+        return []
+    context: JSONObject = {"globals": application.globals_as_json()}
+    return [desire(row, context) for row in Integration.objects.filter(application_id=application_id)]
 
 
 def desire(row: Integration, context: JSONObject) -> Desired:

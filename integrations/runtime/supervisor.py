@@ -1,7 +1,7 @@
 """Keeps the connections of this process equal to what is configured, for the partitions it holds.
 
-Once a second: say that we live, renew the leases, hold our share of the partitions, load what changed in the database, and start,
-restart or stop exactly the lines that differ.
+Once a second: say that we live and renew the leases; hold our share of the partitions, load what changed in the database, and
+start, restart or stop exactly the lines that differ. Renewing is a task of its own: a line that hangs must not cost the leases.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from django.db import DatabaseError
 
@@ -39,6 +40,8 @@ class Supervisor:
         self._client = client
         self._process = process
         self._limits = limits
+        self._tick_seconds = min(TICK_SECONDS, limits.lease_seconds / 3)
+        self._live = 0
         self._snapshot = snapshot
         self._leases = Leases(client, "listen", process, limits.lease_seconds)
         self._presence = Presence(client, "listeners", process, limits.lease_seconds)
@@ -58,8 +61,10 @@ class Supervisor:
         lease = self._leases.held.get(partition)
         return lease.token if lease is not None else None
 
-    def _lease_lost(self, partition: int) -> None:
-        """Remember that a script refused our token; the next tick, which comes at once, sees to it."""
+    def _lease_lost(self, partition: int, token: str) -> None:
+        """Remember that a script refused this token of ours; the next tick, which comes at once, sees to it."""
+        if self._token_of(partition) not in (token, None):
+            return  # the partition was taken again meanwhile
         self._leases.held.pop(partition, None)
         self._lost.add(partition)
         self._wake.set()
@@ -74,15 +79,19 @@ class Supervisor:
             asyncio.create_task(self._load()),
             asyncio.create_task(self._probe()),
         ]
+        keeping = asyncio.create_task(self._keep())
         ticking = asyncio.create_task(self._tick_until(stop))
         try:
-            await asyncio.wait([*chores, ticking], return_when=asyncio.FIRST_COMPLETED)
-            for chore in chores:
+            await asyncio.wait([*chores, keeping, ticking], return_when=asyncio.FIRST_COMPLETED)
+            for chore in [*chores, keeping, ticking]:
                 if chore.done():
                     chore.result()
         finally:
             stop.set()
             await asyncio.wait([ticking])
+            await self._close_lines()
+            keeping.cancel()
+            await asyncio.wait([keeping])
             await self._leave()
             for chore in chores:
                 chore.cancel()
@@ -90,25 +99,37 @@ class Supervisor:
             self._dispatch.close()
             self._database.shutdown(wait=False)
 
+    async def _keep(self) -> None:
+        """Say that we live and renew what we hold; lost partitions are for the next tick, which comes at once."""
+        while True:
+            try:
+                live = await self._presence.announce()
+                lost = await self._leases.renew()
+                self._lost |= {lease.partition for lease in lost}
+                if lost or not self._live:
+                    self._wake.set()
+                self._live = live
+            except RedisAway as error:
+                logger.info("leases could not be renewed: %s", error)
+            await asyncio.sleep(self._tick_seconds)
+
     async def _tick_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            self._wake.clear()
             try:
                 await self._tick()
             except RedisAway as error:
-                logger.info("leases could not be renewed: %s", error)
-            self._wake.clear()
+                logger.info("nothing is started or stopped: %s", error)
             waits = [asyncio.create_task(self._wake.wait()), asyncio.create_task(stop.wait())]
-            _, pending = await asyncio.wait(waits, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            _, pending = await asyncio.wait(waits, timeout=self._tick_seconds, return_when=asyncio.FIRST_COMPLETED)
             for wait in pending:
                 wait.cancel()
 
     async def _tick(self) -> None:
-        live = await self._presence.announce()
-        lost = [lease.partition for lease in await self._leases.renew()]
-        await self._regain({*lost, *self._lost})
-        if not self._loaded:
+        await self._regain(set(self._lost))
+        if not self._loaded or not self._live:
             return
-        await self._balance(share(self._limits.partitions, live))
+        await self._balance(share(self._limits.partitions, self._live))
         self._intake.redis_bytes = await self._memory_limit()
         await self._reconcile()
 
@@ -158,13 +179,9 @@ class Supervisor:
         desired = {i: d for i, d in self._snapshot.desired.items() if partition_of(i) in held}
         for integration_id, line in list(self.lines.items()):
             wanted = desired.get(integration_id)
-            if wanted is None or wanted.digest != line.desired.digest:
-                self._ending[integration_id] = asyncio.create_task(self._stop(line))
-                if integration_id not in self._snapshot.desired:
-                    self._purge(line.desired)
-        if self._ending:
-            await asyncio.wait(self._ending.values())
-            self._ending.clear()
+            if (wanted is None or wanted.digest != line.desired.digest) and integration_id not in self._ending:
+                ending = self._ending[integration_id] = asyncio.create_task(self._stop(line))
+                ending.add_done_callback(partial(self._ended, line.desired))
         self._idle = {i: digest for i, digest in self._idle.items() if i in desired}
         fresh = [d for i, d in desired.items() if i not in self.lines and self._idle.get(i) != d.digest]
         if fresh:
@@ -192,10 +209,20 @@ class Supervisor:
 
     async def _stop(self, line: Line, accept: bool = True) -> None:
         await line.end(accept)
-        self.lines.pop(line.integration_id, None)
+        if self.lines.get(line.integration_id) is line:
+            del self.lines[line.integration_id]
+
+    def _ended(self, desired: Desired, _: asyncio.Task[None]) -> None:
+        """What took the place of a line that ended may start now."""
+        del self._ending[desired.integration_id]
+        if desired.integration_id not in self._snapshot.desired:
+            self._purge(desired)
+        self._wake.set()
+
+    async def _close_lines(self) -> None:
+        await asyncio.gather(*(self._stop(line) for line in list(self.lines.values())), *self._ending.values())
 
     async def _leave(self) -> None:
-        await asyncio.gather(*(self._stop(line) for line in list(self.lines.values())))
         try:
             await self._leases.release(list(self._leases.held))
             await self._presence.leave()

@@ -56,8 +56,6 @@ class Sweeper:
                     self.sweep(time.monotonic())
             except RedisAway as error:
                 logger.info("chores wait: Redis is away: %s", error)
-            except Exception:
-                logger.exception("a chore failed; it is tried again")
         try:
             if self._client.get(self._key) == self._token.encode():
                 self._client.delete(self._key)
@@ -82,3 +80,7 @@ class Sweeper:
                 chore.do(self._client)
             except DatabaseError as error:
                 logger.warning("a chore waits: the database is away: %s", error)
+            except RedisAway:
+                raise
+            except Exception:
+                logger.exception("a chore failed; it is tried again, the others go on")

@@ -11,9 +11,9 @@ from django.db import connections
 from integrations.models import Integration
 from integrations.runtime.keys import partition_of
 from integrations.runtime.limits import Limits
+from tests.factories import integration, workflow
 from tests.fakes import CONFIG
 from tests.integrations.runtime.hub import Hub, Inside, stored
-from tests.factories import integration, workflow
 from wegnology.lib.loop import process_name
 from wegnology.lib.redis import async_client
 from wegnology.lib.schema import Schema

@@ -2,9 +2,9 @@
 -- ARGV: prefix, max outbox, operations, then each one of
 --   F partition token integration id size outcome event repeated sends, then a send: visit, target partition, target, body
 --     ends an event; its sends go out only if it was still there. repeated: 1 when earlier sends of the event may exist.
---   S partition token event visit, target partition, target, body
---     a send of an event whose runs go on.
--- Returns {lost partitions, congested outboxes}.
+--   S partition token integration id event visit, target partition, target, body
+--     a send of an event whose runs go on; refused once the event has ended.
+-- Returns {tokens that are lost, congested outboxes}.
 local max_outbox, n = tonumber(take()), tonumber(take())
 local lost, congested = {}, {}
 local touched = {}
@@ -41,7 +41,7 @@ for _ = 1, n do
     local i, id, size, outcome, event = take(), take(), tonumber(take()), take(), take()
     local repeated, sends = take() == '1', tonumber(take())
     if not holds('run', p, token) then
-      lost[#lost + 1] = tonumber(p)
+      lost[#lost + 1] = token
       at = at + 4 * sends
     elseif not finish(i, p, id, size, outcome) then
       at = at + 4 * sends
@@ -59,10 +59,11 @@ for _ = 1, n do
       touched['i' .. i] = {i, p}
     end
   else
-    local event, visit, target_p, target, body = take(), take(), take(), take(), take()
+    local i, id, event = take(), take(), take()
+    local visit, target_p, target, body = take(), take(), take(), take()
     if not holds('run', p, token) then
-      lost[#lost + 1] = tonumber(p)
-    elseif redis.call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
+      lost[#lost + 1] = token
+    elseif #redis.call('XRANGE', P .. 'inbox:' .. i, id, id) == 1 and redis.call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
       redis.call('EXPIRE', P .. 'sends:' .. event, 3600)
       send(target_p, target, body)
     end

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -55,7 +55,7 @@ class Hub:
     """One Redis and what is in it."""
 
     def __init__(self, client: SyncRedis) -> None:
-        self.client = client
+        self.client: Any = client  # its annotations cover decoded answers too, of which there are none here
 
     def hold(self, kind: str, integration_id: str, process: str = "p1") -> str:
         """Give the partition of an integration to a process; return the token."""
@@ -243,7 +243,7 @@ class Inside:
         self._stop: asyncio.Event
         self.task: asyncio.Task[None]
 
-    def __enter__(self) -> "Inside":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(5)
         return self
