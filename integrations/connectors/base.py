@@ -144,14 +144,16 @@ class Connector(ABC, Generic[C, M]):
         """Prove that the live line is alive; raises when it is not. Bounded to 10 s."""
 
     async def send(self, message: M) -> JSONObject:
-        """Send; returns when the peer confirmed, where the protocol confirms. Raises `SendFailed` or `SendUnknown`."""
+        """Send; returns when the peer confirmed, where the protocol confirms.
+
+        Raises `SendLater` (the line is not up, nothing was handed over), `SendUnknown` (handed over, but the line was lost before
+        the peer confirmed) or `SendFailed` (this message cannot be sent).
+        """
         raise SendFailed(f"{self.label} cannot send")
 
     async def send_many(self, messages: Sequence[M]) -> Sequence[Exception | None]:
-        """Send in order; return per message None when it is confirmed, else why not.
+        """Send in order; return per message None when it is confirmed, else what `send` would raise.
 
-        `SendFailed`: never handed over, may be sent again. `SendUnknown`: handed over, but the line was lost before the peer
-        confirmed.
         A connector that can have several on the line at once overrides this.
         """
         outcomes: list[Exception | None] = []

@@ -22,10 +22,10 @@ from websocket import ABNF, WebSocketException
 
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, Subscription, connectors
 from integrations.events import EventKind
-from integrations.exceptions import Disconnected, Refused, SendFailed, SendUnknown, Unreachable
+from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, upgrade
-from wegnology.lib.mqtt import Connack, LineLost, LoopClient, Publication, PublishUnknown
+from wegnology.lib.mqtt import Connack, LineLost, LoopClient, Publication, PublishLater, PublishUnknown
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.sockets import ByteLine, CertificateUnusable, Line, Tls, explain_socket_error, open_socket
 from wegnology.lib.types import JSONObject, JSONValue
@@ -34,6 +34,7 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
 _PER_SUBSCRIBE = 8  # some brokers take no more topics in one packet
+_SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
 T = TypeVar("T")
 
 
@@ -342,11 +343,11 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         outcomes: list[Exception | None] = [_topic_fault(message.topic) for message in messages]
         good = [at for at, fault in enumerate(outcomes) if fault is None]
         if self._client is None:
-            return [fault or SendFailed("Not connected") for fault in outcomes]
+            return [fault or SendLater("Not connected") for fault in outcomes]
         sent = await self._client.send_all([_publication(messages[at]) for at in good])
         for at, fault in zip(good, sent, strict=True):
             if fault is not None:
-                outcomes[at] = (SendUnknown if isinstance(fault, PublishUnknown) else SendFailed)(str(fault))
+                outcomes[at] = _SEND_FAULTS.get(type(fault), SendFailed)(str(fault))
         return outcomes
 
     def event_data(self, kind: EventKind, error: Exception) -> JSONObject:

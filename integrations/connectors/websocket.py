@@ -19,7 +19,7 @@ from websocket import ABNF, WebSocketBadStatusException, WebSocketException
 
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, connectors
 from integrations.events import EventKind
-from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendUnknown, Unreachable
+from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, upgrade
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
@@ -321,7 +321,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         data, opcode = _frame(message)
         line = self._line
         if line is None or self._lost is not None:
-            raise SendFailed("Not connected")
+            raise SendLater("Not connected")
         line.send(data, opcode)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sending.append((line.written, sent))

@@ -41,6 +41,10 @@ class PublishRefused(Exception):
     """The broker refused a message, or it cannot be sent to this broker."""
 
 
+class PublishLater(Exception):
+    """A message was not handed over, because the line is not up: it may be sent on the next one."""
+
+
 class PublishUnknown(Exception):
     """A message was handed to the line, which was lost before the broker confirmed it."""
 
@@ -169,7 +173,7 @@ class LoopClient(Client):
         for batch, at in [*self._unacked.values(), *((batch, at) for _, batch, at in self._unflushed)]:
             batch.settle(at, PublishUnknown("The connection was lost before the broker confirmed the message"))
         for batch, at, _ in self._waiting:
-            batch.settle(at, PublishRefused("The connection was lost before the message was handed over"))
+            batch.settle(at, PublishLater("The connection was lost before the message was handed over"))
         self._unacked.clear()
         self._unflushed.clear()
         self._waiting.clear()
@@ -374,7 +378,7 @@ class LoopClient(Client):
         if not messages:
             return []
         if self._line is None or not self.is_connected():
-            return [PublishRefused("Not connected") for _ in messages]
+            return [PublishLater("Not connected") for _ in messages]
         self._waiting.extend((batch, at, message) for at, message in enumerate(messages))
         self._pump()
         try:
