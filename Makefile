@@ -79,10 +79,10 @@ $(VENV)/.uv-$(UV_VERSION): | $(VENV)/bin/python
 
 $(VENV)/.run-installed: requirements.lock $(VENV)/.uv-$(UV_VERSION)
 	@echo "Installing the packages of requirements.lock"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.uv-$(UV_VERSION)
 	@echo "Installing the packages of requirements-dev.lock"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@touch $@

@@ -11,6 +11,7 @@ from integrations.models import Integration
 from wegnology.applications.models import Application, Global, touch
 from wegnology.lib.types import JSONObject, JSONValue
 from wegnology.local.ports import LOOPBACK
+from wegnology.local.readings import TOPIC_OUT
 from wegnology.local.state import write_private
 from workflows.models import Workflow, WorkflowVersion
 
@@ -19,7 +20,6 @@ APPLICATION = "Demo"
 INTEGRATION = "Demo broker"
 WORKFLOW = "Temperature alert"
 TOPICS_IN = "demo/in/#"
-TOPIC_OUT = "demo/out"
 THRESHOLD = 30
 
 _ALERT = """{

@@ -9,9 +9,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from wegnology.lib.types import JSONObject
-from wegnology.local.demo import TOPIC_OUT
 from wegnology.local.ports import LOOPBACK
 
+TOPIC_OUT = "demo/out"
 READINGS: list[JSONObject] = [
     {"device": "sensor-1", "temperature": 21.5},
     {"device": "sensor-2", "temperature": 28.9},

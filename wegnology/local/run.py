@@ -29,6 +29,7 @@ Say = Callable[[str], None]
 """Shows a line to whoever started the run."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_CONNECTED_SECONDS = 90.0  # a busy machine takes long to load so many processes
 _ALERT_SECONDS = 30.0
 _POLL_SECONDS = 1.0
 
@@ -154,7 +155,7 @@ class Run:
         integration = self._first.integration if self._first else demo.living_demo(settings.DEMO_BROKER_PORT)
         if integration is None:
             return
-        if not ports.wait_until(lambda: _is_connected(integration), _ALERT_SECONDS, 0.2):
+        if not ports.wait_until(lambda: _is_connected(integration), _CONNECTED_SECONDS, 0.2):
             self._say(f"The demo's integration is not connected yet; {self._state}/log/listener.log may say why.")
         elif self._first is not None:
             alert = readings.alert_after_readings(settings.DEMO_BROKER_PORT, _ALERT_SECONDS)
