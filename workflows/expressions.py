@@ -14,26 +14,16 @@ from typing import Any, NamedTuple
 from wegnology.lib.javascript import UNDEFINED, truthy
 from wegnology.lib.template_values import TagFault, Unplain, Value, element, plain
 from workflows.exceptions import ExpressionError
+from workflows.expression_tokens import Token, fault, tokens_of
 from workflows.operations import BINARY, FUNCTIONS, RIGHT_BINDING, UNARY, UNARY_POWER, Evaluate, choice
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 200
 """Levels of parentheses, and operators in a row."""
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<tag>\{\{\{(?P<raw>[^{}]*)\}\}\}|\{\{(?P<body>[^{}]*)\}\})
-    |(?P<number>0[xX][0-9a-fA-F]{1,16}\b|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?(?![\w.]))
-    |(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-    |(?P<word>[A-Za-z_$][\w$.]*)
-    |(?P<operator>===|!==|==|!=|<=|>=|<<|>>|&&|\|\||[-+*/%^!<>?:(),])
-    )""",
-    re.VERBOSE,
-)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _WORDS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED, "E": math.e, "PI": math.pi}
-_HINTS = {"=": "compare by == or ===", "&": "write && for and", "|": "write || for or", "{": "a value is written {{data.name}}"}
 
 
 class Expression:
@@ -66,12 +56,6 @@ def compile_expression(text: str) -> Expression:
     return Expression(text, _Parser(text).parse())
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    position: int
-
-
 class _Code(NamedTuple):
     """A compiled part and how deep its evaluation nests."""
 
@@ -83,7 +67,7 @@ class _Parser:
     """Precedence climbing; `depth` bounds its recursion, `_Code.depth` that of the closures."""
 
     def __init__(self, source: str) -> None:
-        self.tokens = _tokens(source)
+        self.tokens = tokens_of(source)
         self.at = 0
         self.depth = 0
 
@@ -91,13 +75,13 @@ class _Parser:
         code = self.expression(1)
         token = self.tokens[self.at]
         if token.kind != "end":
-            raise _error(f"{token.text!r} is not expected here", token.position)
+            raise fault(f"{token.text!r} is not expected here", token.position)
         return code.evaluate
 
     def expression(self, minimum: int) -> _Code:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise _error(f"the expression is nested more than {MAX_DEPTH} deep", self.tokens[self.at].position)
+            raise fault(f"the expression is nested more than {MAX_DEPTH} deep", self.tokens[self.at].position)
         left = self.operand()
         while (token := self.tokens[self.at]).kind == "operator":
             if token.text == "?" and minimum <= 1:
@@ -132,7 +116,7 @@ class _Parser:
             return self.call(token)
         if token.kind in {"end", "operator"}:
             found = "ends" if token.kind == "end" else f"has {token.text!r}"
-            raise _error(f"a value is missing: the expression {found} here", token.position)
+            raise fault(f"a value is missing: the expression {found} here", token.position)
         return _Code(_value(token), 1)
 
     def unary(self, operator: str) -> _Code:
@@ -141,10 +125,10 @@ class _Parser:
         evaluate = inner.evaluate
         return self.nested(lambda payload: operation(evaluate(payload)), inner)
 
-    def call(self, token: _Token) -> _Code:
+    def call(self, token: Token) -> _Code:
         function = FUNCTIONS.get(token.text)
         if function is None:
-            raise _error(f"there is no function {token.text!r}{_near(token.text, list(FUNCTIONS))}", token.position)
+            raise fault(f"there is no function {token.text!r}{_near(token.text, list(FUNCTIONS))}", token.position)
         self.expect("(")
         values: list[_Code] = []
         while self.tokens[self.at].text != ")" or self.tokens[self.at].kind != "operator":
@@ -154,59 +138,33 @@ class _Parser:
         self.at += 1
         if not function.least <= len(values) <= function.most:
             wanted = str(function.least) if function.least == function.most else f"{function.least} or more"
-            raise _error(f"{token.text} takes {wanted} value(s), here are {len(values)}", token.position)
+            raise fault(f"{token.text} takes {wanted} value(s), here are {len(values)}", token.position)
         call, arguments = function.call, [value.evaluate for value in values]
         return self.nested(lambda payload: call(*[argument(payload) for argument in arguments]), *values)
 
     def nested(self, evaluate: Evaluate, *inner: _Code) -> _Code:
         depth = max(code.depth for code in inner) + 1
         if depth > MAX_DEPTH:
-            raise _error(f"the expression has more than {MAX_DEPTH} operations in a row", self.tokens[self.at].position)
+            raise fault(f"the expression has more than {MAX_DEPTH} operations in a row", self.tokens[self.at].position)
         return _Code(evaluate, depth)
 
     def expect(self, operator: str) -> None:
         token = self.tokens[self.at]
         if token.kind != "operator" or token.text != operator:
-            raise _error(f"{operator!r} is missing", token.position)
+            raise fault(f"{operator!r} is missing", token.position)
         self.at += 1
 
 
-def _tokens(source: str) -> list[_Token]:
-    tokens, position, end = [], 0, len(source.rstrip())
-    while position < end:
-        match = _TOKEN.match(source, position)
-        if match is None:
-            raise _unreadable(source, position)
-        kind = next(name for name in ("tag", "number", "text", "word", "operator") if match[name] is not None)
-        if kind == "tag":
-            tokens.append(_Token(kind, match["raw"] if match["body"] is None else match["body"], match.start(kind)))
-        else:
-            tokens.append(_Token(kind, match[kind], match.start(kind)))
-        position = match.end()
-    tokens.append(_Token("end", "", end))
-    return tokens
-
-
-def _unreadable(source: str, position: int) -> ExpressionError:
-    while source[position].isspace():
-        position += 1
-    character = source[position]
-    if character in "\"'":
-        return _error("the text that starts here is not closed", position)
-    hint = f"; {_HINTS[character]}" if character in _HINTS else ""
-    return _error(f"{character!r} cannot be read{hint}", position)
-
-
-def _value(token: _Token) -> Evaluate:
+def _value(token: Token) -> Evaluate:
     if token.kind == "tag":
         return _variable(token)
     if token.kind == "word":
         if token.text not in _WORDS:
-            raise _error(f"{token.text!r} is not known; a value of the payload is written {{{{{token.text}}}}}", token.position)
+            raise fault(f"{token.text!r} is not known; a value of the payload is written {{{{{token.text}}}}}", token.position)
         constant: Any = _WORDS[token.text]
     elif token.kind == "text":
         if "{{" in token.text:
-            raise _error("a value in braces must not stand inside quotes: write {{data.name}} without them", token.position)
+            raise fault("a value in braces must not stand inside quotes: write {{data.name}} without them", token.position)
         constant = _ESCAPE.sub(_unescaped, token.text[1:-1])
     elif token.text[:2] in {"0x", "0X"}:
         constant = int(token.text, 16)
@@ -220,13 +178,13 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else _ESCAPED.get(match[3], match[3])
 
 
-def _variable(token: _Token) -> Evaluate:
+def _variable(token: Token) -> Evaluate:
     try:
         value: Value = plain(token.text)
     except Unplain:
-        raise _error(f"{{{{{token.text}}}}} is no path and no call of a helper", token.position) from None
-    except TagFault as fault:
-        raise _error(str(fault.args[0]), token.position) from None
+        raise fault(f"{{{{{token.text}}}}} is no path and no call of a helper", token.position) from None
+    except TagFault as error:
+        raise fault(str(error), token.position) from None
     return value.read if value.keys is None else _reader(value.keys)
 
 
@@ -259,10 +217,6 @@ def _found(value: Any, keys: tuple[str, ...]) -> Any:
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _error(message: str, position: int) -> ExpressionError:
-    return ExpressionError(f"{message} (character {position + 1})")
 
 
 __all__ = ["Expression", "ExpressionError", "compile_expression"]
