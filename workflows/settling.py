@@ -31,19 +31,19 @@ class Settling:
         self._limits = limits
         self._on_settled = on_settled
         self._on_lost = on_lost
-        self._ends: list[tuple[Flight, str]] = []
-        self._sends: list[tuple[Flight, Send]] = []
+        self._steps: list[tuple[Flight, Send | str]] = []
+        """What is to be done, in order: a message to send, or the outcome with which an event ends."""
         self._wake = asyncio.Event()
         self._congested: dict[str, float] = {}
 
     def end(self, flight: Flight, outcome: str) -> None:
         """End an event, with everything its runs want to send."""
-        self._ends.append((flight, outcome))
+        self._steps.append((flight, outcome))
         self._wake.set()
 
     def send(self, flight: Flight, send: Send) -> None:
         """Hand over a message of an event whose runs go on."""
-        self._sends.append((flight, send))
+        self._steps.append((flight, send))
         self._wake.set()
 
     def congested_until(self, integration_id: str) -> float:
@@ -55,20 +55,20 @@ class Settling:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._ends or self._sends:
-                sends, self._sends = self._sends, []
-                ends, self._ends = self._ends[:BATCH], self._ends[BATCH:]
-                await self._settle(sends, ends)
+            while self._steps:
+                steps, self._steps = self._steps[:BATCH], self._steps[BATCH:]
+                await self._settle(steps)
 
-    async def _settle(self, sends: list[tuple[Flight, Send]], ends: list[tuple[Flight, str]]) -> None:
-        arguments: list[Any] = [prefix(), self._limits.outbox_messages, len(sends) + len(ends)]
-        for flight, send in sends:
+    async def _settle(self, steps: list[tuple[Flight, Send | str]]) -> None:
+        arguments: list[Any] = [prefix(), self._limits.outbox_messages, len(steps)]
+        for flight, step in steps:
             lease = flight.box.lease
-            arguments += ["S", lease.partition, lease.token, flight.box.integration_id, flight.identifier, flight.event.id, *send]
-        for flight, outcome in ends:
-            lease = flight.box.lease
+            if isinstance(step, Send):
+                arguments += ["S", lease.partition, lease.token, flight.box.integration_id, flight.identifier]
+                arguments += [flight.event.id, *step]
+                continue
             arguments += ["F", lease.partition, lease.token, flight.box.integration_id, flight.identifier, flight.size]
-            arguments += [outcome, flight.event.id, "1" if flight.repeated else "0", len(flight.sends)]
+            arguments += [step, flight.event.id, "1" if flight.repeated else "0", len(flight.sends)]
             for send in flight.sends:
                 arguments += send
         lost, congested = await self._ask(arguments)
@@ -76,7 +76,7 @@ class Settling:
         self._congested = {name.decode(): until for name in congested}
         for token in set(lost):
             self._on_lost(token.decode())
-        self._on_settled([flight for flight, _ in ends])
+        self._on_settled([flight for flight, step in steps if not isinstance(step, Send)])
 
     async def _ask(self, arguments: list[Any]) -> Any:
         delay = 0.05
