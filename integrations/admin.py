@@ -1,5 +1,6 @@
 """Integrations as people see them: a list with live status, a page a connection, its form made from the connector's schema."""
 
+import sys
 import time
 from typing import Any
 
@@ -50,15 +51,21 @@ def _last_message(live: Live, integration_id: str, now_ms: int) -> str:
     return ago(live.statuses.get(integration_id, NEVER_SEEN).last_message_ms, now_ms) if live.away_since is None else "—"
 
 
+def _about(connector: type[AnyConnector]) -> str:
+    """Return the first line of the connector's file: what it speaks."""
+    return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
+
+
 def badge_html(badge: Badge) -> SafeString:
     """Return icon, words and detail; the words are there for who cannot see the icon or its colour."""
-    icon = format_html(
-        '<span class="wg-badge wg-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</span>',
+    return format_html(
+        '<span class="wg-row"><span class="wg-badge wg-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>'
+        '{}</span> <span class="wg-detail">{}</span></span>',
         badge.tone,
         badge.icon,
         badge.words,
+        badge.detail,
     )
-    return format_html('{} <span class="wg-detail">{}</span>', icon, badge.detail) if badge.detail else icon
 
 
 class IntegrationAdmin(ModelAdmin):
@@ -154,9 +161,8 @@ class IntegrationAdmin(ModelAdmin):
     def _choose_type(self, request: HttpRequest) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": "Add integration",
-            "types": [(cls.name, cls.label, (cls.__doc__ or "").strip().partition("\n")[0]) for cls in connectors],
+            "types": [(cls.name, cls.label, _about(cls)) for cls in connectors],
         }
         return TemplateResponse(request, "admin/integrations/integration/choose_type.html", context)
 

@@ -31,10 +31,10 @@ class Bar(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """All of it. `labels` are (x, text) below the bars; `top` is the number at the upper edge."""
+    """All of it. `labels` stand below the bars at even distances; `top` is the number at the upper edge."""
 
     bars: list[Bar]
-    labels: list[tuple[float, str]]
+    labels: list[str]
     top: int
     total: int
     width: int = WIDTH
@@ -51,7 +51,7 @@ def chart(lines: Iterable[LedgerLine], now_ms: int, hours: int = 24) -> Chart:
     step = WIDTH / hours
     bars = [_bar(line, at * step, step * 0.8, top) for at, line in enumerate(shown)]
     every = max(hours // 6, 1)
-    labels = [(round(at * step, 1), f"{_local(hour):%H:%M}") for at, hour in enumerate(span) if at % every == 0]
+    labels = [f"{_local(hour):%H:%M}" for hour in span[::every]]
     return Chart(bars, labels, top, sum(line.received for line in shown))
 
 

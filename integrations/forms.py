@@ -4,6 +4,7 @@ import types
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.utils.html import escape
 
 from integrations.connectors.base import AnyConnector
 from integrations.models import Integration
@@ -85,7 +86,7 @@ def form_for(connector: type[AnyConnector], stored: JSONObject) -> type[Integrat
     declared: dict[str, Any] = dict(settings.form_fields(stored))
     if connector.topics_label:
         declared["topics"] = LinesField(
-            label=connector.topics_label, help_text=connector.topics_help, required=connector.topics_required
+            label=connector.topics_label, help_text=escape(connector.topics_help), required=connector.topics_required
         )
     members = {**declared, "connector": connector, "settings": settings, "__module__": __name__}
     made: type[IntegrationForm] = types.new_class(

@@ -25,6 +25,10 @@ def _styles(request: HttpRequest) -> str:
     return static("wegnology/pages.css")
 
 
+def _favicon(request: HttpRequest) -> str:
+    return static("wegnology/favicon.svg")
+
+
 def _entry(title: str, icon: str, route: str) -> dict[str, Any]:
     """Return a line of the menu, shown to who may see the page."""
     return {"title": title, "icon": icon, "link": reverse_lazy(route)}
@@ -38,6 +42,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "BORDER_RADIUS": "6px",
     "STYLES": [_styles],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "COLORS": {"primary": BLUE},
     "SIDEBAR": {
         "navigation": [

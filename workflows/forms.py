@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from wegnology.lib.fields import JSONTextField
-from wegnology.lib.theme import ModelForm, TextInput
+from wegnology.lib.theme import ModelForm, Textarea, TextInput
 from workflows.exceptions import GraphInvalid
 from workflows.graph import Graph
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
@@ -20,8 +20,8 @@ class WorkflowForm(ModelForm):
     triggers = JSONTextField(
         rows=10,
         required=False,
-        help_text='A list. One for each integration that starts it: {"type": "integration", "key": "<integration id>", '
-        '"config": {"message": true}, "outputIds": [["<id of the first node>"]]}.',
+        help_text='A list. One for each integration that starts it: {"type": "integration", "key": "&lt;integration id&gt;", '
+        '"config": {"message": true}, "outputIds": [["&lt;id of the first node&gt;"]]}.',
     )
     nodes = JSONTextField(
         rows=20,
@@ -41,6 +41,7 @@ class WorkflowForm(ModelForm):
     class Meta:
         model = Workflow
         fields = ("application", "name", "description", "enabled", "default_version")
+        widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
 
     parts: ClassVar[dict[str, type]] = {"triggers": list, "nodes": list, "globals": dict}
 

@@ -61,7 +61,6 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
         others = [row for row in affected.all if row not in affected.only]
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": f"Delete {len(rows)} integration{'' if len(rows) == 1 else 's'}",
             "rows": rows,
             "only": affected.only,

@@ -86,7 +86,7 @@ class TestAdding:
     def test_first_the_type_is_chosen(self, admin_client: Client) -> None:
         html = admin_client.get(ADD).content.decode()
         assert "Lamp" in html
-        assert "A lamp that never shines." in html
+        assert "An integration type that only tests know" in html
         assert "?type=lamp" in html
         assert 'name="name"' not in html
 

@@ -99,6 +99,13 @@ def test_labels_say_where_a_template_may_stand() -> None:
     assert labels["config_protocol"] == "Protocol"
 
 
+def test_help_is_text_not_markup() -> None:
+    class Tagged(Schema):
+        name: str = Field(description="Such as <id>.")
+
+    assert SchemaFields(Tagged).form_fields({})["config_name"].help_text == "Such as &lt;id&gt;."
+
+
 def test_sections_follow_the_schema() -> None:
     assert list(LAMP.sections()) == ["", "Login", "TLS"]
     assert LAMP.sections()["TLS"] == ["config_caCertificate", "config_privateKey"]

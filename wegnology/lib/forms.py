@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
 from django import forms
+from django.utils.html import escape
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -95,7 +96,7 @@ class SchemaFields:
         )
 
     def _form_field(self, name: str, field: FieldInfo, stored: Mapping[str, JSONValue]) -> forms.Field:
-        common = {"label": self.label(name), "help_text": field.description or "", "required": field.is_required()}
+        common = {"label": self.label(name), "help_text": escape(field.description or ""), "required": field.is_required()}
         if is_secret(field):
             form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(_hints(field).get("multiline")), **common)
         else:
@@ -142,7 +143,7 @@ def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
 
 def _choice_field(options: list[Any], optional: bool, common: dict[str, Any]) -> forms.Field:
     by_text = {_as_option(value): value for value in options}
-    choices = [(text, _words(text)) for text in by_text]
+    choices = [(text, text if text.islower() else _words(text)) for text in by_text]
     if optional:
         choices.insert(0, ("", "—"))
     return forms.TypedChoiceField(choices=choices, coerce=by_text.__getitem__, empty_value=None, widget=Select(), **common)
