@@ -82,6 +82,13 @@ class Hub:
         (accepted,), need = scripts.append.call_sync(self.client, arguments)
         return accepted, need
 
+    def append_groups(self, groups: Sequence[Sequence[Any]]) -> list[int]:
+        """Append several groups, each partition, token, integration, policies and events; return their outcomes."""
+        flat = [part for group in groups for part in group]
+        arguments: list[Any] = [prefix(), "", 0, PLENTY, PLENTY, 0, len(groups), *flat]
+        outcomes, _ = scripts.append.call_sync(self.client, arguments)
+        return list(outcomes)
+
     def claim(
         self,
         integration_id: str,
