@@ -15,8 +15,16 @@ from wegnology.lib.ids import new_id
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks."""
     config.addinivalue_line(
-        "markers", "database: depends on the kind of database; `make test` runs it on SQLite and on PostgreSQL"
+        "markers", "database: uses the database; `make test` runs it on SQLite and on PostgreSQL (set by itself beside django_db)"
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are selected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the database is a test of both kinds, except whole hubs, which bring an SQLite file of their own."""
+    for item in items:
+        if item.get_closest_marker("django_db") and not item.get_closest_marker("losses"):
+            item.add_marker("database")
 
 
 @pytest.fixture(scope="session")

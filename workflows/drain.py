@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from integrations.runtime.calls import hear
 from integrations.runtime.keys import prefix
@@ -83,8 +83,9 @@ class Engine:
             for chore in [*chores, stopping]:
                 chore.cancel()
             await asyncio.gather(*chores, stopping, return_exceptions=True)
-            self._catalog_thread.shutdown(wait=False)
-            self._parking_thread.shutdown(wait=False)
+            for thread in (self._catalog_thread, self._parking_thread):
+                thread.submit(connections.close_all)
+                thread.shutdown(wait=False)
 
     def _called(self, text: bytes) -> None:
         """Take a call: a waiting send was answered, or events were appended."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from integrations.runtime.book import StatusBook, now_ms
 from integrations.runtime.calls import hear
@@ -97,6 +97,7 @@ class Supervisor:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             self._dispatch.close()
+            self._database.submit(connections.close_all)
             self._database.shutdown(wait=False)
 
     async def _keep(self) -> None:
