@@ -26,6 +26,10 @@ class CertificateUnusable(Exception):
     """A given certificate or key cannot be read; the text says which."""
 
 
+class HandshakeFailed(ConnectionError):
+    """The peer closed the connection instead of answering a handshake; the text is for people."""
+
+
 class Tls(NamedTuple):
     """How to secure a connection. PEM texts; None means not given."""
 
@@ -135,6 +139,11 @@ async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, tim
         await in_thread(work, seconds=timeout, what=what, abandon=abandon, dispose=sock.close)
     except TimeoutError:
         raise
+    except (ConnectionError, ssl.SSLEOFError) as error:
+        sock.close()
+        raise HandshakeFailed(
+            f"{what} failed: the other side closed the connection, as one does that speaks another protocol"
+        ) from error
     except OSError:
         sock.close()
         raise
@@ -145,6 +154,8 @@ def explain_socket_error(error: BaseException, host: str, port: int) -> str:
     """Say in plain words why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate of {host} is not trusted: {error.verify_message}"
+    if isinstance(error, HandshakeFailed):
+        return str(error)
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error, host, port)
     if isinstance(error, socket.gaierror):
@@ -164,7 +175,7 @@ def _explain_tls(error: ssl.SSLError, host: str, port: int) -> str:
         return f"{host} demands a client certificate"
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
         return f"{host} does not accept the client certificate: {reason.replace('_', ' ').lower()}"
-    if "WRONG_VERSION_NUMBER" in reason or isinstance(error, ssl.SSLEOFError):
+    if "WRONG_VERSION_NUMBER" in reason:
         return f"{host} does not speak TLS on port {port}"
     return f"TLS with {host} failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}"
 

@@ -1,0 +1,178 @@
+"""The MQTT client, fed by hand: what no real broker does on request."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from wegnology.lib.mqtt import LARGEST_BYTES, LineLost, LoopClient, Publication, PublishLater, PublishRefused, PublishUnknown
+
+CONNACK = b"\x20\x03\0\0\0"
+MESSAGE = b"\x32\x0a\0\x03a/b\0\x07\0hi"  # version 5, QoS 1, id 7, no properties
+
+
+class FakeLine:
+    """Keeps what was written and takes all of it at once."""
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+        self.closed = False
+        self.unsent = 0
+
+    @property
+    def written(self) -> int:
+        return len(self.sent)
+
+    def write(self, data: bytes | bytearray) -> None:
+        self.sent += data
+
+    def pause(self, paused: bool) -> None:
+        pass
+
+    def alive(self) -> bool:
+        return not self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+
+class Session:
+    """A client that is logged in, its line, and what it was told."""
+
+    def __init__(self) -> None:
+        self.line = FakeLine()
+        self.arrived: list[tuple[Any, ...]] = []
+        self.lost: list[str] = []
+        self.client = LoopClient(
+            "c",
+            MQTTProtocolVersion.MQTTv5,
+            None,
+            lambda *message: self.arrived.append(message),
+            lambda r: self.lost.append(str(r)),
+        )
+
+    async def log_in(self, connack: bytes = CONNACK) -> None:
+        login = asyncio.ensure_future(self.client.log_in(self.line))
+        await asyncio.sleep(0)
+        self.client.feed(connack)
+        await login
+        self.line.sent.clear()
+
+
+def play(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, 20))
+
+
+@pytest.mark.parametrize("size", range(1, 2 * len(MESSAGE)))
+def test_packets_may_come_in_pieces_of_any_size(size: int) -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        large = b"\x32" + bytes((0x80 | 8 + 200 & 127, 208 >> 7)) + b"\0\x03a/b\0\x08\0" + b"x" * 200
+        stream = MESSAGE + large + b"\xd0\0" + MESSAGE
+        for at in range(0, len(stream), size):
+            session.client.feed(stream[at : at + size])
+        assert [(m[0], m[1], m[2], m[4]) for m in session.arrived] == [
+            ("a/b", b"hi", 1, 7),
+            ("a/b", b"x" * 200, 1, 8),
+            ("a/b", b"hi", 1, 7),
+        ]
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [
+        (b"\xe0\x01\x8e", "Session taken over"),
+        (b"\xe0\0", "Connection Lost"),
+        (b"\x32\x03\xff\xff\xff", "Protocol Error"),
+        (b"\x32\x08\0\x03\xff/b\0\x07\0", "Protocol Error"),
+        (b"\xf0\0", "Protocol Error"),
+        (b"\x32\xff\xff\xff\xff\x7f", "Protocol Error"),
+        (b"\x32\x80\x80\x80" + bytes((LARGEST_BYTES >> 21 | 1,)), "Message Too Large"),
+    ],
+)
+def test_the_end_of_a_line_has_a_reason(packet: bytes, reason: str) -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        session.client.feed(packet)
+        assert len(session.lost) == 1
+        assert session.lost[0].startswith(reason)
+        assert session.line.closed
+        with pytest.raises(LineLost):
+            await session.client.ping()
+
+    play(story())
+
+
+def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x06\0\0\x03\x21\0\x02")  # receive maximum 2
+        messages = [Publication(b"t", str(number).encode(), 1, False) for number in range(5)]
+        sending = asyncio.ensure_future(session.client.send_all(messages))
+        await asyncio.sleep(0)
+        assert session.line.sent.count(b"\0\x01t") == 2
+        session.client.feed(b"\x40\x02\0\x01")
+        assert session.line.sent.count(b"\0\x01t") == 3
+        session.client.feed(b"\x40\x03\0\x02\x97")  # quota exceeded
+        session.client.line_lost(None)
+        outcomes = await sending
+        assert [type(outcome) for outcome in outcomes] == [
+            type(None),
+            PublishRefused,
+            PublishUnknown,
+            PublishUnknown,
+            PublishLater,
+        ]
+
+    play(story())
+
+
+def test_a_message_larger_than_the_broker_takes_fails_alone() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x08\0\0\x05\x27\0\0\0\x20")  # at most 32 bytes
+        messages = [Publication(b"t", b"x" * size, 0, False) for size in (5, 50, 6)]
+        sending = asyncio.ensure_future(session.client.send_all(messages))
+        await asyncio.sleep(0)
+        session.client.flushed()
+        assert [type(outcome) for outcome in await sending] == [type(None), PublishRefused, type(None)]
+
+    play(story())
+
+
+def test_acknowledgements_leave_in_the_order_given() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        session.client.acknowledge([(7, 1), (9, 2), (258, 1)])
+        assert bytes(session.line.sent) == b"\x40\x02\0\x07\x70\x02\0\x09\x40\x02\x01\x02"
+
+    play(story())
+
+
+def test_a_cancelled_sender_leaves_the_line_to_the_others() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x06\0\0\x03\x21\0\x01")
+        first = asyncio.ensure_future(
+            session.client.send_all([Publication(b"t", b"a", 1, False), Publication(b"t", b"b", 1, False)])
+        )
+        second = asyncio.ensure_future(session.client.send_all([Publication(b"t", b"c", 1, False)]))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        session.client.feed(b"\x40\x02\0\x01")
+        session.client.feed(b"\x40\x02\0\x02")
+        assert await second == [None]
+        assert b"b" not in session.line.sent
+
+    play(story())

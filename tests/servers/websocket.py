@@ -1,0 +1,112 @@
+"""A WebSocket server on loopback, in a thread, which notes what it is sent."""
+
+import asyncio
+import http
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from websockets.asyncio.server import Server, ServerConnection, basic_auth, serve
+from websockets.http11 import Request, Response
+
+from tests.servers.processes import LOOPBACK, free_port
+
+USERNAME, PASSWORD = "bob", "s3cret-&<>\"'="
+
+
+class WebsocketServer:
+    """A server that keeps its port through restarts. With `password` it wants basic authentication."""
+
+    def __init__(self, *, password: bool = False, tls: ssl.SSLContext | None = None, status: int = 0) -> None:
+        self.port = free_port()
+        self.received: list[str | bytes] = []
+        self.requests: list[Mapping[str, str]] = []
+        self._password, self._tls, self._status = password, tls, status
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="websocket-server", daemon=True)
+        self._server: Server | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._server.connections) if self._server else 0
+
+    def start(self) -> None:
+        """Start, or start again on the same port."""
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    async def _start(self) -> None:
+        check = basic_auth(realm="test", credentials=(USERNAME, PASSWORD)) if self._password else self._answer
+        self._server = await serve(
+            self._talk,
+            LOOPBACK,
+            self.port,
+            ssl=self._tls,
+            process_request=check,
+            max_size=None,
+            ping_interval=None,
+            compression=None,
+        )
+
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.requests.append(dict(request.headers.raw_items()))
+        return connection.respond(http.HTTPStatus(self._status), "no\n") if self._status else None
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        async for message in connection:
+            self.received.append(message)
+
+    def publish(self, messages: Sequence[str | bytes]) -> None:
+        """Send to every client, in order."""
+        asyncio.run_coroutine_threadsafe(self._publish(messages), self._loop).result(30)
+
+    async def _publish(self, messages: Sequence[str | bytes]) -> None:
+        for connection in list(self._server.connections) if self._server else []:
+            for message in messages:
+                await connection.send(message)
+
+    def hang_up(self, code: int = 1000, reason: str = "") -> None:
+        """Close every connection in order, with this code."""
+
+        async def close() -> None:
+            for connection in list(self._server.connections) if self._server else []:
+                await connection.close(code, reason)
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
+
+    def ping(self) -> None:
+        """Ping every client and wait for the answers."""
+
+        async def ping() -> None:
+            for connection in list(self._server.connections) if self._server else []:
+                await asyncio.wait_for(await connection.ping(), 5)
+
+        asyncio.run_coroutine_threadsafe(ping(), self._loop).result(10)
+
+    def stop(self) -> None:
+        """Stop; clients are told."""
+
+        async def close() -> None:
+            if self._server is not None:
+                self._server.close()
+                await self._server.wait_closed()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(15)
+
+    def restart(self) -> None:
+        """Stop and start again."""
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
