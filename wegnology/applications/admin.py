@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from wegnology.applications.models import Application, Global
 from wegnology.lib.fields import JSONTextField
-from wegnology.lib.theme import ModelAdmin, ModelForm, TabularInline
+from wegnology.lib.theme import ModelAdmin, ModelForm, TabularInline, Textarea
 
 
 class GlobalForm(ModelForm):
@@ -25,6 +25,15 @@ class GlobalForm(ModelForm):
         return {*super()._get_validation_exclusions(), "value"}  # type: ignore[misc]
 
 
+class ApplicationForm(ModelForm):
+    """An application, its description as short as most are."""
+
+    class Meta:
+        model = Application
+        fields = ("name", "description")
+        widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
+
+
 class GlobalInline(TabularInline):
     """The globals of an application."""
 
@@ -37,6 +46,7 @@ class GlobalInline(TabularInline):
 class ApplicationAdmin(ModelAdmin):
     """A tenant: its globals, and how much is in it."""
 
+    form = ApplicationForm
     list_display = ("name", "integration_count", "workflow_count", "updated_at")
     search_fields = ("name", "id", "description")
     list_per_page = 100
