@@ -91,7 +91,8 @@ class Claiming:
             if not answer:
                 self._holding.lost(box.lease.token)
                 continue
-            entries, wait, started, starter = answer
+            entries, wait, claimed_before = answer
+            started, _, starter = claimed_before.partition(b"/")
             suspects_up_to = started if box.fresh and starter and starter != self._process.encode() else b""
             box.fresh = False
             for identifier, stored in entries:

@@ -187,6 +187,6 @@ class Holding:
         """Give everything back in good order: what is unfinished is not suspected of having killed us."""
         for box in self.boxes.values():
             if box.flying or box.waiting:
-                await self._client.hdel(key("box", box.integration_id), "starter")
+                await self._client.hdel(key("box", box.integration_id), "started")
         await self._leases.release(list(self._leases.held))
         await self._presence.leave()

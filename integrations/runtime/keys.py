@@ -9,7 +9,7 @@
 | asked:P | string | a drain task was enqueued a moment ago |
 | unheld | hash | partition -> since when (ms) it has work and no worker |
 | inbox:I | stream | events waiting for workflows, field `e` |
-| box:I | hash | `bytes` in the inbox, throttle bucket (`tokens`, `at`), `started` (last id claimed) and `starter` (by whom) |
+| box:I | hash | `bytes` in the inbox, throttle bucket (`tokens`, `at`), `started` (last id claimed, by whom) |
 | starts:I | hash | stream id -> how often a worker died with it |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import redis
 import redis.asyncio
 from django.conf import settings
@@ -34,12 +35,24 @@ def sync_client(timeout: float = 1.0) -> SyncRedis:
 
 def async_client(timeout: float = 5.0) -> AsyncRedis:
     """Return a client for the event loop that first uses it."""
-    return redis.asyncio.Redis.from_url(
+    pool = redis.asyncio.ConnectionPool.from_url(
         settings.REDIS_URL,
         socket_timeout=timeout,
         socket_connect_timeout=2.0,
         retry=AsyncRetry(NoBackoff(), 0),
     )
+    pool.connection_class = _packed(pool.connection_class)
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def _packed(base: type[Any]) -> type[Any]:
+    """Return a kind of connection that packs commands in C, as the synchronous ones do: a fifth of a worker's time."""
+
+    def pack_command(_self: object, *command: Any) -> list[bytes]:
+        name, *arguments = command
+        return [hiredis.pack_command((*str(name).split(), *arguments))]
+
+    return type(f"Packed{base.__name__}", (base,), {"pack_command": pack_command})
 
 
 class Script:

@@ -1,95 +1,100 @@
--- Shared by all scripts. ARGV[1] is the key prefix.
-local P = ARGV[1]
+-- Shared by all scripts. ARGV[1] is the key prefix. Written for speed: a script runs for every batch of messages.
+local A, call = ARGV, redis.call
+local P = A[1]
 local at = 1
 
 local function take()
   at = at + 1
-  return ARGV[at]
+  return A[at]
 end
+
+-- The hour (ms, as text) of a stream id. Ids of one batch share it, so it is worked out once.
+local hour_ms, hour_text = nil, nil
 
 local function hour_of(id)
-  local ms = tonumber(string.match(id, '^%d+'))
-  return ms - ms % 3600000
-end
-
-local tokens = {}
-
--- Whether `token` is the current holder of lease `kind` of partition `p`.
-local function holds(kind, p, token)
-  local name = kind .. p
-  if tokens[name] == nil then
-    tokens[name] = redis.call('GET', P .. kind .. ':' .. p)
+  local ms = string.sub(id, 1, (string.find(id, '-', 1, true) or 14) - 1)
+  if ms ~= hour_ms then
+    local n = tonumber(ms)
+    hour_ms, hour_text = ms, string.format('%.0f', n - n % 3600000)
   end
-  return tokens[name] == token
+  return hour_text
 end
 
--- Counts are gathered and written once per hash.
+local leases = {listen = {}, run = {}}
+
+-- The token under which partition `p` is held, or false.
+local function token_of(kind, p)
+  local known = leases[kind][p]
+  if known == nil then
+    known = call('GET', P .. kind .. ':' .. p)
+    leases[kind][p] = known
+  end
+  return known
+end
+
+-- Counts are gathered and written once per field.
 local counts = {}
 
-local function count(ledger, i, hour, field, n)
-  local name = ledger .. ':' .. i .. ':' .. string.format('%.0f', hour)
+local function count(ledger, i, hour, field)
+  local name = ledger .. i .. ':' .. hour
   local row = counts[name]
   if not row then
-    row = {}
-    counts[name] = row
+    counts[name] = {[field] = 1}
+  else
+    row[field] = (row[field] or 0) + 1
   end
-  row[field] = (row[field] or 0) + n
 end
 
 -- Bytes that all inboxes together gained or lost in this call.
 local gained = 0
 
 local function write_counts()
-  local names = {}
+  local names, n = {}, 0
   for name, row in pairs(counts) do
-    for field, n in pairs(row) do
-      redis.call('HINCRBY', P .. name, field, n)
+    for field, number in pairs(row) do
+      call('HINCRBY', P .. name, field, number)
     end
-    names[#names + 1] = name
+    n = n + 1
+    names[n] = name
   end
-  for first = 1, #names, 500 do
-    redis.call('SADD', P .. 'dirty', unpack(names, first, math.min(first + 499, #names)))
+  for first = 1, n, 500 do
+    call('SADD', P .. 'dirty', unpack(names, first, math.min(first + 499, n)))
   end
-  if gained ~= 0 then redis.call('INCRBY', P .. 'bytes', gained) end
+  if gained ~= 0 then call('INCRBY', P .. 'bytes', gained) end
 end
 
 -- Wakes the processes that hold what changed: one message a process, integration ids separated by blanks.
 local wakes = {}
 
 local function wake(kind, channel, p, i)
-  local name = kind .. p
-  if tokens[name] == nil then
-    tokens[name] = redis.call('GET', P .. kind .. ':' .. p)
-  end
-  local token = tokens[name]
+  local token = token_of(kind, p)
   if not token then return false end
-  local process = P .. channel .. ':' .. string.match(token, '^[^/]*')
-  local list = wakes[process]
+  local list = wakes[token]
   if not list then
-    list = {}
-    wakes[process] = list
+    wakes[token] = {channel, i}
+  else
+    list[#list + 1] = i
   end
-  list[#list + 1] = i
   return true
 end
 
 local function send_wakes()
-  for process, list in pairs(wakes) do
-    redis.call('PUBLISH', process, table.concat(list, ' '))
+  local calls = {}
+  for token, list in pairs(wakes) do
+    local process = P .. list[1] .. ':' .. string.match(token, '^[^/]*')
+    local names = table.concat(list, ' ', 2)
+    calls[process] = calls[process] and (calls[process] .. ' ' .. names) or names
+  end
+  for process, names in pairs(calls) do
+    call('PUBLISH', process, names)
   end
 end
 
 -- Takes one entry out of an inbox and counts how it ended; false when it was not there any more.
-local function finish(i, p, id, size, outcome)
-  if redis.call('XDEL', P .. 'inbox:' .. i, id) == 0 then return false end
-  redis.call('HINCRBY', P .. 'box:' .. i, 'bytes', -size)
+local function finish(i, id, size, outcome)
+  if call('XDEL', P .. 'inbox:' .. i, id) == 0 then return false end
+  call('HINCRBY', P .. 'box:' .. i, 'bytes', -size)
   gained = gained - size
-  count('ledger', i, hour_of(id), outcome, 1)
+  count('ledger:', i, hour_of(id), outcome)
   return true
-end
-
-local function forget_if_empty(i, p)
-  if redis.call('XLEN', P .. 'inbox:' .. i) == 0 then
-    redis.call('SREM', P .. 'ready:' .. p, i)
-  end
 end

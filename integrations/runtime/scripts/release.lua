@@ -2,5 +2,5 @@
 local kind, n = take(), tonumber(take())
 for _ = 1, n do
   local p, token = take(), take()
-  if holds(kind, p, token) then redis.call('DEL', P .. kind .. ':' .. p) end
+  if token_of(kind, p) == token then call('DEL', P .. kind .. ':' .. p) end
 end

@@ -3,6 +3,6 @@ local kind, life, n = take(), take(), tonumber(take())
 local result = {}
 for g = 1, n do
   local p, token = take(), take()
-  result[g] = holds(kind, p, token) and redis.call('PEXPIRE', P .. kind .. ':' .. p, life) or 0
+  result[g] = token_of(kind, p) == token and call('PEXPIRE', P .. kind .. ':' .. p, life) or 0
 end
 return result

@@ -4,18 +4,18 @@
 local groups = tonumber(take())
 local lost = {}
 for _ = 1, groups do
-  local p, token, i, n = take(), take(), take(), tonumber(take())
-  if not holds('listen', p, token) then
+  local p, token, i, n = A[at + 1], A[at + 2], A[at + 3], tonumber(A[at + 4])
+  at = at + 4
+  if token_of('listen', p) ~= token then
     lost[#lost + 1] = tonumber(p)
-    at = at + 2 * n
   else
     local outbox = P .. 'outbox:' .. i
-    for _ = 1, n do
-      local id, outcome = take(), take()
-      if redis.call('XDEL', outbox, id) == 1 then count('sent', i, hour_of(id), outcome, 1) end
+    for k = at + 1, at + 2 * n, 2 do
+      if call('XDEL', outbox, A[k]) == 1 then count('sent:', i, hour_of(A[k]), A[k + 1]) end
     end
-    if redis.call('XLEN', outbox) == 0 then redis.call('SREM', P .. 'outboxes', i) end
+    if call('XLEN', outbox) == 0 then call('SREM', P .. 'outboxes', i) end
   end
+  at = at + 2 * n
 end
 write_counts()
 return lost

@@ -7,70 +7,75 @@
 -- Returns {tokens that are lost, congested outboxes}.
 local max_outbox, n = tonumber(take()), tonumber(take())
 local lost, congested = {}, {}
-local touched = {}
+local inboxes, outboxes = {}, {}
 
 local function drop_oldest(i)
-  local first = redis.call('XRANGE', P .. 'outbox:' .. i, '-', '+', 'COUNT', 1)[1]
-  redis.call('XDEL', P .. 'outbox:' .. i, first[1])
-  count('sent', i, hour_of(first[1]), 'dropped:full', 1)
+  local first = call('XRANGE', P .. 'outbox:' .. i, '-', '+', 'COUNT', 1)[1]
+  if not first then return end
+  call('XDEL', P .. 'outbox:' .. i, first[1])
+  count('sent:', i, hour_of(first[1]), 'dropped:full')
+end
+
+local function connected(i)
+  local status = call('GET', P .. 'status:' .. i)
+  return status and string.find(status, '"state":"connected"', 1, true)
 end
 
 local function send(p, i, body)
   local outbox = P .. 'outbox:' .. i
-  local length = redis.call('XLEN', outbox)
+  local length = outboxes[i]
+  if not length then
+    length = call('XLEN', outbox)
+    if length == 0 then call('SADD', P .. 'outboxes', i) end
+    wake('listen', 'out', p, i)
+  end
   if length >= max_outbox then
-    local status = redis.call('GET', P .. 'status:' .. i)
-    if length < 10 * max_outbox and status and string.find(status, '"state":"connected"', 1, true) then
+    if length < 10 * max_outbox and connected(i) then
       congested[#congested + 1] = i
     else
       drop_oldest(i)
+      length = length - 1
     end
   end
-  local id = redis.call('XADD', outbox, '*', 'm', body)
-  count('sent', i, hour_of(id), 'queued', 1)
-  if length == 0 then redis.call('SADD', P .. 'outboxes', i) end
-  if not touched['o' .. i] then
-    touched['o' .. i] = true
-    wake('listen', 'out', p, i)
-  end
+  outboxes[i] = length + 1
+  count('sent:', i, hour_of(call('XADD', outbox, '*', 'm', body)), 'queued')
 end
 
 for _ = 1, n do
-  local op, p, token = take(), take(), take()
+  local op, p, token = A[at + 1], A[at + 2], A[at + 3]
   if op == 'F' then
-    local i, id, size, outcome, event = take(), take(), tonumber(take()), take(), take()
-    local repeated, sends = take() == '1', tonumber(take())
-    if not holds('run', p, token) then
+    local i, id, outcome, event = A[at + 4], A[at + 5], A[at + 7], A[at + 8]
+    local repeated, sends = A[at + 9] == '1', tonumber(A[at + 10])
+    local size = tonumber(A[at + 6])
+    at = at + 10
+    if token_of('run', p) ~= token then
       lost[#lost + 1] = token
-      at = at + 4 * sends
-    elseif not finish(i, p, id, size, outcome) then
-      at = at + 4 * sends
-    else
-      for _ = 1, sends do
-        local visit, target_p, target, body = take(), take(), take(), take()
-        if not repeated or redis.call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
-          send(target_p, target, body)
+    elseif finish(i, id, size, outcome) then
+      for k = at, at + 4 * (sends - 1), 4 do
+        if not repeated or call('HSETNX', P .. 'sends:' .. event, A[k + 1], 1) == 1 then
+          send(A[k + 2], A[k + 3], A[k + 4])
         end
       end
       if repeated then
-        redis.call('DEL', P .. 'sends:' .. event)
-        redis.call('HDEL', P .. 'starts:' .. i, id)
+        call('DEL', P .. 'sends:' .. event)
+        call('HDEL', P .. 'starts:' .. i, id)
       end
-      touched['i' .. i] = {i, p}
+      inboxes[i] = p
     end
+    at = at + 4 * sends
   else
-    local i, id, event = take(), take(), take()
-    local visit, target_p, target, body = take(), take(), take(), take()
-    if not holds('run', p, token) then
+    local i, id, event, visit = A[at + 4], A[at + 5], A[at + 6], A[at + 7]
+    if token_of('run', p) ~= token then
       lost[#lost + 1] = token
-    elseif #redis.call('XRANGE', P .. 'inbox:' .. i, id, id) == 1 and redis.call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
-      redis.call('EXPIRE', P .. 'sends:' .. event, 3600)
-      send(target_p, target, body)
+    elseif #call('XRANGE', P .. 'inbox:' .. i, id, id) == 1 and call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
+      call('EXPIRE', P .. 'sends:' .. event, 3600)
+      send(A[at + 8], A[at + 9], A[at + 10])
     end
+    at = at + 10
   end
 end
-for _, pair in pairs(touched) do
-  if pair ~= true then forget_if_empty(pair[1], pair[2]) end
+for i, p in pairs(inboxes) do
+  if call('XLEN', P .. 'inbox:' .. i) == 0 then call('SREM', P .. 'ready:' .. p, i) end
 end
 write_counts()
 send_wakes()

@@ -31,12 +31,11 @@ class Entry(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a claim brought: entries, milliseconds until the next is allowed, the last id claimed before and by whom."""
+    """What a claim brought: entries, milliseconds until the next is allowed, what was claimed last before and by whom."""
 
     entries: list[Entry]
     wait_ms: int
     started: bytes
-    starter: bytes
 
 
 class Out(NamedTuple):
