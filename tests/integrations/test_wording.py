@@ -1,0 +1,59 @@
+"""States in words, and the ledger as bars."""
+
+import pytest
+
+from integrations.chart import HEIGHT, chart, sum_lines
+from integrations.runtime.ledger import HOUR_MS, LedgerLine
+from integrations.runtime.status import ConnectionState, Status
+from integrations.wording import ago, badge, span
+
+NOW = 1_000 * HOUR_MS + 60_000
+
+
+@pytest.mark.parametrize("state", list(ConnectionState))
+def test_every_state_has_words(state: ConnectionState) -> None:
+    assert badge(Status(state), enabled=True, now_ms=NOW).words
+
+
+def test_connected_is_never_said_without_its_troubles() -> None:
+    refused = Status(ConnectionState.CONNECTED, subscriptions=[{"topic": "a", "granted": False}, {"topic": "b", "granted": True}])
+    assert badge(refused, enabled=True, now_ms=NOW)[1:] == ("Connected, in part", "warning", "1 of 2 topics refused.")
+    noticed = Status(ConnectionState.CONNECTED, notices=["Deleting is denied."])
+    assert badge(noticed, enabled=True, now_ms=NOW).detail == "Deleting is denied."
+
+
+def test_trouble_names_its_cause_and_the_next_attempt() -> None:
+    status = Status(ConnectionState.FAILING, latest_cause="No route.", next_attempt_ms=NOW + 30_000)
+    assert badge(status, enabled=True, now_ms=NOW).detail == "No route. Next attempt in 30 s."
+
+
+def test_unknown_of_a_disabled_row_is_disabled() -> None:
+    assert badge(Status(), enabled=False, now_ms=NOW).words == "Disabled"
+    assert badge(Status(), enabled=True, now_ms=NOW).words == "Unknown"
+
+
+@pytest.mark.parametrize(("milliseconds", "words"), [(999, "0 s"), (99_000, "99 s"), (720_000, "12 min"), (7_200_000, "2 h")])
+def test_spans_have_sensible_units(milliseconds: int, words: str) -> None:
+    assert span(milliseconds) == words
+
+
+def test_never_is_never() -> None:
+    assert ago(0, NOW) == "never"
+    assert ago(NOW + 5, NOW) == "0 s ago"
+
+
+def test_bars_stand_by_hour_and_fit() -> None:
+    lines = [LedgerLine(1_000 * HOUR_MS, received=10, finished=6, parked={"failed": 4}), LedgerLine(998 * HOUR_MS, received=5)]
+    drawn = chart(lines, NOW, hours=4)
+    assert [len(bar.segments) for bar in drawn.bars] == [0, 0, 0, 2]
+    assert (drawn.top, drawn.total) == (10, 15)
+    assert sum(part.height for part in drawn.bars[-1].segments) == HEIGHT
+    assert [bar.balanced for bar in drawn.bars] == [True, False, True, True]
+    assert "does not balance" in drawn.bars[1].title
+
+
+def test_lines_add_up_by_hour() -> None:
+    one = LedgerLine(HOUR_MS, received=3, finished=2, parked={"failed": 1})
+    other = LedgerLine(HOUR_MS, received=2, parked={"failed": 1}, dropped={"too large": 1})
+    (total,) = sum_lines([one, other])
+    assert (total.received, total.parked, total.dropped, total.balanced) == (5, {"failed": 2}, {"too large": 1}, True)
