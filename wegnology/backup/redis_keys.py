@@ -25,6 +25,7 @@ _TRANSIENT = re.compile(
 _LEFT_BY_A_START = re.compile(r"^(meta|celery:_kombu\.binding\..*)$")
 _OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger):([0-9a-f]{24})(?::|$)")
 _OF_SENDS = re.compile(r"^sends:")
+_OF_OUTBOX = re.compile(r"^(?:outbox|sent):([0-9a-f]{24})(?::|$)")
 _BATCH = 100
 
 
@@ -49,7 +50,7 @@ def dump(client: SyncRedis, file: IO[str]) -> Copied:
 
 
 def _group(name: str) -> str:
-    match = _OF_INBOX.match(name)
+    match = _OF_INBOX.match(name) or _OF_OUTBOX.match(name)
     return match[1] if match else name
 
 
