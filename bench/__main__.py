@@ -24,7 +24,7 @@ def _machine() -> str:
 
 
 def _bench(options: Options, folder: Path) -> Bench:
-    cache = options.cache.resolve()
+    cache = options.cache
     bench = Bench(folder, options, {})
     if options.ours:
         bench.makers["ours"] = Ours

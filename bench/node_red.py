@@ -33,6 +33,7 @@ def install(cache: Path) -> Path:
     if not npm:
         raise BenchFailed("the peer needs npm (Debian package `npm`)")
     folder.mkdir(parents=True, exist_ok=True)
+    (cache / ".gitignore").write_text("*\n")
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), "x64")
     packages = [f"node-red@{VERSION}", f"node-linux-{machine}@{NODE_VERSION}"]
     command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--omit=dev", "--save-exact", *packages]

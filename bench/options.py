@@ -22,7 +22,7 @@ class Options:
     nodelay: bool = False
     windows: tuple[int, ...] = (500, 1000, 2000)
     json_file: Path | None = None
-    cache: Path = Path(".bench")
+    cache: Path = Path(__file__).resolve().parent.parent / ".bench"
 
     @property
     def seconds(self) -> float:
