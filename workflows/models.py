@@ -67,7 +67,6 @@ class ParkedRun(models.Model):
     node_label = models.CharField(max_length=255, blank=True)
     payload = models.TextField(blank=True, help_text="The payload as it was at the failing node, JSON, cut to size.")
     created_at = models.DateTimeField()
-    replayed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]

@@ -18,7 +18,7 @@ from wegnology.lib.types import JSONObject, JSONValue
 from workflows import engine
 from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
-from workflows.exceptions import RunFailed
+from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.settling import Settling
@@ -92,12 +92,18 @@ class Running:
                 if flight.tasks is None:
                     flight.tasks = set()
                 flight.tasks.add(task)
-                task.add_done_callback(partial(self._task_ended, flight, plan))
+                # Nodes are asked between each other; one that waits past the deadline is ended from here.
+                timer = asyncio.get_running_loop().call_later(self.limits.run_seconds, task.cancel)
+                task.add_done_callback(partial(self._task_ended, flight, plan, timer))
 
-    def _task_ended(self, flight: Flight, plan: Plan, task: asyncio.Task[object]) -> None:
+    def _task_ended(self, flight: Flight, plan: Plan, timer: asyncio.TimerHandle, task: asyncio.Task[object]) -> None:
+        timer.cancel()
         if flight.tasks is not None:
             flight.tasks.discard(task)
         if task.cancelled():
+            if timer.when() <= asyncio.get_running_loop().time():
+                text = f"the run took longer than {self.limits.run_seconds:g} s"
+                self._failed(flight, plan, RunLimitReached(text))
             return
         error = task.exception()
         if isinstance(error, LeaseLost):

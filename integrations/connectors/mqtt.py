@@ -403,7 +403,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         if answer.code:
             await self.close()
             raise _login_fault(answer, v5)
-        if not clean and not answer.session:
+        if not clean and not answer.session and self.source.previous_topics:
             self.notices.append(
                 "The broker kept no session for this client ID: messages sent while disconnected did not wait there."
             )

@@ -189,9 +189,11 @@ class Supervisor:
             await self._start(fresh)
 
     async def _start(self, fresh: list[Desired]) -> None:
-        rows = await self._client.mget([key("status", d.integration_id) for d in fresh])
-        for desired, row in zip(fresh, rows, strict=True):
-            last = Status.from_json(row) if isinstance(row, bytes) else None
+        ids = [desired.integration_id for desired in fresh]
+        rows = await self._client.mget([key("status", i) for i in ids])
+        times = await self._client.hmget(key("last"), ids)
+        for desired, row, time in zip(fresh, rows, times, strict=True):
+            last = replace(Status.from_json(row), last_message_ms=int(time or 0)) if isinstance(row, bytes) else None
             if desired.config is None:
                 self._idle[desired.integration_id] = desired.digest
                 changed = last is None or last.state is not idle_status(desired, self._process).state

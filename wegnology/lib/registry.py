@@ -41,10 +41,10 @@ class Registry(Generic[T]):
         """Import every module of the package once."""
         if self._complete:
             return
-        self._complete = True
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
+        self._complete = True
 
     def get(self, name: str) -> T:
         """Return the class of that name or raise `UnknownName`."""

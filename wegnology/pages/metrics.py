@@ -76,7 +76,7 @@ def _of_database() -> Iterator[Metric]:
     yield from _events(types)
     yield _connections(types)
     yield _gauge(
-        "integrations_runs_parked", "Parked runs that were not replayed.", ParkedRun.objects.filter(replayed_at=None).count()
+        "integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count()
     )
 
 

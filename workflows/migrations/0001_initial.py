@@ -67,7 +67,6 @@ class Migration(migrations.Migration):
                 ('node_label', models.CharField(blank=True, max_length=255)),
                 ('payload', models.TextField(blank=True, help_text='The payload as it was at the failing node, JSON, cut to size.')),
                 ('created_at', models.DateTimeField()),
-                ('replayed_at', models.DateTimeField(blank=True, null=True)),
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='applications.application')),
             ],
             options={
