@@ -24,7 +24,7 @@ from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Deliv
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.egress import EgressRefused
-from wegnology.lib.frames import FrameLine, upgrade
+from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
 from wegnology.lib.mqtt import Connack, LineLost, LoopClient, Publication, PublishLater, PublishUnknown
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.sockets import ByteLine, CertificateUnusable, Line, Tls, explain_socket_error, open_socket
@@ -359,8 +359,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
     def explain(self, error: BaseException) -> str:
         """Say in plain words what went wrong."""
         if isinstance(error, WebSocketException):
-            status = getattr(error, "status_code", None)
-            return f"{self.config.host} did not accept the WebSocket" + (f": HTTP status {status}" if status else "")
+            return f"{self.config.host} did not speak WebSocket as expected: {error}"
         if isinstance(error, LineLost) and isinstance(error.__cause__, OSError):
             error = error.__cause__
         return explain_socket_error(error, self.config.host, self.config.effective_port)
@@ -415,7 +414,12 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         if config.protocol in ("mqtt", "mqtts"):
             return Line(sock, client.feed, client.line_lost, client.flushed)
         url = f"{config.protocol}://{f'[{host}]' if ':' in host else host}:{port}/mqtt"
-        ws = await upgrade(sock, url, timeout=self.phase_seconds, subprotocols=["mqtt"])
+        try:
+            ws = await upgrade(sock, url, timeout=self.phase_seconds, subprotocols=["mqtt"])
+        except UpgradeRefused as error:
+            raise (Refused if error.final else Unreachable)(
+                f"{host} did not accept the WebSocket: HTTP status {error.status}"
+            ) from error
 
         def on_frame(opcode: int, data: bytes) -> None:
             if opcode == ABNF.OPCODE_BINARY:

@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import field_validator, model_validator
-from websocket import ABNF, WebSocketBadStatusException, WebSocketException
+from websocket import ABNF, WebSocketException
 
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, connectors
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.egress import EgressRefused
-from wegnology.lib.frames import FrameLine, upgrade
+from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.sockets import CertificateUnusable, Tls, explain_socket_error, open_socket
 from wegnology.lib.types import JSONObject
@@ -273,9 +273,8 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         sock = await open_socket(host, port, tls=config.tls, timeout=limit)
         try:
             ws = await upgrade(sock, config.url, timeout=limit, headers=config.header_lines())
-        except WebSocketBadStatusException as error:
-            kind = Refused if error.status_code in (400, 401, 403, 404, 410) else Unreachable
-            raise kind(f"Unexpected server response: {error.status_code}") from None  # the library's text holds the whole answer
+        except UpgradeRefused as error:
+            raise (Refused if error.final else Unreachable)(str(error)) from error
         self._headers = {str(name): str(value) for name, value in (ws.getheaders() or {}).items()}
         self._line = FrameLine(ws, self._on_frame, self._on_lost, self._on_flushed, ABNF.OPCODE_TEXT)
         return {"headers": dict(self._headers)}

@@ -17,13 +17,19 @@ USERNAME, PASSWORD = "bob", "s3cret-&<>\"'="
 
 
 class WebsocketServer:
-    """A server that keeps its port through restarts. With `password` it wants basic authentication."""
+    """A server that keeps its port through restarts. With `password` it wants basic authentication.
 
-    def __init__(self, *, password: bool = False, tls: ssl.SSLContext | None = None, status: int = 0) -> None:
+    With `status` it answers that instead of an upgrade, with `location` as where to go; `cookie` is what it wants kept.
+    """
+
+    def __init__(
+        self, *, password: bool = False, tls: ssl.SSLContext | None = None, status: int = 0, location: str = "", cookie: str = ""
+    ) -> None:
         self.port = free_port()
         self.received: list[str | bytes] = []
         self.requests: list[Mapping[str, str]] = []
         self._password, self._tls, self._status = password, tls, status
+        self._extra = {name: value for name, value in (("Location", location), ("Set-Cookie", cookie)) if value}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="websocket-server", daemon=True)
         self._server: Server | None = None
@@ -45,14 +51,22 @@ class WebsocketServer:
             self.port,
             ssl=self._tls,
             process_request=check,
+            process_response=self._add,
             max_size=None,
             ping_interval=None,
             compression=None,
         )
 
+    async def _add(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        response.headers.update(self._extra)
+
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(dict(request.headers.raw_items()))
-        return connection.respond(http.HTTPStatus(self._status), "no\n") if self._status else None
+        if not self._status:
+            return None
+        response = connection.respond(http.HTTPStatus(self._status), "no\n")
+        response.headers.update(self._extra)
+        return response
 
     async def _talk(self, connection: ServerConnection) -> None:
         async for message in connection:

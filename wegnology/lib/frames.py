@@ -6,7 +6,9 @@ Protocol: RFC 6455.
 
 import socket
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from websocket import ABNF, WebSocket, WebSocketException, _handshake
 
@@ -14,6 +16,19 @@ from wegnology.lib.sockets import Line, blocking_phase
 
 FRAME_BYTES = 32 * 1024 * 1024
 """The largest message that is read; a larger one ends the connection."""
+
+
+class UpgradeRefused(Exception):
+    """The server answered something else than an upgrade: `status` is its HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"Unexpected server response: {status}")
+
+    @property
+    def final(self) -> bool:
+        """Say whether asking again will give the same answer."""
+        return self.status not in (408, 425, 429) and self.status < 500
 
 
 class _NoCookies:
@@ -33,12 +48,12 @@ _handshake.CookieJar = _NoCookies()  # type: ignore[assignment]
 async def upgrade(
     sock: socket.socket, url: str, *, timeout: float, headers: Sequence[str] = (), subprotocols: Sequence[str] = ()
 ) -> WebSocket:
-    """Turn an open connection into a WebSocket. Raises what the library does, `TimeoutError` and `OSError`.
+    """Turn an open connection into a WebSocket. Raises `UpgradeRefused`, `WebSocketException`, `TimeoutError` and `OSError`.
 
     Redirects are not followed: they would go to an address that nobody judged.
     """
     ws = WebSocket(enable_multithread=False, skip_utf8_validation=True)
-    host = url.split("/")[2].rpartition("@")[2]
+    host = urlsplit(url).hostname
 
     def shake_hands() -> None:
         connect: Any = ws.connect
@@ -46,9 +61,12 @@ async def upgrade(
 
     try:
         await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
-    except WebSocketException:
+    except WebSocketException as error:
         sock.close()
-        raise
+        status = getattr(error, "status_code", None) or ws.getstatus()
+        if status is None or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            raise
+        raise UpgradeRefused(status) from None  # the library's text holds the whole answer
     return ws
 
 
