@@ -62,6 +62,7 @@ class FarEnd:
         self.error_on_send: Callable[[str], Exception | None] = lambda body: None
         self.bug_on_send: Exception | None = None
         self.hold_sends: asyncio.Event | None = None
+        self.hang_on_connect = False
         self.hang_on_probe = False
         self.hang_on_close = False
         self.line: FakeConnector | None = None
@@ -146,6 +147,8 @@ class FakeConnector(Connector[FakeConfig, FakeMessage]):
         self.far.configs.append(self.config)
         self.loop = asyncio.get_running_loop()
         await asyncio.sleep(0)
+        if self.far.hang_on_connect:
+            await asyncio.Event().wait()
         if self.far.error_on_connect is not None:
             raise self.far.error_on_connect
         self.far.joined(self)

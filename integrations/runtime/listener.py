@@ -38,7 +38,14 @@ class Line:
     """One integration's connection while this process holds its partition."""
 
     def __init__(
-        self, desired: Desired, intake: Intake, book: StatusBook, outbox: Outbox, process: str, last: Status | None
+        self,
+        desired: Desired,
+        intake: Intake,
+        book: StatusBook,
+        outbox: Outbox,
+        process: str,
+        last: Status | None,
+        backoff: Backoff | None = None,
     ) -> None:
         self.desired = desired
         self.integration_id = desired.integration_id
@@ -57,7 +64,7 @@ class Line:
         self._intake = intake
         self._book = book
         self._outbox = outbox
-        self._backoff = Backoff()
+        self._backoff = backoff or Backoff()
         self._broken: Exception | None = None
         self._ending = False
         self._task: asyncio.Task[None] | None = None
@@ -127,7 +134,7 @@ class Line:
         config = self.desired.config
         if config is None or self.desired.connector is None:
             raise RuntimeError("a line needs a configuration")
-        while True:
+        while not self._ending:
             connector = self.desired.connector(config, self.desired.source)
             self.connector = connector
             try:
