@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -52,6 +53,7 @@ def run(options: Options, folder: Path) -> list[Figure]:
 def main() -> int:
     """Measure, print, write the file that was asked for. A target that is not reached fails nothing."""
     options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that what was started is stopped
     say(f"{time.strftime('%Y-%m-%d')}, {_machine()}, load before {os.getloadavg()[0]:.2f}")
     say(f"published at QoS {options.out_qos} through {'the input' if options.own_out else 'one connection'}")
     folder = Path(tempfile.mkdtemp(prefix="bench-"))

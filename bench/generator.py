@@ -67,7 +67,9 @@ class _Tally:
     def result(self, begin: int, end: int) -> StreamResult:
         """Return the counts, and the latency of what was sent between two stamps."""
         delays = sorted(delay for stamp, delay in self._delays if begin <= stamp < end)
-        return StreamResult(self._source.sent, self._received, sum(self._seen), self._disordered, _latency(delays))
+        source, distinct = self._source, sum(self._seen)
+        answered = source.stream.answered
+        return StreamResult(source.sent, self._received, distinct, self._disordered, _latency(delays), answered)
 
 
 def _latency(delays: list[int]) -> Latency:

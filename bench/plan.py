@@ -63,6 +63,7 @@ class StreamResult:
     distinct: int
     disordered: int
     latency: Latency
+    answered: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class LoadResult:
 
     @property
     def lost(self) -> int:
-        """Messages of all streams that never came out."""
-        return sum(stream.sent - stream.distinct for stream in self.streams)
+        """Messages of the answered streams that never came out."""
+        return sum(stream.sent - stream.distinct for stream in self.streams if stream.answered)
 
     @classmethod
     def from_json(cls, text: str) -> "LoadResult":

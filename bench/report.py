@@ -48,7 +48,9 @@ def books(measured: Measured) -> str:
     out = sum(stream.distinct for stream in load.streams)
     twice = sum(stream.received - stream.distinct for stream in load.streams)
     disordered = sum(stream.disordered for stream in load.streams)
-    text = f"sent {sent:,} = acknowledged {load.acknowledged:,} = out {out:,}; twice {twice}, out of order {disordered}"
+    aside = sum(stream.sent for stream in load.streams if not stream.answered)
+    text = f"sent {sent:,} = acknowledged {load.acknowledged:,} = out {out:,}"
+    text += (f" + {aside:,} not waited for" if aside else "") + f"; twice {twice}, out of order {disordered}"
     if measured.ledger is not None:
         text += f"; ledger: {measured.ledger}"
     return f"{'exact' if exact(measured) else 'NOT EXACT'}: {text}"
