@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,5 +105,6 @@ class Ours:
 
     def stop(self) -> None:
         """End worker, listener and Redis, in this order."""
-        for role in reversed(list(self._children)):
-            self._children.pop(role).stop(25 if role == "redis" else 5)
+        with ExitStack() as stack:  # last in, first out, and all of them whatever happens to one
+            for role in list(self._children):
+                stack.callback(self._children.pop(role).stop, 10)

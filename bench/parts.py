@@ -50,8 +50,10 @@ class Bench:
                 wait_until_answering(work, broker.port)
             yield system, broker
         finally:
-            system.stop()
-            broker.stop()
+            try:
+                system.stop()
+            finally:
+                broker.stop()
 
 
 def saturation(bench: Bench) -> list[Figure]:
