@@ -22,7 +22,7 @@ from wegnology.lib.redis import AsyncRedis, RedisAway
 
 logger = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 100
+BATCH_MESSAGES = 500
 LOOK_SECONDS = 2.0
 """How often outboxes are looked at without a call, in case one was lost."""
 WAIT_SECONDS = 10.0

@@ -8,7 +8,6 @@ here, since this is the path of every message. paho writes through `_packet_queu
 import asyncio
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,14 +19,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from wegnology.lib.mqtt_publishing import Publisher, PublishRefused
 from wegnology.lib.sockets import ByteLine
 
 KEEPALIVE_SECONDS = 60
-WINDOW = 100
-"""Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
 LARGEST_BYTES = 64 * 1024 * 1024
 """The largest packet that is read; a larger one ends the connection."""
-_UNSENT_BYTES = 1024 * 1024
 _PUBLISH, _PUBACK, _PUBREL = 0x30, 0x40, 0x62
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
 _pack_head = struct.Struct("!BBH").pack
@@ -37,51 +34,12 @@ class LineLost(Exception):
     """The connection ended; the text is the reason as MQTT people know it ("Connection Lost", "Keepalive Timeout")."""
 
 
-class PublishRefused(Exception):
-    """The broker refused a message, or it cannot be sent to this broker."""
-
-
-class PublishLater(Exception):
-    """A message was not handed over, because the line is not up: it may be sent on the next one."""
-
-
-class PublishUnknown(Exception):
-    """A message was handed to the line, which was lost before the broker confirmed it."""
-
-
-class Publication(NamedTuple):
-    """A message to send, as it goes on the wire."""
-
-    topic: bytes
-    payload: bytes
-    qos: int
-    retain: bool
-
-
 class Connack(NamedTuple):
     """The broker's answer to the login. `code` is its number, `reason` its name; session says whether it kept one."""
 
     code: int
     reason: str
     session: bool
-
-
-class _Batch:
-    """Messages given together, and what became of each."""
-
-    __slots__ = ("done", "left", "outcomes")
-
-    def __init__(self, size: int) -> None:
-        self.outcomes: list[Exception | None] = [None] * size
-        self.left = size
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def settle(self, at: int, outcome: Exception | None) -> None:
-        if outcome is not None:
-            self.outcomes[at] = outcome
-        self.left -= 1
-        if not self.left and not self.done.done():
-            self.done.set_result(None)
 
 
 OnMessage = Callable[[str, bytes, int, bool, int, Properties | None], None]
@@ -111,11 +69,7 @@ class LoopClient(Client):
         self._line: ByteLine | None = None
         self._rest: bytes | bytearray = b""
         self._need = 0
-        self._window = WINDOW
-        self._largest = 268_435_455
-        self._unacked: dict[int, tuple[_Batch, int]] = {}
-        self._waiting: deque[tuple[_Batch, int, Publication]] = deque()
-        self._unflushed: deque[tuple[int, _Batch, int]] = deque()
+        self.publisher = Publisher(self._mid_generate, v5=self._v5)
         self._paused = False
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._connack: asyncio.Future[Connack] = self._asyncio.create_future()
@@ -170,19 +124,14 @@ class LoopClient(Client):
             if not waiter.done():
                 waiter.set_exception(reason)
                 waiter.exception()  # nobody may be waiting
-        for batch, at in [*self._unacked.values(), *((batch, at) for _, batch, at in self._unflushed)]:
-            batch.settle(at, PublishUnknown("The connection was lost before the broker confirmed the message"))
-        for batch, at, _ in self._waiting:
-            batch.settle(at, PublishLater("The connection was lost before the message was handed over"))
-        self._unacked.clear()
-        self._unflushed.clear()
-        self._waiting.clear()
+        self.publisher.end()
 
     def _start_ticking(self) -> None:
         interval = max(1.0, self._keepalive / 4) if self._keepalive else KEEPALIVE_SECONDS
         self._tick = self._asyncio.call_later(interval, self._on_tick)
 
     def _on_tick(self) -> None:
+        self._last_msg_out = max(self._last_msg_out, self.publisher.last_sent)
         if self._paused:
             self._send_pingreq()
             self._ping_t = 0
@@ -238,7 +187,7 @@ class LoopClient(Client):
             if kind == _PUBLISH and command & 0x06 != 0x04:
                 self._arrived(command, data, body, stop)
             elif kind == _PUBACK and (length == 2 or data[body + 2] < 0x80):
-                self._confirmed(data[body] << 8 | data[body + 1])
+                self.publisher.confirmed(data[body] << 8 | data[body + 1])
             else:
                 self._other(command, data[body:stop])
             position = stop
@@ -279,8 +228,9 @@ class LoopClient(Client):
         if result.rc == 0:
             self._state = _ConnectionState.MQTT_CS_CONNECTED
             self._keepalive = getattr(granted, "ServerKeepAlive", self._keepalive)
-            self._window = min(WINDOW, getattr(granted, "ReceiveMaximum", WINDOW))
-            self._largest = getattr(granted, "MaximumPacketSize", self._largest)
+            if self._line is not None:
+                window, largest = getattr(granted, "ReceiveMaximum", 65535), getattr(granted, "MaximumPacketSize", 268_435_455)
+                self.publisher.begin(self._line, window, largest)
             self._start_ticking()
         if not self._connack.done():
             self._connack.set_result(Connack(int(result.rc), str(result.reason), bool(result.flags & 1)))
@@ -368,87 +318,17 @@ class LoopClient(Client):
         self._ping_t = 0
         return self._line is not None and self._line.alive()
 
-    async def send_all(self, messages: Sequence[Publication]) -> list[Exception | None]:
-        """Publish in order; returns, per message, None when it is confirmed or why not.
-
-        Confirmed means PUBACK (QoS 1), PUBCOMP (QoS 2), or taken by the kernel (QoS 0). At most a window of messages is on
-        the line unconfirmed.
-        """
-        batch = _Batch(len(messages))
-        if not messages:
-            return []
-        if self._line is None or not self.is_connected():
-            return [PublishLater("Not connected") for _ in messages]
-        self._waiting.extend((batch, at, message) for at, message in enumerate(messages))
-        self._pump()
-        try:
-            await batch.done
-        except asyncio.CancelledError:
-            self._waiting = deque(entry for entry in self._waiting if entry[0] is not batch)
-            raise
-        return batch.outcomes
-
-    def _pump(self) -> None:
-        """Send what waits, as far as the window and the line take it."""
-        waiting, line = self._waiting, self._line
-        while waiting and line is not None and len(self._unacked) < self._window and line.unsent < _UNSENT_BYTES:
-            batch, at, message = waiting.popleft()
-            mid = 0
-            if message.qos:
-                mid = self._mid_generate()
-                while mid in self._unacked:
-                    mid = self._mid_generate()
-            packet = self._publish_packet(message, mid)
-            if len(packet) > self._largest:
-                batch.settle(at, PublishRefused(f"The broker takes no more than {self._largest} bytes in a message"))
-                continue
-            line.write(packet)
-            if mid:
-                self._unacked[mid] = (batch, at)
-            else:
-                self._unflushed.append((line.written, batch, at))
-            self._last_msg_out = time.monotonic()
-
-    def _publish_packet(self, message: Publication, mid: int) -> bytes:
-        topic, payload, qos, retain = message
-        length = 2 + len(topic) + len(payload) + (2 if qos else 0) + self._v5
-        head = bytearray((_PUBLISH | qos << 1 | retain,))
-        while length > 127:
-            head.append(length & 127 | 128)
-            length >>= 7
-        head.append(length)
-        size = len(topic)
-        identifier = bytes((mid >> 8, mid & 255)) if qos else b""
-        return b"".join((head, bytes((size >> 8, size & 255)), topic, identifier, b"\0" if self._v5 else b"", payload))
-
-    def flushed(self) -> None:
-        """Be told that the kernel took something."""
-        if self._unflushed and self._line is not None:
-            taken = self._line.written - self._line.unsent
-            while self._unflushed and self._unflushed[0][0] <= taken:
-                _, batch, at = self._unflushed.popleft()
-                batch.settle(at, None)
-        if self._waiting:
-            self._pump()
-
-    def _confirmed(self, mid: int, fault: Exception | None = None) -> None:
-        entry = self._unacked.pop(mid, None)
-        if entry is not None:
-            entry[0].settle(entry[1], fault)
-            if self._waiting:
-                self._pump()
-
     def _handle_pubackcomp(self, cmd: str) -> MQTTErrorCode:
         decode = _packet.decode_puback if cmd == "PUBACK" else _packet.decode_pubcomp
         result = decode(self._in_packet["command"], self._in_packet["packet"], self._protocol)
-        self._confirmed(result.mid, _fault(result.reason))
+        self.publisher.confirmed(result.mid, _fault(result.reason))
         return _OK
 
     def _handle_pubrec(self) -> MQTTErrorCode:
         result = _packet.decode_pubrec(self._in_packet["command"], self._in_packet["packet"], self._protocol)
         fault = _fault(result.reason)
         if fault is not None:
-            self._confirmed(result.mid, fault)
+            self.publisher.confirmed(result.mid, fault)
         elif self._line is not None:
             self._line.write(_pack_head(_PUBREL, 2, result.mid))
         return _OK
