@@ -23,9 +23,9 @@ from django.test import override_settings
 from integrations.runtime.keys import key
 from integrations.runtime.ledger import LedgerLine, read_ledger
 from integrations.runtime.status import ConnectionState, Status, read_statuses
+from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import LOOPBACK, wait_until
 from tests.servers.redis import RedisServer
-from tests.stack_broker import MosquittoServer
 from wegnology.lib.redis import SyncRedis, sync_client
 from workflows.models import ParkedRun
 
@@ -35,6 +35,11 @@ PREFIX = "stack"
 SPEED = {"WEGNOLOGY_THROTTLE_PER_SECOND": "1000", "WEGNOLOGY_THROTTLE_BURST": "1000"}
 """Settings for tests that are not about the throttle."""
 STOP_SECONDS = 30.0
+
+
+def keeping(folder: Path) -> dict[str, str]:
+    """Return the settings of a broker that keeps its sessions, and all that waits in them, through a restart."""
+    return {"persistence": "true", "persistence_location": f"{folder}/", "max_queued_messages": "1000000"}
 
 
 class HubProcess:
@@ -128,13 +133,13 @@ class Stack:
         folder: Path,
         *,
         supervised: bool = False,
-        broker: MosquittoServer | None = None,
+        broker: Mosquitto | None = None,
         celery: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.redis = RedisServer()
-        self.broker = broker or MosquittoServer()
+        self.broker = broker or Mosquitto(options=keeping(folder))
         self.processes: list[HubProcess] = []
         self._supervised = supervised
         self._environment = dict(environment or {})
@@ -190,6 +195,11 @@ class Stack:
             "WEGNOLOGY_REDIS_PREFIX": PREFIX,
             **self._environment,
         }
+
+    @property
+    def port(self) -> int:
+        """Port of the broker."""
+        return self.broker.ports["plain"]
 
     def start_listener(self) -> HubProcess:
         """Start a listener process."""

@@ -1,7 +1,9 @@
 """Numbered messages under faults: nothing is lost, order is kept, and what runs twice is told from what does not."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from integrations.models import Integration
 from integrations.runtime.keys import key
 from tests import factories
+from tests.poison import celery_in
 from tests.relays import relay
 from tests.stack import SPEED, HubProcess, Stack, running
 from tests.traffic import Collector, Load, Publisher
+from tests.workflows.fakes import node
 from wegnology.lib.ids import new_id
 
 pytestmark = pytest.mark.losses
@@ -36,7 +40,7 @@ class Course:
         self._application = application = factories.application()
         course = new_id()
         self.names = [f"{course}-{name}" for name in NAMES]
-        self.integrations = [relay(application, name, hub.broker.port) for name in self.names]
+        self.integrations = [relay(application, name, hub.port) for name in self.names]
         self.ids = [row.pk for row in self.integrations]
         self._topics = [f"in/{name}" for name in self.names]
         self._calm_until = 0
@@ -47,7 +51,7 @@ class Course:
         """Publish calmly, then under load while the body does its worst, then calmly again; then check everything."""
         hub = self.hub
         hub.wait_connected(*self.ids)
-        with Collector(hub.broker.port) as collector, Publisher(hub.broker.port) as publisher:
+        with Collector(hub.port) as collector, Publisher(hub.port) as publisher:
             load = Load(publisher, self._topics)
             publisher.publish_numbers(self._topics, 1, CALM)
             self._settle(collector, CALM)
@@ -150,8 +154,7 @@ def redis_away(hub: Stack, seconds: float) -> None:
 
 
 def restart_broker(hub: Stack, _: float) -> None:
-    hub.broker.stop()
-    hub.broker.start()
+    hub.broker.restart()
 
 
 def broker_away(hub: Stack, seconds: float) -> None:
@@ -194,3 +197,48 @@ def test_edits_under_load_lose_nothing(hub: Stack) -> None:
             row.topics = [f"in/{course.names[0]}", f"in/{course.names[0]}/{edit}"]
             row.save()
             load.wait(10)
+
+
+@pytest.fixture
+def poisonable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """A hub whose processes know a node that kills them, with short leases: it dies several times."""
+    environment = {**SPEED, "WEGNOLOGY_LEASE_SECONDS": "2"}
+    with running(Stack(tmp_path, supervised=True, celery=celery_in(tmp_path), environment=environment), request) as hub:
+        yield hub
+
+
+def test_an_event_that_kills_the_worker_is_parked_alone(poisonable: Stack) -> None:
+    hub, port, last, deadly = poisonable, poisonable.port, 6, 4
+    application = factories.application()
+    sick = relay(application, "sick", port, node("kill", "PoisonNode", number=deadly))
+    slow = [relay(application, f"slow{n}", port, node("wait", "DelayNode", delay=10)) for n in range(4)]
+    rows = {row.name: row for row in [sick, *slow, relay(application, "well", port)]}
+    ids = [row.pk for row in rows.values()]
+    hub.wait_connected(*ids)
+    with Collector(port) as collector, Publisher(port) as publisher:
+        publisher.publish_numbers([f"in/{name}" for name in rows if name != "sick"], 1, last)
+        publisher.publish_numbers(["in/sick"], 1, last)
+        hub.wait(lambda: bool(hub.parked(sick.pk)), 60, "the deadly event parked")
+        hub.wait_quiet(*ids)
+        everything = set(range(1, last + 1))
+        wanted = {name: everything - {deadly} if name == "sick" else everything for name in rows}
+        hub.wait(lambda: {name: set(collector.numbers(f"out/{name}")) for name in rows} == wanted, what="all but the deadly one")
+        assert _stretches(dict.fromkeys(collector.numbers("out/sick"))) == [(1, deadly - 1), (deadly + 1, last)]
+    parked = [(run.reason, json.loads(run.event)["d"]["message"]) for i in ids for run in hub.parked(i)]
+    assert parked == [("stops the worker", json.dumps({"n": deadly}))]
+    assert "the worker process died" in hub.parked(sick.pk)[0].error_message
+    lines = [(i, line) for i in ids for line in hub.ledger(i)]
+    assert [line for _, line in lines if not line.balanced or line.dropped or line.waiting] == []
+    assert [(i, line.parked) for i, line in lines if line.parked] == [(sick.pk, {"stops the worker": 1})]
+
+
+def test_a_deadly_event_is_found_behind_more_than_one_claim(poisonable: Stack) -> None:
+    hub, last, deadly = poisonable, 90, 80
+    application = factories.application()
+    sick = relay(application, "sick", hub.port, node("kill", "PoisonNode", number=deadly), node("wait", "DelayNode", delay=10))
+    hub.wait_connected(sick.pk)
+    with Collector(hub.port) as collector, Publisher(hub.port) as publisher:
+        publisher.publish_numbers(["in/sick"], 1, last)
+        hub.wait(lambda: collector.has("out/sick", last, without={deadly}), 100, "all but the deadly one")
+        hub.wait_quiet(sick.pk)
+    assert [run.reason for run in hub.parked(sick.pk)] == ["stops the worker"]

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -149,9 +150,10 @@ class Collector(_Peer):
         """Return the numbers that arrived on a topic."""
         return [int(json.loads(message)["n"]) for message in self.messages(topic)]
 
-    def has(self, topic: str, last: int) -> bool:
-        """Say whether every number up to `last` arrived."""
-        return len(self._arrived.get(topic, [])) >= last and set(self.numbers(topic)) >= set(range(1, last + 1))
+    def has(self, topic: str, last: int, without: Collection[int] = ()) -> bool:
+        """Say whether every number up to `last` arrived, except some."""
+        wanted = set(range(1, last + 1)).difference(without)
+        return len(self._arrived.get(topic, [])) >= len(wanted) and set(self.numbers(topic)) >= wanted
 
     def repeated(self, topic: str) -> set[int]:
         """Return the numbers that arrived more than once."""

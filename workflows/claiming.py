@@ -93,13 +93,14 @@ class Claiming:
                 continue
             entries, wait, claimed_before = answer
             started, _, starter = claimed_before.partition(b"/")
-            suspects_up_to = started if box.fresh and starter and starter != self._process.encode() else b""
+            if box.fresh and starter and starter != self._process.encode():
+                box.suspects_up_to = started
             box.fresh = False
             for identifier, stored in entries:
                 box.after = identifier
                 box.flying += 1
                 self._holding.flying += 1
-                suspect = bool(suspects_up_to) and _order(identifier) <= _order(suspects_up_to)
+                suspect = bool(box.suspects_up_to) and _order(identifier) <= _order(box.suspects_up_to)
                 claimed = Claimed(identifier, stored, suspect)
                 if suspect or box.waiting:
                     self._suspects.add(box, known, claimed)

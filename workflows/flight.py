@@ -23,15 +23,35 @@ class Claimed(NamedTuple):
     suspect: bool
 
 
+class Past(NamedTuple):
+    """How often workers died with events of an integration under way, and which event was on trial at the last death."""
+
+    deaths: int
+    on_trial: bytes
+
+
 class Box:
     """What this worker keeps of one integration whose partition it holds.
 
     `after` is the last entry claimed. `claiming`: a claim is under way. `resting`: throttled until a timer wakes it. `flying`
     counts events claimed and not yet settled. `waiting` are entries claimed that must not start yet: a suspect, and what
-    came after one.
+    came after one; `suspects_up_to` is the last entry that a holder which died had started,
+    `past` what is known of that.
     """
 
-    __slots__ = ("after", "claiming", "flying", "fresh", "integration_id", "lease", "more", "resting", "waiting")
+    __slots__ = (
+        "after",
+        "claiming",
+        "flying",
+        "fresh",
+        "integration_id",
+        "lease",
+        "more",
+        "past",
+        "resting",
+        "suspects_up_to",
+        "waiting",
+    )
 
     def __init__(self, integration_id: str, lease: Lease) -> None:
         self.integration_id = integration_id
@@ -42,6 +62,8 @@ class Box:
         self.more = False
         self.resting = False
         self.claiming = False
+        self.suspects_up_to = b""
+        self.past: Past | None = None
         self.waiting: deque[Claimed] = deque()
 
 

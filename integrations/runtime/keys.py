@@ -10,7 +10,7 @@
 | unheld | hash | partition -> since when (ms) it has work and no worker |
 | inbox:I | stream | events waiting for workflows, field `e` |
 | box:I | hash | `bytes` in the inbox, throttle bucket (`tokens`, `at`), `started` (last id claimed, by whom) |
-| starts:I | hash | stream id -> how often a worker died with it |
+| starts:I | hash | `deaths` of workers with events of I under way; `trial`: the event watched at the last |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |
 | outbox:I | stream | messages waiting for the live connection, field `m` |

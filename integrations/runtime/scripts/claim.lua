@@ -11,6 +11,14 @@ if now == 0 then
 end
 local result = {}
 
+-- Whether stream id `a` is that of a later entry than `b`.
+local function later(a, b)
+  local a_ms, a_number = string.match(a, '^(%d+)-(%d+)')
+  local b_ms, b_number = string.match(b, '^(%d+)-(%d+)')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  return a_ms > b_ms or (a_ms == b_ms and tonumber(a_number) > tonumber(b_number))
+end
+
 for g = 1, n do
   local p, token, i, after = A[at + 1], A[at + 2], A[at + 3], A[at + 4]
   local wanted, rate = tonumber(A[at + 5]), tonumber(A[at + 6])
@@ -39,7 +47,11 @@ for g = 1, n do
       wait = math.max(1, math.ceil((1 - (tokens - allowed)) * 1000 / rate))
     end
     if got > 0 then
-      local started = list[got][1] .. '/' .. worker
+      local last = list[got][1]
+      if state[1] and later(state[1], last) then  -- what a holder that died had started stays known
+        last = string.match(state[1], '^[^/]+')
+      end
+      local started = last .. '/' .. worker
       if rate > 0 then
         call('HSET', box, 'tokens', tokens - got, 'at', now, 'started', started)
       else

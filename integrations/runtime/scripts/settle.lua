@@ -58,7 +58,6 @@ for _ = 1, n do
       end
       if repeated then
         call('DEL', P .. 'sends:' .. event)
-        call('HDEL', P .. 'starts:' .. i, id)
       end
       inboxes[i] = p
     end
