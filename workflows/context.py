@@ -14,6 +14,7 @@ from workflows.catalog import Catalog, Plan
 from workflows.exceptions import RunLimitReached
 from workflows.flight import Flight, Send
 from workflows.nodes.base import NodeFailed
+from workflows.turns import Turns
 
 
 class Effects(Protocol):
@@ -21,6 +22,7 @@ class Effects(Protocol):
 
     catalog: Catalog
     limits: Limits
+    turns: Turns
 
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
@@ -35,7 +37,7 @@ class Effects(Protocol):
 class Context:
     """The `RunContext` of one run."""
 
-    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_plan", "_visits")
+    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_place", "_plan", "_visits")
 
     def __init__(self, effects: Effects, flight: Flight, plan: Plan, number: int = 0) -> None:
         """`number` tells the runs of one event apart: a workflow may have several triggers that it fires."""
@@ -44,6 +46,7 @@ class Context:
         self._plan = plan
         self._number = number
         self._visits = 0
+        self._place = -1
         self._deadline = time.monotonic() + effects.limits.run_seconds
 
     def tick(self) -> None:
@@ -57,6 +60,12 @@ class Context:
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
         return int(time.time() * 1000)
+
+    async def turn(self) -> None:
+        """Let others compute."""
+        if self._place < 0:
+            self._place = self._effects.turns.number()
+        await self._effects.turns.wait(self._flight.box.integration_id, self._place)
 
     def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
         """Show a value to whoever watches the workflow."""

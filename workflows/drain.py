@@ -23,6 +23,7 @@ from workflows.parking import Parking
 from workflows.running import Running
 from workflows.settling import Settling
 from workflows.suspects import Suspects
+from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +51,11 @@ class Engine:
         self._client = client
         self._catalog_thread = ThreadPoolExecutor(1, "catalog")
         self._parking_thread = ThreadPoolExecutor(1, "parking")
-        self._holding = Holding(client, process, limits)
+        turns = Turns(lambda integration_id: self._holding.freed(integration_id))
+        self._holding = Holding(client, process, limits, turns)
         self._settling = Settling(client, limits, self._holding.settled, self._holding.lost)
         self._parking = Parking(self._parking_thread)
-        self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later)
+        self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
         self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin)
 

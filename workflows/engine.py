@@ -100,7 +100,7 @@ class _Run:
                 raise self._failed(error, node, payload) from error.__cause__
             self._follow(node, result, stack)
             if perf_counter() > slice_end:
-                await asyncio.sleep(0)
+                await self.context.turn()
                 self._raise_failure()
                 slice_end = perf_counter() + SLICE_SECONDS
 

@@ -10,6 +10,7 @@ from integrations.runtime.lease import Lease, Leases, Presence, share
 from integrations.runtime.limits import Limits
 from wegnology.lib.redis import AsyncRedis
 from workflows.flight import Box, Flight
+from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ RESCUE_SECONDS = 10.0
 class Holding:
     """Partitions and boxes of one engine. `due` are boxes that want their turn; `flying` counts events not yet settled."""
 
-    def __init__(self, client: AsyncRedis, process: str, limits: Limits) -> None:
+    def __init__(self, client: AsyncRedis, process: str, limits: Limits, turns: Turns) -> None:
         self.boxes: dict[str, Box] = {}
         self.wake = asyncio.Event()
         self.flying = 0
@@ -33,6 +34,7 @@ class Holding:
         self._client = client
         self._process = process
         self._limits = limits
+        self._turns = turns
         self._leases = Leases(client, "run", process, limits.lease_seconds)
         self._presence = Presence(client, "workers", process, limits.lease_seconds)
         self._due: dict[Box, None] = {}
@@ -72,7 +74,8 @@ class Holding:
 
     def push(self, box: Box) -> None:
         """Let a box take its turn, if it may start something."""
-        if box.more and not (box.claiming or box.resting or box.waiting) and box.flying < self._limits.runs_per_integration:
+        held_up = box.claiming or box.resting or box.waiting or self._turns.busy(box.integration_id)
+        if box.more and not held_up and box.flying < self._limits.runs_per_integration:
             self._due[box] = None
             self.wake.set()
 
@@ -164,6 +167,12 @@ class Holding:
     def _rested(self, box: Box) -> None:
         box.resting = False
         self.push_if_held(box)
+
+    def freed(self, integration_id: str) -> None:
+        """Let an integration go on whose runs no longer wait to compute."""
+        box = self.boxes.get(integration_id)
+        if box is not None and box.more:
+            asyncio.get_running_loop().call_soon(self.push_if_held, box)
 
     def push_if_held(self, box: Box) -> None:
         """Let a box take its turn, unless its partition is gone."""

@@ -22,6 +22,7 @@ from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.settling import Settling
+from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,10 @@ class Running:
         settling: Settling,
         parking: Parking,
         rest: Callable[[Box, float], None],
+        turns: Turns,
     ) -> None:
         self.limits = limits
+        self.turns = turns
         self.catalog = catalog
         self._process = process
         self._settling = settling

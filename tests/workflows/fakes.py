@@ -45,6 +45,9 @@ class FakeRunContext:
     def now_ms(self) -> int:
         return 1_700_000_000_000
 
+    async def turn(self) -> None:
+        await asyncio.sleep(0)
+
 
 def node(identifier: str, node_type: str, /, *outputs: list[Any], **config: Any) -> JSONObject:
     """Return a node in its JSON form."""

@@ -60,6 +60,9 @@ class RunContext(Protocol):
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
 
+    async def turn(self) -> None:
+        """Let others compute; the engine asks between nodes when a run has used up its slice."""
+
 
 C = TypeVar("C", bound=Schema)
 T = TypeVar("T")
