@@ -9,11 +9,13 @@ from typing import Any
 from integrations.runtime import scripts
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
+from wegnology.lib.eager import start
 from wegnology.lib.redis import AsyncRedis, RedisAway
 from workflows.catalog import Catalog, Known
 from workflows.flight import Box, Claimed
 from workflows.holding import Holding
 from workflows.suspects import Suspects
+from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ EVENTS_A_CLAIM = 50
 SLICE_SECONDS = 0.005
 """How long starting claimed events may hold the loop."""
 UNKNOWN_RETRY_SECONDS = 1.0
+BUSY_SECONDS = 0.002
 
 
 class Claiming:
@@ -35,6 +38,7 @@ class Claiming:
         holding: Holding,
         suspects: Suspects,
         begin: Callable[[Box, Known, Claimed], object],
+        turns: Turns,
         clock_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self._client = client
@@ -44,6 +48,9 @@ class Claiming:
         self._holding = holding
         self._suspects = suspects
         self._begin = begin
+        self._turns = turns
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
         self._clock_ms = clock_ms
 
     async def run(self) -> None:
@@ -51,6 +58,8 @@ class Claiming:
         while True:
             await self._holding.wake.wait()
             self._holding.wake.clear()
+            if self._fault is not None:
+                raise self._fault
             while not self._holding.stopping and (boxes := self._holding.turn()):
                 try:
                     await self._claim_for(boxes)
@@ -96,26 +105,43 @@ class Claiming:
             if box.fresh and starter and starter != self._process.encode():
                 box.suspects_up_to = started
             box.fresh = False
-            for identifier, stored in entries:
-                box.after = identifier
-                box.flying += 1
-                self._holding.flying += 1
-                suspect = bool(box.suspects_up_to) and _order(identifier) <= _order(box.suspects_up_to)
-                claimed = Claimed(identifier, stored, suspect)
-                if suspect or box.waiting:
-                    self._suspects.add(box, known, claimed)
-                else:
-                    self._begin(box, known, claimed)
-                if time.perf_counter() > slice_ends:
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)  # a run that only the clock interrupted goes on before the next event begins
-                    slice_ends = time.perf_counter() + SLICE_SECONDS
-            box.claiming = False
-            if wait:
-                self._holding.later(box, wait / 1000)
-            elif box.more or len(entries) == wanted:
-                box.more = True
-                self._holding.push_if_held(box)
+            more = not wait and len(entries) == wanted
+            task = start(self._begin_entries(box, known, entries, wait, more), lambda _: None)
+            if task is not None:
+                self._tasks.add(task)
+                task.add_done_callback(self._begun)
+            if time.perf_counter() > slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = time.perf_counter() + SLICE_SECONDS
+
+    async def _begin_entries(self, box: Box, known: Known, entries: list[Any], wait: int, more: bool) -> None:
+        """Start claimed events in order. One waits while a run before it still computes, so that messages keep the order too."""
+        for identifier, stored in entries:
+            while self._turns.busy(box.integration_id):
+                await asyncio.sleep(BUSY_SECONDS)
+            if self._holding.boxes.get(box.integration_id) is not box:
+                return  # the partition was lost meanwhile: what is left is somebody else's
+            box.after = identifier
+            box.flying += 1
+            self._holding.flying += 1
+            suspect = bool(box.suspects_up_to) and _order(identifier) <= _order(box.suspects_up_to)
+            claimed = Claimed(identifier, stored, suspect)
+            if suspect or box.waiting:
+                self._suspects.add(box, known, claimed)
+            else:
+                self._begin(box, known, claimed)
+        box.claiming = False
+        if wait:
+            self._holding.later(box, wait / 1000)
+        elif box.more or more:
+            box.more = True
+            self._holding.push_if_held(box)
+
+    def _begun(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._fault = task.exception()
+            self._holding.wake.set()
 
 
 def _order(identifier: bytes) -> tuple[int, int]:

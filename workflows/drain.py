@@ -57,7 +57,7 @@ class Engine:
         self._parking = Parking(self._parking_thread)
         self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
-        self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin)
+        self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin, turns)
 
     async def take(self, partition: int) -> bool:
         """Take a partition that has work, unless we hold our share; say whether we hold it now."""
