@@ -53,6 +53,7 @@ lint: $(VENV)/.dev-installed ## Format, lint, types, import rules, migrations, s
 	$(DEVELOPMENT) $(BIN)/lint-imports
 	$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(DEVELOPMENT) $(BIN)/python manage.py check
+	$(DEVELOPMENT) $(BIN)/python manage.py document --check
 
 lock: $(VENV)/.uv-$(UV_VERSION) ## Resolve the dependencies of pyproject.toml again (UPGRADE=1 takes newer ones)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml --output-file requirements-dev.lock

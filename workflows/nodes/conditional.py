@@ -12,7 +12,10 @@ class ConditionalConfig(Schema):
     """Settings of `ConditionalNode`."""
 
     expression: str = Field(
-        min_length=1, max_length=MAX_LENGTH, description="The condition, such as {{data.temperature}} > {{globals.threshold}}."
+        min_length=1,
+        max_length=MAX_LENGTH,
+        description="The condition: values of the payload in braces, numbers, quoted text, operators and functions.",
+        examples=["{{working.reading.temperature}} > {{globals.threshold}}"],
     )
 
 

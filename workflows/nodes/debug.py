@@ -14,8 +14,12 @@ from workflows.nodes.base import Category, Node, Result, RunContext, compiled, n
 class DebugConfig(Schema):
     """Settings of `DebugNode`."""
 
-    message: str = Field(default="", max_length=32_768, description="A title for what is shown; a template.")
-    property: str = Field(default="", description="Payload path of what to show; blank shows the whole payload.")
+    message: str = Field(
+        default="", max_length=32_768, description="A title for what is shown; a template.", examples=["Reading"]
+    )
+    property: str = Field(
+        default="", description="Payload path of what to show; blank shows the whole payload.", examples=["working.reading"]
+    )
     level: Literal["verbose", "info", "warn", "error"] = Field(default="verbose", description="How important it is.")
 
 

@@ -16,7 +16,9 @@ MAX_SECONDS = 59
 class DelayConfig(Schema):
     """Settings of `DelayNode`."""
 
-    delay: str = Field(min_length=1, max_length=1024, description="Seconds to wait, 0 to 59; a number or a template.")
+    delay: str = Field(
+        min_length=1, max_length=1024, description="Seconds to wait, 0 to 59; a number or a template.", examples=["5"]
+    )
 
     @field_validator("delay", mode="before")
     @classmethod

@@ -14,10 +14,13 @@ from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext,
 class JsonDecodeConfig(Schema):
     """Settings of `JsonDecodeNode`."""
 
-    source: str = Field(description="Payload path of the text.")
-    destination: str = Field(description="Payload path of the decoded value.")
-    error_behavior: Literal["throw", "payloadPath"] = Field(default="throw", description="What to do with text that is not JSON.")
-    error_path: str = Field(default="", description="Payload path of the error, when it shall not end the run.")
+    source: str = Field(description="Payload path of the text.", examples=["data.message"])
+    destination: str = Field(description="Payload path of the decoded value.", examples=["working.reading"])
+    error_behavior: Literal["throw", "payloadPath"] = Field(
+        default="throw",
+        description="What to do with text that is not JSON: end the run (throw), or note the error at `errorPath` (payloadPath).",
+    )
+    error_path: str = Field(default="", description="Payload path of the error; needed where it shall not end the run.")
 
 
 @nodes.register

@@ -14,8 +14,8 @@ _MISSING = object()
 class JsonEncodeConfig(Schema):
     """Settings of `JsonEncodeNode`."""
 
-    source: str = Field(description="Payload path of the value.")
-    destination: str = Field(description="Payload path of the JSON text.")
+    source: str = Field(description="Payload path of the value.", examples=["working.alert"])
+    destination: str = Field(description="Payload path of the JSON text.", examples=["working.text"])
 
 
 @nodes.register

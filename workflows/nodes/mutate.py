@@ -22,17 +22,34 @@ Step = Callable[[JSONObject, list[int]], JSONObject]
 class MutateRule(Schema):
     """One rule. `set` needs `valueTemplate` and `destination`, `remove` a `source`, `copy` and `move` both paths."""
 
-    type: Literal["set", "remove", "copy", "move"]
-    destination: str = ""
-    value_template: str = Field(default="", max_length=32_768)
-    value_template_type: Literal["string", "json"] = "string"
-    source: str = ""
+    type: Literal["set", "remove", "copy", "move"] = Field(description="What the rule does.")
+    destination: str = Field(default="", description="Payload path to write to; not for remove.")
+    value_template: str = Field(default="", max_length=32_768, description="The value that set writes; a template.")
+    value_template_type: Literal["string", "json"] = Field(
+        default="string", description="Whether set writes what the template gives as text (string) or reads it as JSON (json)."
+    )
+    source: str = Field(default="", description="Payload path to take from; not for set.")
 
 
 class MutateConfig(Schema):
     """Settings of `MutateNode`."""
 
-    rules: list[MutateRule] = Field(min_length=1, max_length=100, description="What to change, in order.")
+    rules: list[MutateRule] = Field(
+        min_length=1,
+        max_length=100,
+        description="What to change, in order; each rule sees what those before it did.",
+        examples=[
+            [
+                {
+                    "type": "set",
+                    "destination": "working.alert",
+                    "valueTemplate": '{"hot": {{working.reading.temperature}}}',
+                    "valueTemplateType": "json",
+                },
+                {"type": "remove", "source": "working.reading"},
+            ]
+        ],
+    )
 
 
 @nodes.register

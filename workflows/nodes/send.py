@@ -65,7 +65,12 @@ def send_node(connector: type[AnyConnector]) -> type[SendNode]:
     fields: dict[str, Any] = {
         "integration_id": (
             str,
-            Field(default="", max_length=1024, description="The integration to send through; may be a template."),
+            Field(
+                default="",
+                max_length=1024,
+                description="Id of the integration to send through, of the same application; may be a template.",
+                examples=["6653a1f0c2b84e7d9a5f1302"],
+            ),
         )
     }
     templated: dict[str, FieldInfo] = {}
@@ -91,6 +96,7 @@ def send_node(connector: type[AnyConnector]) -> type[SendNode]:
 def _template_field(name: str, field: FieldInfo) -> Any:
     default = field.get_default(call_default_factory=True) if not field.is_required() else None
     settings: dict[str, Any] = {"alias": f"{name}Template", "max_length": 32_768, "description": field.description}
+    settings |= {"title": field.title, "examples": field.examples}
     if field.is_required():
         return Field(min_length=1, **settings)
     return Field(default="" if default is None else str(default), **settings)

@@ -13,7 +13,12 @@ from workflows.nodes.base import Category, Node, NodeFailed, RunContext, compile
 class ThrowErrorConfig(Schema):
     """Settings of `ThrowErrorNode`."""
 
-    message_template: str = Field(min_length=1, max_length=32_768, description="What went wrong; a template.")
+    message_template: str = Field(
+        min_length=1,
+        max_length=32_768,
+        description="What went wrong; a template.",
+        examples=["no temperature in {{data.message}}"],
+    )
 
 
 @nodes.register
