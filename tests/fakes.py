@@ -132,7 +132,7 @@ class FakeConnector(Connector[FakeConfig, FakeMessage]):
         self.loop: asyncio.AbstractEventLoop | None = None
         self.far = self.far_ends.setdefault(source.integration_id, FarEnd())
         self.arrived = asyncio.Event()
-        self._closed = False
+        self.closed = False
         self._paused = False
         self._error: Exception | None = None
 
@@ -167,7 +167,7 @@ class FakeConnector(Connector[FakeConfig, FakeMessage]):
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the far end; a closed connection cannot."""
-        if self._closed or self._error is not None:
+        if self.closed or self._error is not None:
             raise Disconnected("the line is closed")
         self.far.acknowledged([int(str(delivery.receipt)) for delivery in deliveries])
 
@@ -189,7 +189,7 @@ class FakeConnector(Connector[FakeConfig, FakeMessage]):
         """Hand a message to the far end."""
         if self.far.bug_on_send is not None:
             raise self.far.bug_on_send
-        if self._closed or self._error is not None:
+        if self.closed or self._error is not None:
             raise SendLater("the line is closed")
         if self.far.hold_sends is not None:
             await self.far.hold_sends.wait()
@@ -201,9 +201,9 @@ class FakeConnector(Connector[FakeConfig, FakeMessage]):
 
     async def close(self) -> None:
         """Leave."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self.far.closes += 1
         if self.far.line is self:
             self.far.line = None

@@ -38,7 +38,10 @@ class Dispatch:
     def _run(self) -> None:
         while (partitions := self._queue.get()) is not None:
             for partition in partitions:
-                enqueue(partition)
+                try:
+                    enqueue(partition)
+                except Exception:
+                    logger.exception("no drain task for partition %d; the sweeper asks again", partition)
 
 
 def enqueue(partition: int) -> None:

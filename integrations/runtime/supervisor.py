@@ -143,7 +143,7 @@ class Supervisor:
         self._lost -= partitions
         taken: set[int] = set()
         for partition in partitions:
-            if await self._leases.acquire(partition) is None:
+            if partition not in self._leases.held and await self._leases.acquire(partition) is None:
                 taken.add(partition)
         if taken:
             logger.warning("another listener holds partitions %s now", sorted(taken))

@@ -1,13 +1,18 @@
 """The runtime's parts beside a real Redis, with the fake integration type in place of a protocol."""
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from kombu import pools
 from pytest_django import Settings
 
 from tests.fakes import FarEnd, fake_types
 from tests.integrations.runtime.hub import Hub
 from tests.servers.redis import RedisServer
+from wegnology.celery import app
 
 
 @pytest.fixture
@@ -23,6 +28,27 @@ def hub(redis_here: RedisServer, settings: Settings) -> Iterator[Hub]:
     settings.PARTITIONS = 4
     with redis_here.client() as client:
         yield Hub(client)
+
+
+@pytest.fixture
+def drains(redis_here: RedisServer, settings: Settings) -> Iterator[Callable[[], list[int]]]:
+    """Celery with its queues in the test's Redis; call it for the partitions for which a worker was asked."""
+    app.conf.broker_url = redis_here.url
+    _forget_connections()
+    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+
+    def asked() -> list[int]:
+        with redis_here.client() as client:
+            found: Any = client.lrange(f"{prefix}drain", 0, -1)
+        return [json.loads(base64.b64decode(json.loads(message)["body"]))[0][0] for message in reversed(found)]
+
+    yield asked
+    _forget_connections()
+
+
+def _forget_connections() -> None:
+    pools.reset()
+    app._after_fork()
 
 
 @pytest.fixture

@@ -236,6 +236,12 @@ async def with_client(work: Callable[[AsyncRedis], Awaitable[None]], timeout: fl
         await client.aclose()
 
 
+def tell_where_tasks_stand() -> None:
+    """Print what every task of this loop waits for, for the reader of a failed test."""
+    for task in asyncio.all_tasks():
+        task.print_stack()
+
+
 class Inside:
     """Runs `main(stop)` on an event loop in a thread, beside a test that uses the database; raises what it raised."""
 
@@ -263,7 +269,10 @@ class Inside:
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(30)
-        assert not self._thread.is_alive(), "it did not end"
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(tell_where_tasks_stand)
+            self._thread.join(1)
+            raise AssertionError("it did not end")
         error, self._error = self._error, None
         if error is not None:
             raise error

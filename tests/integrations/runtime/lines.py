@@ -18,7 +18,7 @@ from integrations.runtime.outbox import OutboxSender
 from integrations.runtime.snapshot import Desired
 from integrations.runtime.status import Status
 from tests.fakes import FakeConnector, FarEnd
-from tests.integrations.runtime.hub import Hub, desired, until
+from tests.integrations.runtime.hub import Hub, desired, tell_where_tasks_stand, until
 from wegnology.lib.ids import new_id
 
 
@@ -107,8 +107,7 @@ def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits
             async with asyncio.timeout(40), lines.working():
                 await test(lines)
         except TimeoutError:
-            for task in asyncio.all_tasks():
-                task.print_stack()
+            tell_where_tasks_stand()
             raise
         finally:
             await client.aclose(close_connection_pool=True)
