@@ -215,6 +215,11 @@ class Stack:
         self.processes.append(process)
         return process
 
+    def remove(self, process: HubProcess) -> None:
+        """Kill a process for good."""
+        process.end()
+        self.processes.remove(process)
+
     def wait(self, condition: Callable[[], bool], seconds: float = 30, what: str = "the condition") -> None:
         """Wait for a condition; a process that ended by itself ends the wait, unless it is supervised."""
 

@@ -1,0 +1,294 @@
+"""A message's whole way, in at a real broker or server, through a workflow and out; and what people do to it meanwhile."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from integrations.models import Integration
+from integrations.runtime.keys import key
+from integrations.runtime.status import ConnectionState
+from tests import factories
+from tests.relays import mqtt, publish, relay
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.processes import LOOPBACK
+from tests.servers.websocket import WebsocketServer
+from tests.stack import SPEED, Stack, running
+from tests.traffic import Collector, Publisher
+from tests.workflows.fakes import node
+from wegnology.applications.models import Application, Global
+from workflows.models import Workflow, WorkflowVersion
+from workflows.replay import replay
+
+
+@pytest.fixture(scope="module")
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One hub for all journeys, supervised."""
+    with running(Stack(tmp_path_factory.mktemp("hub"), supervised=True, environment=SPEED), request) as hub:
+        yield hub
+
+
+@pytest.fixture
+def application(hub: Stack) -> Iterator[Application]:
+    """An application of the test's own, deleted afterwards."""
+    row = factories.application(threshold=30)
+    yield row
+    row.delete()
+
+
+@pytest.fixture
+def collector(hub: Stack) -> Iterator[Collector]:
+    """Everything that leaves through the broker."""
+    with Collector(hub.port) as collector:
+        yield collector
+
+
+@pytest.fixture
+def publisher(hub: Stack) -> Iterator[Publisher]:
+    """Somebody who has something to say."""
+    with Publisher(hub.port) as publisher:
+        yield publisher
+
+
+def alert(of: Application, port: int) -> Integration:
+    """Create the demo: readings above the global `threshold` become alerts."""
+    integration = mqtt(of, "alert", port, f"in/{of.pk}")
+    nodes = [
+        node("decode", "JsonDecodeNode", ["compare"], source="data.message", destination="working.reading"),
+        node("compare", "ConditionalNode", [], ["publish"], expression="{{working.reading.temperature}} > {{globals.threshold}}"),
+        publish(integration, f"out/{of.pk}", '{"n": {{working.reading.n}}, "threshold": {{globals.threshold}}}'),
+    ]
+    factories.workflow(integration, nodes=nodes)
+    return integration
+
+
+def reading(number: int, temperature: float) -> str:
+    return json.dumps({"n": number, "temperature": temperature})
+
+
+def until(hub: Stack, say: Callable[[], None], heard: Callable[[], bool], seconds: float, what: str) -> None:
+    """Say something again and again until it is heard."""
+
+    def met() -> bool:
+        say()
+        return heard()
+
+    hub.wait(met, seconds, what)
+
+
+EDIT_SECONDS = 5.0
+"""An edit takes effect within 2 s; the rest is for a busy machine."""
+
+
+def test_a_reading_above_the_threshold_becomes_an_alert(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    integration = alert(application, hub.port)
+    hub.wait_connected(integration.pk)
+    for number, temperature in enumerate((29.5, 35, 30, 30.5, -4), 1):
+        publisher.publish(f"in/{application.pk}", reading(number, temperature))
+    hub.wait(lambda: sum(line.messages for line in hub.ledger(integration.pk)) == 5, what="all readings received")
+    hub.wait_quiet(integration.pk)
+    hub.wait(lambda: collector.has(f"out/{application.pk}", 4, without=(1, 3)), what="the alerts")
+    assert [json.loads(text) for text in collector.messages(f"out/{application.pk}")] == [
+        {"n": 2, "threshold": 30},
+        {"n": 4, "threshold": 30},
+    ]
+
+
+def test_malformed_json_is_parked_replayed_and_holds_up_nothing(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    integration = relay(application, application.pk, hub.port)
+    hub.wait_connected(integration.pk)
+    publisher.publish(f"in/{application.pk}", '{"n": 1')
+    publisher.publish(f"in/{application.pk}", '{"n": 2}')
+    hub.wait(lambda: collector.numbers(f"out/{application.pk}") == [2], what="the next message at the output")
+    hub.wait(lambda: len(hub.parked(integration.pk)) == 1, what="the malformed one parked")
+    (parked,) = hub.parked(integration.pk)
+    assert (parked.reason, parked.node_id, parked.error_name) == ("failed", "decode", "SyntaxError")
+    assert "data.message is not valid JSON" in parked.error_message
+    assert json.loads(parked.payload)["data"]["message"] == '{"n": 1'
+    hub.wait_quiet(integration.pk)
+    assert [line.parked for line in hub.ledger(integration.pk)] == [{"failed": 1}]
+
+    _replace_nodes(Workflow.objects.get(application=application), [publish(integration, f"out/{application.pk}", '{"n": 1}')])
+    until(
+        hub,
+        lambda: _replay(hub, integration),
+        lambda: 1 in collector.numbers(f"out/{application.pk}"),
+        EDIT_SECONDS,
+        "the replayed message at the output",
+    )
+    assert hub.parked(integration.pk) == []
+    hub.wait_quiet(integration.pk)
+    assert all(line.balanced for line in hub.ledger(integration.pk))
+
+
+def _replay(hub: Stack, integration: Integration) -> None:
+    replay([run.pk for run in hub.parked(integration.pk)])
+
+
+def _replace_nodes(workflow: Workflow, nodes: Sequence[object]) -> None:
+    version = WorkflowVersion.objects.get(workflow=workflow)
+    version.nodes = list(nodes)
+    version.triggers[0]["outputIds"] = [["publish"]]
+    version.save()
+
+
+def test_a_changed_global_changes_the_outcome(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    integration = alert(application, hub.port)
+    hub.wait_connected(integration.pk)
+    shared = Global.objects.get(application=application)
+    topic_in, topic_out = f"in/{application.pk}", f"out/{application.pk}"
+    publisher.publish(topic_in, reading(1, 35))
+    hub.wait(lambda: '{"n": 1, "threshold": 30}' in collector.messages(topic_out), what="an alert at first")
+    shared.value = 20
+    shared.save()
+    until(
+        hub,
+        lambda: publisher.publish(topic_in, reading(2, 25)),
+        lambda: '{"n": 2, "threshold": 20}' in collector.messages(topic_out),
+        EDIT_SECONDS,
+        "an alert below the threshold of before",
+    )
+
+
+def test_disabling_disconnects_and_enabling_connects_again(hub: Stack, application: Application) -> None:
+    integration = mqtt(application, "switched", hub.port, "in/x", clientId=f"switched-{application.pk}")
+    hub.wait_connected(integration.pk)
+    assert _connected_at(hub.broker, f"switched-{application.pk}")
+    integration.enabled = False
+    integration.save()
+    hub.wait_state(ConnectionState.DISABLED, integration.pk, seconds=EDIT_SECONDS)
+    hub.wait(lambda: not _connected_at(hub.broker, f"switched-{application.pk}"), EDIT_SECONDS, "the broker seeing it go")
+    integration.enabled = True
+    integration.save()
+    hub.wait_connected(integration.pk, seconds=EDIT_SECONDS)
+    assert _connected_at(hub.broker, f"switched-{application.pk}")
+
+
+def _connected_at(broker: Mosquitto, client_id: str) -> bool:
+    """Say by the broker's log whether a client is connected."""
+    lines = [line for line in broker.log.splitlines() if client_id in line]
+    last = [line for line in lines if "New client connected" in line or "disconnected" in line or "closed" in line][-1]
+    return "New client connected" in last
+
+
+def test_edited_topics_are_subscribed_and_old_ones_left(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    integration = relay(application, application.pk, hub.port)
+    hub.wait_connected(integration.pk)
+    integration.topics = [f"new/{application.pk}"]
+    integration.save()
+    until(
+        hub,
+        lambda: publisher.publish(f"new/{application.pk}", '{"n": 1}'),
+        lambda: 1 in collector.numbers(f"out/{application.pk}"),
+        EDIT_SECONDS,
+        "a message on the new topic",
+    )
+    publisher.publish(f"in/{application.pk}", '{"n": 2}')
+    publisher.publish(f"new/{application.pk}", '{"n": 3}')
+    hub.wait(lambda: 3 in collector.numbers(f"out/{application.pk}"), what="a later message on the new topic")
+    assert 2 not in collector.numbers(f"out/{application.pk}")
+
+
+def test_connection_events_trigger_the_workflows_that_ask_for_them(
+    hub: Stack, application: Application, collector: Collector
+) -> None:
+    out = mqtt(application, "out", hub.port)
+    with Mosquitto() as broker:
+        integration = mqtt(application, "watched", broker.ports["plain"], "in/x")
+        for kind in ("connect", "disconnect", "failure"):
+            told = publish(out, f"out/{application.pk}/{kind}", "{{jsonEncode data}}")
+            trigger = factories.trigger(integration, ["publish"], message=False, **{kind: True})
+            factories.workflow(application, name=kind, triggers=[trigger], nodes=[told])
+
+        def heard(kind: str) -> list[dict[str, object]]:
+            return [json.loads(text) for text in collector.messages(f"out/{application.pk}/{kind}")]
+
+        hub.wait(lambda: heard("connect") == [{"type": "connect", "topics": ["in/x"]}], what="a connect event")
+        broker.stop()
+        hub.wait(lambda: bool(heard("failure")), what="a failure event")
+        assert heard("disconnect") == [{"type": "disconnect", "disconnectReason": "Connection Lost"}]
+        assert "refused connections" in str(heard("failure")[0]["failureReason"])
+        broker.start()
+        hub.wait(lambda: len(heard("connect")) == 2, 60, "a second connect event")
+        hub.wait_quiet(integration.pk, out.pk)
+        assert len(heard("failure")) == len(heard("disconnect")) == 1
+        integration.delete()
+
+
+def test_retained_and_unconfirmed_messages_say_so(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    publisher.publish(f"in/{application.pk}/kept", "1", retain=True)
+    integration = mqtt(application, "flags", hub.port, f"in/{application.pk}/+")
+    factories.workflow(integration, nodes=[publish(integration, f"out/{application.pk}", "{{jsonEncode data}}")])
+    hub.wait_connected(integration.pk)
+    publisher.publish(f"in/{application.pk}/live", "2", qos=0)
+    hub.wait(lambda: len(collector.messages(f"out/{application.pk}")) == 2, what="both messages")
+    kept, live = (json.loads(text) for text in collector.messages(f"out/{application.pk}"))
+    common = {"type": "message"}
+    assert kept == common | {"message": "1", "topic": f"in/{application.pk}/kept", "qos": 1, "retain": True}
+    assert live == common | {"message": "2", "topic": f"in/{application.pk}/live", "qos": 0, "retain": False}
+    publisher.publish(f"in/{application.pk}/kept", "", retain=True)
+
+
+def test_a_websocket_server_is_heard_and_answered(hub: Stack, application: Application) -> None:
+    with WebsocketServer() as server:
+        integration = factories.integration(
+            application, integration_type="websocket", config={"url": f"ws://{LOOPBACK}:{server.port}/feed"}, topics=()
+        )
+        answer = node(
+            "answer", "WebsocketMessageNode", [], integrationId=integration.pk, messageTemplate="got {{data.message.data}}"
+        )
+        factories.workflow(integration, nodes=[answer])
+        hub.wait_connected(integration.pk)
+        server.publish(["one", "two"])
+        hub.wait(lambda: server.received == ["got one", "got two"], what="answers at the server")
+        hub.wait_quiet(integration.pk)
+        integration.delete()
+        hub.wait(lambda: server.connections == 0, EDIT_SECONDS, "the deleted integration disconnected")
+
+
+def test_a_killed_listener_is_healed_by_its_restart(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    integration = relay(application, application.pk, hub.port)
+    hub.wait_connected(integration.pk)
+    (listener,) = [process for process in hub.processes if process.role == "listener"]
+    listener.kill()
+    publisher.publish(f"in/{application.pk}", '{"n": 1}')
+    hub.wait(lambda: collector.numbers(f"out/{application.pk}") == [1], 20, "what was sent meanwhile at the output")
+    hub.wait_connected(integration.pk)
+
+
+def test_two_listeners_share_and_one_takes_over(
+    hub: Stack, application: Application, collector: Collector, publisher: Publisher
+) -> None:
+    names = [f"{application.pk}-{n}" for n in range(8)]
+    rows = [relay(application, name, hub.port) for name in names]
+    hub.wait_connected(*[row.pk for row in rows])
+    second = hub.start_listener()
+    try:
+        hub.wait(lambda: sorted(_holders(hub).values()) == [32, 32], what="two listeners with half of the partitions each")
+        hub.wait_connected(*[row.pk for row in rows])
+        publisher.publish_numbers([f"in/{name}" for name in names], 1, 10)
+    finally:
+        hub.remove(second)
+    publisher.publish_numbers([f"in/{name}" for name in names], 11, 20)
+    hub.wait(lambda: all(collector.has(f"out/{name}", 20) for name in names), 20, "all numbers at the output")
+    hub.wait(lambda: list(_holders(hub).values()) == [64], what="one listener with everything")
+    hub.wait_connected(*[row.pk for row in rows])
+
+
+def _holders(hub: Stack) -> dict[str, int]:
+    """Return how many partitions each listener holds."""
+    tokens = [str(token, "ascii") for token in hub.client.mget([key("listen", p) for p in range(64)]) if isinstance(token, bytes)]
+    holders = [token.partition("/")[0] for token in tokens]
+    return {holder: holders.count(holder) for holder in holders}
