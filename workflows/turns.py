@@ -18,6 +18,7 @@ class Turns:
     def __init__(self, on_free: Callable[[str], None]) -> None:
         self._on_free = on_free
         self._queues: dict[str, list[_Waiting]] = {}
+        self._waiting: dict[str, int] = {}
         self._numbers = itertools.count()
         self._scheduled = False
 
@@ -27,7 +28,7 @@ class Turns:
 
     def busy(self, integration_id: str) -> bool:
         """Say whether runs of an integration wait for a turn: then it should not start more."""
-        return integration_id in self._queues
+        return integration_id in self._waiting
 
     async def wait(self, integration_id: str, number: int) -> None:
         """Wait for the turn of a run that has used up its slice."""
@@ -37,7 +38,14 @@ class Turns:
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._next)
-        await turn
+        self._waiting[integration_id] = self._waiting.get(integration_id, 0) + 1
+        try:
+            await turn
+        finally:  # it counts until it really goes on, so that nothing begins between its turn and its next step
+            self._waiting[integration_id] -= 1
+            if not self._waiting[integration_id]:
+                del self._waiting[integration_id]
+                self._on_free(integration_id)
 
     def _next(self) -> None:
         """Give the next integration's oldest run its turn; the one after comes in the next turn of the loop."""
@@ -48,8 +56,6 @@ class Turns:
             turn.set_result(None)
         if queue:
             self._queues[integration_id] = queue  # at the end: the others come first
-        else:
-            self._on_free(integration_id)
         self._scheduled = bool(self._queues)
         if self._scheduled:
             asyncio.get_running_loop().call_soon(self._next)
