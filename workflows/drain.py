@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from integrations.runtime.calls import hear
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
+from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, RedisAway
 from workflows.catalog import Catalog
 from workflows.claiming import Claiming
@@ -82,9 +83,7 @@ class Engine:
                     chore.result()
             await self._leave()
         finally:
-            for chore in [*chores, stopping]:
-                chore.cancel()
-            await asyncio.gather(*chores, stopping, return_exceptions=True)
+            await end_tasks([*chores, stopping])
             for thread in (self._catalog_thread, self._parking_thread):
                 thread.submit(connections.close_all)
                 thread.shutdown(wait=False)

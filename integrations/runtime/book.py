@@ -47,7 +47,8 @@ class StatusBook:
         while True:
             try:
                 await self.write(lines)
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
                 await asyncio.sleep(0.02)
             except TimeoutError:
                 pass

@@ -18,6 +18,7 @@ from integrations.runtime.inbox import Held, Intake
 from integrations.runtime.keys import partition_of
 from integrations.runtime.snapshot import Desired
 from integrations.runtime.status import ConnectionState, Status
+from wegnology.lib.ending import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +95,7 @@ class Line:
                 await asyncio.sleep(0.02)
         self._ending = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks([self._task], again_seconds=2 * CONNECT_PHASE_SECONDS)
         self._intake.forget(self)
 
     def set_reading(self, reading: bool) -> None:

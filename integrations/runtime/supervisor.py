@@ -25,6 +25,7 @@ from integrations.runtime.outbox import OutboxSender
 from integrations.runtime.purging import purge
 from integrations.runtime.snapshot import Desired, Snapshot
 from integrations.runtime.status import Status
+from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, RedisAway
 
 logger = logging.getLogger(__name__)
@@ -90,12 +91,9 @@ class Supervisor:
             stop.set()
             await asyncio.wait([ticking])
             await self._close_lines()
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            await end_tasks([keeping])
             await self._leave()
-            for chore in chores:
-                chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await end_tasks(chores)
             self._dispatch.close()
             self._database.submit(connections.close_all)
             self._database.shutdown(wait=False)
@@ -179,6 +177,8 @@ class Supervisor:
         held = self._leases.held
         desired = {i: d for i, d in self._snapshot.desired.items() if partition_of(i) in held}
         for integration_id, line in list(self.lines.items()):
+            if line.partition in self._lost:
+                continue  # the next tick tries to regain it
             wanted = desired.get(integration_id)
             if (wanted is None or wanted.digest != line.desired.digest) and integration_id not in self._ending:
                 ending = self._ending[integration_id] = asyncio.create_task(self._stop(line))

@@ -33,7 +33,7 @@ def hub(redis_here: RedisServer, settings: Settings) -> Iterator[Hub]:
 @pytest.fixture
 def drains(redis_here: RedisServer, settings: Settings) -> Iterator[Callable[[], list[int]]]:
     """Celery with its queues in the test's Redis; call it for the partitions for which a worker was asked."""
-    app.conf.broker_url = redis_here.url
+    app.conf.update(broker_url=redis_here.url)
     _forget_connections()
     prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
 
@@ -48,7 +48,7 @@ def drains(redis_here: RedisServer, settings: Settings) -> Iterator[Callable[[],
 
 def _forget_connections() -> None:
     pools.reset()
-    app._after_fork()
+    app._after_fork()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

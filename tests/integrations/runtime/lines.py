@@ -19,6 +19,7 @@ from integrations.runtime.snapshot import Desired
 from integrations.runtime.status import Status
 from tests.fakes import FakeConnector, FarEnd
 from tests.integrations.runtime.hub import Hub, desired, tell_where_tasks_stand, until
+from wegnology.lib.ending import end_tasks
 from wegnology.lib.ids import new_id
 
 
@@ -91,10 +92,8 @@ class Lines:
             yield
         finally:
             await asyncio.gather(*(line.end(accept=False) for line in self.lines.values()))
-            for chore in chores:
-                chore.cancel()
-            ended = await asyncio.gather(*chores, return_exceptions=True)
-            assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
+            await end_tasks(chores)
+            assert all(chore.cancelled() for chore in chores), chores
 
 
 def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits | None = None) -> None:
