@@ -1,6 +1,7 @@
 """An event loop in a thread of its own, inside a Celery worker process."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -13,6 +14,9 @@ import uvloop
 logger = logging.getLogger(__name__)
 
 EXIT_LOOP_DIED = 70
+COLLECT_AFTER = 50_000
+"""Objects made before the garbage collector looks at the young ones. Messages make hardly any circles, and by default it
+would look every few dozen messages."""
 
 
 def process_name() -> str:
@@ -44,6 +48,9 @@ class LoopThread:
             self._thread.join(seconds)
 
     def _run(self) -> None:
+        gc.collect()
+        gc.freeze()  # what was loaded so far stays: it need not be looked at again
+        gc.set_threshold(COLLECT_AFTER, 20, 50)
         try:
             uvloop.run(self._enter())
         except BaseException:
