@@ -57,20 +57,28 @@ def expire_outboxes(client: SyncRedis) -> None:
 
 def write_ledger(client: SyncRedis) -> None:
     """Write changed hours to the database: absolute counts, so that writing twice changes nothing."""
-    names: list[bytes] = client.spop(key("dirty"), LEDGER_ROWS)  # type: ignore[assignment]
+    names = _changed_hours(client)
     if not names:
         return
     hours = sorted({tuple(name.decode().split(":")[1:3]) for name in names})
-    try:
-        LedgerHour.objects.bulk_create(
-            _ledger_rows(client, hours),
-            update_conflicts=True,
-            unique_fields=["integration_id", "hour"],
-            update_fields=["counts"],
-        )
-    except BaseException:
-        client.sadd(key("dirty"), *names)
-        raise
+    LedgerHour.objects.bulk_create(
+        _ledger_rows(client, hours),
+        update_conflicts=True,
+        unique_fields=["integration_id", "hour"],
+        update_fields=["counts"],
+    )
+    client.srem(key("writing"), *names)
+
+
+def _changed_hours(client: SyncRedis) -> list[bytes]:
+    """Take hours that changed, with those that were taken before and not written: the database was away, or a process died."""
+    names: list[bytes] = client.srandmember(key("dirty"), LEDGER_ROWS)  # type: ignore[assignment]
+    with client.pipeline(transaction=True) as pipe:
+        if names:
+            pipe.sadd(key("writing"), *names)
+            pipe.srem(key("dirty"), *names)
+        pipe.smembers(key("writing"))
+        return list(pipe.execute()[-1])
 
 
 def _ledger_rows(client: SyncRedis, hours: list[tuple[str, ...]]) -> list[LedgerHour]:

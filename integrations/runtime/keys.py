@@ -13,6 +13,7 @@
 | starts:I | hash | `deaths` of workers with events of I under way; `trial`: the event watched at the last |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |
+| writing | set | of these, the ones on their way into the database |
 | outbox:I | stream | messages waiting for the live connection, field `m` |
 | outboxes | set | integrations whose outbox is not empty |
 | sends:E | hash | sends of event E that went out before its runs ended |

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from integrations.runtime.keys import key
 from wegnology.lib.redis import RedisAway, SyncRedis, sync_client
@@ -56,6 +56,9 @@ class Sweeper:
                     self.sweep(time.monotonic())
             except RedisAway as error:
                 logger.info("chores wait: Redis is away: %s", error)
+            except Exception:
+                logger.exception("the chores could not be begun; they are tried again")
+        connections.close_all()
         try:
             if self._client.get(self._key) == self._token.encode():
                 self._client.delete(self._key)
