@@ -23,11 +23,15 @@ from websocket import ABNF, WebSocketException
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, Subscription, connectors
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
+from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
-from wegnology.lib.mqtt import Connack, LineLost, LoopClient, Publication, PublishLater, PublishUnknown
+from wegnology.lib.mqtt import Connack, LineLost, LoopClient
+from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishUnknown
+from wegnology.lib.mqtt_topics import filter_fault, name_fault
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.sockets import ByteLine, CertificateUnusable, Line, Tls, explain_socket_error, open_socket
+from wegnology.lib.sockets import ByteLine, Line, explain_socket_error, open_socket
+from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
 from wegnology.lib.types import JSONObject, JSONValue
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -98,29 +102,20 @@ class MqttConfig(Schema):
         description="For logging in with username and password.",
         json_schema_extra=ui(section="Authentication"),
     )
-    private_key: Templated[SecretStr | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="Private Key Template",
-        description="For logging in with a certificate: its private key in PEM form, without a passphrase.",
-        json_schema_extra=ui(section="Authentication", when=_secured_only, multiline=True),
+    private_key: Templated[SecretStr | None] = pem_field(
+        "Private Key Template",
+        "For logging in with a certificate: its private key in PEM form, without a passphrase.",
+        "Authentication",
+        _secured_only,
     )
-    certificate: Templated[str | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="Certificate Template",
-        description="For logging in with a certificate: the certificate in PEM form.",
-        json_schema_extra=ui(section="Authentication", when=_secured_only, multiline=True),
+    certificate: Templated[str | None] = pem_field(
+        "Certificate Template", "For logging in with a certificate: the certificate in PEM form.", "Authentication", _secured_only
     )
-    ca_certificate: Templated[str | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="CA Certificate Template",
-        description="The authority that signed the broker's certificate, in PEM form. Blank: the usual public ones.",
-        json_schema_extra=ui(section="Security", when=_secured_only, multiline=True),
+    ca_certificate: Templated[str | None] = pem_field(
+        "CA Certificate Template",
+        "The authority that signed the broker's certificate, in PEM form. Blank: the usual public ones.",
+        "Security",
+        _secured_only,
     )
     disable_ssl_verification: bool = Field(
         False,
@@ -250,9 +245,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         self.notices: list[str] = []
         """What people should know about this connection although it works."""
         self._client: LoopClient | None = None
-        self._arrived: list[Delivery] = []
-        self._wake: asyncio.Future[None] | None = None
-        self._lost: Disconnected | None = None
+        self._arrivals: Arrivals[Delivery] = Arrivals()
         self._granted: list[Subscription] = []
         self._paused = False
 
@@ -262,7 +255,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
     @classmethod
     def check_topics(cls, topics: Sequence[str]) -> dict[int, str]:
         """Return faults of topic filters by position."""
-        faults = {at: fault for at, topic in enumerate(topics) if (fault := _filter_fault(topic))}
+        faults = {at: fault for at, topic in enumerate(topics) if (fault := filter_fault(topic))}
         for at, topic in enumerate(topics):
             if topic in topics[:at]:
                 faults.setdefault(at, "This topic is there twice.")
@@ -280,6 +273,8 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def connect(self) -> JSONObject:
         """Open, log in and subscribe."""
+        for at, fault in self.check_topics(self.source.topics).items():
+            raise Refused(f"{self.source.topics[at]}: {fault}")
         await self._log_in(clean=self.config.clean)
         await self._subscribe()
         return {"topics": list(self.source.topics)}
@@ -290,13 +285,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def receive(self) -> Sequence[Delivery]:
         """Return every message that is there; raises `Disconnected`."""
-        while not self._arrived:
-            if self._lost is not None:
-                raise self._lost
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-        arrived, self._arrived = self._arrived, []
-        return arrived
+        return await self._arrivals.take()
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Send PUBACKs in the order given."""
@@ -317,8 +306,8 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         While paused nothing is read: the broker gets its PINGREQ, but its answer cannot be seen; only a closed line is noticed.
         """
         client = self._client
-        if client is None or self._lost is not None:
-            raise self._lost or Disconnected("Not connected")
+        if client is None or self._arrivals.ended is not None:
+            raise self._arrivals.ended or Disconnected("Not connected")
         if self._paused:
             if not client.alive_unread():
                 raise Disconnected("Connection Lost")
@@ -340,11 +329,12 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def send_many(self, messages: Sequence[MqttOutgoing]) -> Sequence[Exception | None]:
         """Publish together, in order; up to 100 are on the line unconfirmed."""
-        outcomes: list[Exception | None] = [_topic_fault(message.topic) for message in messages]
+        faults = [name_fault(message.topic) for message in messages]
+        outcomes: list[Exception | None] = [SendFailed(fault) if fault else None for fault in faults]
         good = [at for at, fault in enumerate(outcomes) if fault is None]
         if self._client is None:
             return [fault or SendLater("Not connected") for fault in outcomes]
-        sent = await self._client.send_all([_publication(messages[at]) for at in good])
+        sent = await self._client.publisher.send_all([_publication(messages[at]) for at in good])
         for at, fault in zip(good, sent, strict=True):
             if fault is not None:
                 outcomes[at] = _SEND_FAULTS.get(type(fault), SendFailed)(str(fault))
@@ -360,20 +350,19 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         """Say in plain words what went wrong."""
         if isinstance(error, WebSocketException):
             return f"{self.config.host} did not speak WebSocket as expected: {error}"
-        if isinstance(error, LineLost) and isinstance(error.__cause__, OSError):
-            error = error.__cause__
         return explain_socket_error(error, self.config.host, self.config.effective_port)
 
     async def close(self) -> None:
         """Say goodbye and free everything."""
         client, self._client = self._client, None
-        self._lost = self._lost or Disconnected("Connection Lost")
+        self._arrivals.end(Disconnected("Connection Lost"))
         if client is not None:
             client.hang_up()
-        self._wake_up()
 
     async def purge(self) -> None:
         """Remove the session that the broker keeps: log in once with a clean one."""
+        if self.config.clean:
+            return
         try:
             await self._log_in(clean=True)
         finally:
@@ -412,7 +401,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         host, port = config.host, config.effective_port
         sock = await open_socket(host, port, tls=config.tls, timeout=self.phase_seconds)
         if config.protocol in ("mqtt", "mqtts"):
-            return Line(sock, client.feed, client.line_lost, client.flushed)
+            return Line(sock, client.feed, client.line_lost, client.publisher.flushed)
         url = f"{config.protocol}://{f'[{host}]' if ':' in host else host}:{port}/mqtt"
         try:
             ws = await upgrade(sock, url, timeout=self.phase_seconds, subprotocols=["mqtt"])
@@ -427,7 +416,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
             elif opcode == ABNF.OPCODE_CLOSE:
                 client.line_lost(None)
 
-        return FrameLine(ws, on_frame, client.line_lost, client.flushed)
+        return FrameLine(ws, on_frame, client.line_lost, client.publisher.flushed)
 
     async def _phase(self, work: Coroutine[Any, Any, T], what: str) -> T:
         """Wait for an answer of the broker; on failure everything is closed."""
@@ -437,6 +426,11 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         except TimeoutError as error:
             await self.close()
             raise TimeoutError(f"{what} at {self.config.host} took longer than {self.phase_seconds:g} s") from error
+        except LineLost as error:
+            await self.close()
+            demanded = isinstance(error.__cause__, ssl.SSLError)  # a missing client certificate shows only now
+            text = self.explain(error.__cause__) if error.__cause__ else f"{self.config.host} ended the connection: {error}"
+            raise (Refused if demanded else Unreachable)(f"{what} failed: {text}") from error
         except BaseException:
             await self.close()
             raise
@@ -471,19 +465,12 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         if properties is not None and (said := _properties(properties)):
             data["properties"] = said
         receipt = None if not qos else mid if qos == 1 else -mid
-        self._arrived.append(Delivery(data, time.time_ns() // 1_000_000, receipt, len(payload)))
-        if self._wake is not None:
-            self._wake_up()
+        self._arrivals.put(Delivery(data, time.time_ns() // 1_000_000, receipt, len(payload)))
 
     def _on_lost(self, reason: LineLost) -> None:
-        self._lost = self._lost or Disconnected(str(reason))
-        self._lost.__cause__ = reason.__cause__
-        self._wake_up()
-
-    def _wake_up(self) -> None:
-        wake, self._wake = self._wake, None
-        if wake is not None and not wake.done():
-            wake.set_result(None)
+        lost = Disconnected(str(reason))
+        lost.__cause__ = reason.__cause__
+        self._arrivals.end(lost)
 
 
 def _login_fault(answer: Connack, v5: bool) -> Exception:
@@ -516,26 +503,3 @@ def _properties(properties: Properties) -> JSONObject:
 
 def _publication(message: MqttOutgoing) -> Publication:
     return Publication(message.topic.encode(), message.message.encode(), message.qos, message.retain)
-
-
-def _topic_fault(topic: str) -> SendFailed | None:
-    if not topic:
-        return SendFailed("The topic is empty")
-    if "+" in topic or "#" in topic:
-        return SendFailed(f"A message cannot be published to a topic with + or #: {topic[:100]}")
-    if "\0" in topic or len(topic.encode()) > 65535:
-        return SendFailed("The topic holds a NUL character or is longer than 65535 bytes")
-    return None
-
-
-def _filter_fault(topic: str) -> str:
-    if not 1 <= len(topic) <= 1024:
-        return "A topic has 1 to 1024 characters."
-    if "\0" in topic:
-        return "A topic holds no NUL character."
-    levels = topic.split("/")
-    if any("#" in level for level in levels[:-1]) or ("#" in levels[-1] and levels[-1] != "#"):
-        return "# stands alone as the last level, such as plant/#."
-    if any("+" in level and level != "+" for level in levels):
-        return "+ stands alone in its level, such as plant/+/temperature."
-    return ""

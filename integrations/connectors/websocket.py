@@ -20,10 +20,12 @@ from websocket import ABNF, WebSocketException
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, connectors
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown, Unreachable
+from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.sockets import CertificateUnusable, Tls, explain_socket_error, open_socket
+from wegnology.lib.sockets import explain_socket_error, open_socket
+from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
 from wegnology.lib.types import JSONObject
 
 _ENCODINGS = {"utf8": "utf-8", "utf-8": "utf-8", "ascii": "ascii", "latin1": "latin-1", "binary": "latin-1"}
@@ -78,21 +80,13 @@ class WebsocketConfig(Schema):
         description="For basic authentication.",
         json_schema_extra=ui(section="Authentication"),
     )
-    private_key: Templated[SecretStr | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="Private Key Template",
-        description="For logging in with a certificate: its private key in PEM form, without a passphrase.",
-        json_schema_extra=ui(section="Authentication", multiline=True),
+    private_key: Templated[SecretStr | None] = pem_field(
+        "Private Key Template",
+        "For logging in with a certificate: its private key in PEM form, without a passphrase.",
+        "Authentication",
     )
-    certificate: Templated[str | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="Certificate Template",
-        description="For logging in with a certificate: the certificate in PEM form.",
-        json_schema_extra=ui(section="Authentication", multiline=True),
+    certificate: Templated[str | None] = pem_field(
+        "Certificate Template", "For logging in with a certificate: the certificate in PEM form.", "Authentication"
     )
     headers: list[WebsocketHeader] = Field(
         [],
@@ -101,13 +95,11 @@ class WebsocketConfig(Schema):
         description="Sent with the request that opens the connection.",
         json_schema_extra=ui(section="Headers"),
     )
-    ca_certificate: Templated[str | None] = Field(
-        None,
-        min_length=4,
-        max_length=32767,
-        title="CA Certificate Template",
-        description="The authority that signed the server's certificate, in PEM form. Blank: the usual public ones.",
-        json_schema_extra=ui(section="Security", when={"disableSSLVerification": [False]}, multiline=True),
+    ca_certificate: Templated[str | None] = pem_field(
+        "CA Certificate Template",
+        "The authority that signed the server's certificate, in PEM form. Blank: the usual public ones.",
+        "Security",
+        {"disableSSLVerification": [False]},
     )
 
     @field_validator("url")
@@ -256,9 +248,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         super().__init__(config, source)
         self._line: FrameLine | None = None
         self._headers: JSONObject = {}
-        self._arrived: list[Delivery] = []
-        self._wake: asyncio.Future[None] | None = None
-        self._lost: Disconnected | None = None
+        self._arrivals: Arrivals[Delivery] = Arrivals()
         self._paused = False
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._sending: list[tuple[int, asyncio.Future[None]]] = []
@@ -281,13 +271,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
 
     async def receive(self) -> Sequence[Delivery]:
         """Return every message that is there; raises `Disconnected`."""
-        while not self._arrived:
-            if self._lost is not None:
-                raise self._lost
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-        arrived, self._arrived = self._arrived, []
-        return arrived
+        return await self._arrivals.take()
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""
@@ -298,8 +282,8 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
     async def probe(self) -> None:
         """Send a ping and wait for its pong. While paused nothing is read: only a closed line is noticed."""
         line = self._line
-        if line is None or self._lost is not None:
-            raise self._lost or _Closed(_LOST, "Not connected")
+        if line is None or self._arrivals.ended is not None:
+            raise self._arrivals.ended or _Closed(_LOST, "Not connected")
         if self._paused:
             if not line.alive():
                 raise _Closed(_LOST, "Connection Lost")
@@ -319,7 +303,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         """Send one frame; returns when the kernel took all of it."""
         data, opcode = _frame(message)
         line = self._line
-        if line is None or self._lost is not None:
+        if line is None or self._arrivals.ended is not None:
             raise SendLater("Not connected")
         line.send(data, opcode)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -349,8 +333,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         line, self._line = self._line, None
         if line is not None:
             line.close()
-        if self._lost is None:
-            self._end(_Closed(_LOST, "Connection Lost"))
+        self._end(_Closed(_LOST, "Connection Lost"))
 
     # -- called by the line, from the loop
 
@@ -371,8 +354,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
             except UnicodeDecodeError:
                 body |= {"data": base64.b64encode(data).decode(), "encoding": "base64"}
             message: JSONObject = {"type": "message", "headers": self._headers, "message": body}
-            self._arrived.append(Delivery(message, time.time_ns() // 1_000_000, None, len(data)))
-            self._wake_up()
+            self._arrivals.put(Delivery(message, time.time_ns() // 1_000_000, None, len(data)))
 
     def _on_flushed(self) -> None:
         if self._line is not None and self._sending:
@@ -383,13 +365,12 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
             self._sending = [entry for entry in self._sending if entry[0] > taken]
 
     def _on_lost(self, error: Exception | None) -> None:
-        if self._lost is None:
-            lost = _Closed(_LOST, "Connection Lost")
-            lost.__cause__ = error
-            self._end(lost)
+        lost = _Closed(_LOST, "Connection Lost")
+        lost.__cause__ = error
+        self._end(lost)
 
     def _end(self, reason: _Closed) -> None:
-        self._lost = reason
+        self._arrivals.end(reason)
         sending, self._sending = self._sending, []
         for _, sent in sending:
             if not sent.done():
@@ -397,12 +378,6 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         for pong in self._pongs.values():
             if not pong.done():
                 pong.set_exception(reason)
-        self._wake_up()
-
-    def _wake_up(self) -> None:
-        wake, self._wake = self._wake, None
-        if wake is not None and not wake.done():
-            wake.set_result(None)
 
 
 def _frame(message: WebsocketOutgoing) -> tuple[bytes, int]:

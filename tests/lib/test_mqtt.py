@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from wegnology.lib.mqtt import LARGEST_BYTES, LineLost, LoopClient, Publication, PublishLater, PublishRefused, PublishUnknown
+from wegnology.lib.mqtt import LARGEST_BYTES, LineLost, LoopClient
+from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishRefused, PublishUnknown
 
 CONNACK = b"\x20\x03\0\0\0"
 MESSAGE = b"\x32\x0a\0\x03a/b\0\x07\0hi"  # version 5, QoS 1, id 7, no properties
@@ -117,7 +118,7 @@ def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
         session = Session()
         await session.log_in(b"\x20\x06\0\0\x03\x21\0\x02")  # receive maximum 2
         messages = [Publication(b"t", str(number).encode(), 1, False) for number in range(5)]
-        sending = asyncio.ensure_future(session.client.send_all(messages))
+        sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
         await asyncio.sleep(0)
         assert session.line.sent.count(b"\0\x01t") == 2
         session.client.feed(b"\x40\x02\0\x01")
@@ -141,9 +142,9 @@ def test_a_message_larger_than_the_broker_takes_fails_alone() -> None:
         session = Session()
         await session.log_in(b"\x20\x08\0\0\x05\x27\0\0\0\x20")  # at most 32 bytes
         messages = [Publication(b"t", b"x" * size, 0, False) for size in (5, 50, 6)]
-        sending = asyncio.ensure_future(session.client.send_all(messages))
+        sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
         await asyncio.sleep(0)
-        session.client.flushed()
+        session.client.publisher.flushed()
         assert [type(outcome) for outcome in await sending] == [type(None), PublishRefused, type(None)]
 
     play(story())
@@ -164,9 +165,9 @@ def test_a_cancelled_sender_leaves_the_line_to_the_others() -> None:
         session = Session()
         await session.log_in(b"\x20\x06\0\0\x03\x21\0\x01")
         first = asyncio.ensure_future(
-            session.client.send_all([Publication(b"t", b"a", 1, False), Publication(b"t", b"b", 1, False)])
+            session.client.publisher.send_all([Publication(b"t", b"a", 1, False), Publication(b"t", b"b", 1, False)])
         )
-        second = asyncio.ensure_future(session.client.send_all([Publication(b"t", b"c", 1, False)]))
+        second = asyncio.ensure_future(session.client.publisher.send_all([Publication(b"t", b"c", 1, False)]))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait([first])
@@ -174,5 +175,31 @@ def test_a_cancelled_sender_leaves_the_line_to_the_others() -> None:
         session.client.feed(b"\x40\x02\0\x02")
         assert await second == [None]
         assert b"b" not in session.line.sent
+
+    play(story())
+
+
+def test_a_broker_that_answers_no_ping_is_given_up() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x06\0\0\x03\x13\0\x01")  # server keep alive of one second
+        while not session.lost:
+            await asyncio.sleep(0.05)
+        assert session.lost == ["Keepalive Timeout"]
+        assert bytes(session.line.sent) == b"\xc0\0"
+
+    play(story())
+
+
+def test_a_paused_line_is_kept_alive_but_not_given_up() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x06\0\0\x03\x13\0\x01")
+        session.client.pause(True)
+        while len(session.line.sent) < 8:
+            await asyncio.sleep(0.05)
+        assert session.lost == []
+        assert bytes(session.line.sent) == b"\xc0\0" * 4
+        session.client.hang_up()
 
     play(story())

@@ -5,41 +5,27 @@ Works on any loop that has `add_reader` and `add_writer`; nothing here knows wha
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import socket
 import ssl
 import threading
-import weakref
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from wegnology.lib.egress import open_tcp
 from wegnology.lib.threads import in_thread
+from wegnology.lib.tls import Tls, explain_tls, tls_context
 
 _READ_BYTES = 64 * 1024
 _READS_PER_PASS = 4
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux: acknowledge at once. A peer with Nagle's algorithm on holds back its next small packet until then, 40 ms by
+default. The kernel forgets the option at will, so it is set with every read."""
 _thread = threading.local()
-
-
-class CertificateUnusable(Exception):
-    """A given certificate or key cannot be read; the text says which."""
 
 
 class HandshakeFailed(ConnectionError):
     """The peer closed the connection instead of answering a handshake; the text is for people."""
-
-
-class Tls(NamedTuple):
-    """How to secure a connection. PEM texts; None means not given."""
-
-    verify: bool = True
-    ca: str | None = None
-    certificate: str | None = None
-    private_key: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Tls(verify={self.verify})"
 
 
 class ByteLine(Protocol):
@@ -64,49 +50,6 @@ class ByteLine(Protocol):
 
     def close(self) -> None:
         """Send what is buffered as far as the kernel takes it, then close. May be called twice."""
-
-
-# Contexts are shared: one with the system's authorities takes about half a megabyte and several milliseconds.
-_contexts: weakref.WeakValueDictionary[bytes, ssl.SSLContext] = weakref.WeakValueDictionary()
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the context for these settings, shared by all who ask for the same. Raises `CertificateUnusable`."""
-    key = hashlib.sha256(repr(tuple(tls)).encode()).digest()
-    context = _contexts.get(key)
-    if context is None:
-        context = _contexts[key] = _new_context(tls)
-    return context
-
-
-def _new_context(tls: Tls) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=tls.ca)
-    except (ssl.SSLError, ValueError) as error:
-        raise CertificateUnusable("The CA certificate cannot be read: it must be one or more certificates in PEM form") from error
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.certificate and tls.private_key:
-        _load_pair(context, tls.certificate, tls.private_key)
-    return context
-
-
-def _load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
-    """Load a client certificate. The library only reads files: this one is in memory and never on a disk."""
-
-    def no_passphrase() -> str:
-        raise CertificateUnusable("The private key is protected by a passphrase; give it without one")
-
-    descriptor = os.memfd_create("pair")
-    try:
-        os.write(descriptor, f"{certificate.strip()}\n{private_key.strip()}\n".encode())
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=no_passphrase)
-    except ssl.SSLError as error:
-        reason = "do not belong together" if "MISMATCH" in (error.reason or "") else "cannot be read: both must be in PEM form"
-        raise CertificateUnusable(f"The certificate and the private key {reason}") from error
-    finally:
-        os.close(descriptor)
 
 
 async def open_socket(host: str, port: int, *, tls: Tls | None, timeout: float) -> socket.socket:
@@ -152,12 +95,10 @@ async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, tim
 
 def explain_socket_error(error: BaseException, host: str, port: int) -> str:
     """Say in plain words why a connection failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate of {host} is not trusted: {error.verify_message}"
     if isinstance(error, HandshakeFailed):
         return str(error)
     if isinstance(error, ssl.SSLError):
-        return _explain_tls(error, host, port)
+        return explain_tls(error, host, port)
     if isinstance(error, socket.gaierror):
         return f"Unknown host: {host}"
     if isinstance(error, ConnectionRefusedError):
@@ -167,17 +108,6 @@ def explain_socket_error(error: BaseException, host: str, port: int) -> str:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, TimeoutError):
         return f"{host} port {port}: {error.strerror}"
     return str(error) or type(error).__name__
-
-
-def _explain_tls(error: ssl.SSLError, host: str, port: int) -> str:
-    reason = (error.reason or "").upper()
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return f"{host} demands a client certificate"
-    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return f"{host} does not accept the client certificate: {reason.replace('_', ' ').lower()}"
-    if "WRONG_VERSION_NUMBER" in reason:
-        return f"{host} does not speak TLS on port {port}"
-    return f"TLS with {host} failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}"
 
 
 class Line:
@@ -295,6 +225,8 @@ class Line:
             if not count:
                 self._lose(None)
                 return
+            if _QUICK_ACK is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
             self._on_bytes(bytes(self._scratch[:count]))
             if not (isinstance(sock, ssl.SSLSocket) and self._sock and sock.pending()):
                 return

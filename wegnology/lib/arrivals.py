@@ -1,0 +1,48 @@
+"""What arrived and was not taken yet, between a callback of the loop and a coroutine that waits for it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Arrivals(Generic[T]):
+    """Things in the order of arrival, and in the end the reason why no more will come."""
+
+    __slots__ = ("_items", "_wake", "ended")
+
+    def __init__(self) -> None:
+        self.ended: Exception | None = None
+        self._items: list[T] = []
+        self._wake: asyncio.Future[None] | None = None
+
+    def put(self, item: T) -> None:
+        """Add one."""
+        self._items.append(item)
+        if self._wake is not None:
+            self._awake()
+
+    def end(self, reason: Exception) -> None:
+        """Say why no more will come; only the first reason counts. What is there can still be taken."""
+        if self.ended is None:
+            self.ended = reason
+            self._awake()
+
+    async def take(self) -> Sequence[T]:
+        """Wait for the first, return all that are there; raises the reason when there are none left.
+
+        A cancelled `take` loses nothing.
+        """
+        while not self._items:
+            if self.ended is not None:
+                raise self.ended
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        items, self._items = self._items, []
+        return items
+
+    def _awake(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None and not wake.done():
+            wake.set_result(None)
