@@ -135,7 +135,11 @@ class Watch:
         self._file = tempfile.NamedTemporaryFile(prefix="watch-")  # noqa: SIM115  (closed at exit)
         command = [_program("mosquitto_sub"), "-h", LOOPBACK, "-p", str(port), "-t", topic, "-q", "2", "-F", "%q %r %t %p", "-d"]
         self._process = subprocess.Popen(["stdbuf", "-oL", *command], stdout=self._file, stderr=subprocess.DEVNULL)
-        wait_until(lambda: "Subscribed" in self._text(), what="the watch being subscribed")
+        try:
+            wait_until(lambda: "Subscribed" in self._text(), what="the watch being subscribed")
+        except TimeoutError:
+            self.__exit__(None, None, None)
+            raise
 
     @property
     def received(self) -> list[tuple[int, bool, str, str]]:

@@ -79,8 +79,10 @@ class Broker(Counterpart):
 def counterpart(broker: Mosquitto, listener: str, **settings: Any) -> Iterator[Broker]:
     with Proxy(broker.ports[listener]) as proxy:
         server = Broker(broker, proxy, **settings)
-        yield server
-        server.end()
+        try:
+            yield server
+        finally:
+            server.end()
 
 
 class TestMqtt(ConnectorContract):
