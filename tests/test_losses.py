@@ -232,6 +232,8 @@ def test_an_event_that_kills_the_worker_is_parked_alone(poisonable: Stack) -> No
     assert [(i, line.parked) for i, line in lines if line.parked] == [(sick.pk, {"stops the worker": 1})]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_deadly_event_is_found_behind_more_than_one_claim(poisonable: Stack) -> None:
     hub, last, deadly = poisonable, 90, 80
     application = factories.application()

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +22,6 @@ class _Peer:
     def __init__(self, port: int) -> None:
         self.client = Client(CallbackAPIVersion.VERSION2, f"test-{new_id()}", clean_session=False)
         self.client.reconnect_delay_set(1, 1)
-        self.client.max_inflight_messages_set(1000)
         self.client.max_queued_messages_set(0)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
@@ -61,6 +60,10 @@ class Publisher(_Peer):
     def publish(self, topic: str, message: str, *, qos: int = 1, retain: bool = False, seconds: float = 30) -> None:
         """Publish one message; returns when it is confirmed (QoS 0: written)."""
         self._await([self.client.publish(topic, message, qos, retain).mid], seconds)
+
+    def publish_at_once(self, topic: str, messages: Sequence[str], seconds: float = 60) -> None:
+        """Hand all messages to the client without waiting; returns when all are confirmed."""
+        self._await([self.client.publish(topic, message, 1).mid for message in messages], seconds)
 
     def publish_numbers(self, topics: list[str], first: int, last: int, seconds: float = 60) -> None:
         """Publish the numbers of a range to each topic, QoS 1; returns when all are confirmed.
