@@ -12,7 +12,7 @@ import ssl
 import string
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, TypeVar, cast
 
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -158,9 +158,16 @@ class MqttOutgoing(Schema):
     """A message to publish."""
 
     topic: Templated[str] = Field(
-        title="Topic Template", description="The topic to publish to; it need not be one of the integration's topics."
+        title="Topic Template",
+        description="The topic to publish to; it need not be one of the integration's topics.",
+        examples=["greenhouse/alerts"],
     )
-    message: Templated[str] = Field("", title="Message Template", description="The text to publish; blank is an empty message.")
+    message: Templated[str] = Field(
+        "",
+        title="Message Template",
+        description="The text to publish; blank is an empty message.",
+        examples=["{{jsonEncode working.alert}}"],
+    )
     qos: int = Field(1, ge=0, le=2, title="QoS", description="Quality of service: 0, 1 or 2.")
     retain: bool = Field(False, title="Retain", description="Ask the broker to keep the message for later subscribers.")
 
@@ -181,8 +188,8 @@ class MqttMessage(TypedDict):
     """A message that arrived. `encoding` is "base64" where the bytes are not UTF-8, and `message` is then base64."""
 
     type: Literal["message"]
-    message: str
-    topic: str
+    message: Annotated[str, Field(examples=['{"temperature": 31}'])]
+    topic: Annotated[str, Field(examples=["greenhouse/north/climate"])]
     qos: int
     retain: bool
     properties: NotRequired[MqttProperties]
@@ -193,21 +200,21 @@ class MqttConnect(TypedDict):
     """The connection is up."""
 
     type: Literal["connect"]
-    topics: list[str]
+    topics: Annotated[list[str], Field(examples=[["greenhouse/+/climate"]])]
 
 
 class MqttDisconnect(TypedDict):
     """The connection is gone."""
 
     type: Literal["disconnect"]
-    disconnectReason: str
+    disconnectReason: Annotated[str, Field(examples=["Connection Lost"])]
 
 
 class MqttFailure(TypedDict):
     """No connection could be made."""
 
     type: Literal["failure"]
-    failureReason: str
+    failureReason: Annotated[str, Field(examples=["Unauthorized"])]
 
 
 class _Unauthorized(Refused):

@@ -11,7 +11,7 @@ import ssl
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NotRequired, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import field_validator, model_validator
@@ -161,7 +161,9 @@ class WebsocketConfig(Schema):
 class WebsocketOutgoing(Schema):
     """A message to send."""
 
-    message: Templated[str] = Field(title="Message Template", description="What to send.")
+    message: Templated[str] = Field(
+        title="Message Template", description="What to send.", examples=["{{jsonEncode working.alert}}"]
+    )
     encoding: Templated[str] = Field(
         "utf8",
         title="Encoding Template",
@@ -172,23 +174,23 @@ class WebsocketOutgoing(Schema):
 class WebsocketBody(TypedDict):
     """What arrived. `length` is in bytes; `encoding` is "base64" where the bytes are not UTF-8, and `data` is then base64."""
 
-    data: str
-    length: int
+    data: Annotated[str, Field(examples=['{"temperature": 31}'])]
+    length: Annotated[int, Field(examples=[19])]
     encoding: NotRequired[Literal["base64"]]
 
 
 class WebsocketEnd(TypedDict):
     """How a connection ended or why there is none; 1006 without a word from the server."""
 
-    statusCode: int
-    reason: str
+    statusCode: Annotated[int, Field(examples=[1006])]
+    reason: Annotated[str, Field(examples=["Connection Lost"])]
 
 
 class WebsocketMessage(TypedDict):
     """A message that arrived; `headers` are those of the answer that opened the connection."""
 
     type: Literal["message"]
-    headers: dict[str, str]
+    headers: Annotated[dict[str, str], Field(examples=[{"upgrade": "websocket"}])]
     message: WebsocketBody
 
 
@@ -196,7 +198,7 @@ class WebsocketConnect(TypedDict):
     """The connection is up."""
 
     type: Literal["connect"]
-    headers: dict[str, str]
+    headers: Annotated[dict[str, str], Field(examples=[{"upgrade": "websocket"}])]
 
 
 class WebsocketDisconnect(TypedDict):

@@ -14,13 +14,17 @@
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |
 | writing | set | of these, the ones on their way into the database |
+| bytes | string | size of all inboxes together |
 | outbox:I | stream | messages waiting for the live connection, field `m` |
 | outboxes | set | integrations whose outbox is not empty |
 | sends:E | hash | sends of event E that went out before its runs ended |
 | batch:L | string | the last batch of listener L and its outcome: an append asked twice is done once |
 | status:I | string | JSON of the connection's state; `proof`, `last` (hashes): times of proof and of the last message |
 | history | list | state transitions on their way to the database |
-| sweeper | string | lease of the sweeper |
+| sweeper:N | string | lease of the sweeper named N |
+
+Channels: `wake:W` tells worker W which inboxes got events, or how a send ended that a node waits for; `out:L` tells listener L
+which outboxes got messages.
 """
 
 import zlib
