@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db import connections
-
 from integrations.models import Integration
-from integrations.runtime.keys import partition_of
+from integrations.runtime.keys import key, partition_of
 from integrations.runtime.limits import Limits
 from tests.factories import integration, workflow
 from tests.fakes import CONFIG
-from tests.integrations.runtime.hub import Hub, Inside, stored
+from tests.integrations.runtime.hub import Hub, Inside, quick, stored
+from tests.servers.processes import wait_until
 from wegnology.lib.loop import process_name
 from wegnology.lib.redis import async_client
 from wegnology.lib.schema import Schema
@@ -21,17 +20,19 @@ from wegnology.lib.types import JSONObject
 from workflows.catalog import Catalog
 from workflows.drain import Engine
 from workflows.models import Workflow
-from workflows.nodes.base import AwaitingNode, Category, Node, NodeFailed, Result, RunContext, nodes
+from workflows.nodes.base import AwaitingNode, Category, NodeFailed, Result, RunContext, nodes
 
 
 class StepConfig(Schema):
-    """What a step does: note the number under `note`, wait for a gate, fail, send."""
+    """What a step does: note the number under `note`, stand still, wait for a gate, send, fail."""
 
     note: str = ""
+    freeze_at: int = -1
     gate: str = ""
     gate_numbers: list[int] = []
-    fail: str = ""
     send_to: str = ""
+    fail: str = ""
+    fail_numbers: list[int] = []
 
 
 class World:
@@ -41,6 +42,7 @@ class World:
         self.seen: list[tuple[str, int]] = []
         self.gates: dict[str, threading.Event] = {}
         self.waiting: list[int] = []
+        self.thawed = threading.Event()
 
     def numbers(self, note: str = "a") -> list[int]:
         """Return the numbers that steps of this note saw, in order."""
@@ -61,12 +63,14 @@ class StepNode(AwaitingNode[StepConfig]):
     world: ClassVar[World] = World()
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        """Note, wait, send, fail: in this order, what is asked for."""
+        """Note, stand still, wait, send, fail: in this order, what is asked for."""
         config, data = self.config, payload["data"]
         assert isinstance(data, dict)
         number = int(str(data.get("number", 0)))
         if config.note:
             self.world.seen.append((config.note, number))
+        if config.freeze_at == number:
+            self.world.thawed.wait(60)  # with the whole process: as if it had died here
         if config.gate and (not config.gate_numbers or number in config.gate_numbers):
             self.world.waiting.append(number)
             while not self.world.gate(config.gate).is_set():
@@ -74,37 +78,23 @@ class StepNode(AwaitingNode[StepConfig]):
                 context.tick()
         if config.send_to:
             await context.send(config.send_to, {"body": f"{config.note}{number}"})
-        if config.fail:
+        if config.fail and (not config.fail_numbers or number in config.fail_numbers):
             raise NodeFailed(config.fail, "Unwell")
-        return Result(payload)
-
-
-class BusyNode(Node[StepConfig]):
-    """Holds the loop for a moment with computing, then notes."""
-
-    name = "BusyNode"
-    label = "Busy"
-    category = Category.DEBUG
-    Config = StepConfig
-
-    def run(self, payload: JSONObject, context: RunContext) -> Result:
-        """Count, then note."""
-        sum(range(20_000))
         return Result(payload)
 
 
 @contextmanager
 def step_nodes() -> Iterator[World]:
-    """Make the nodes above known; yields what they see."""
+    """Make the node above known; yields what it sees."""
     nodes.autodiscover()
     known: dict[str, Any] = nodes._classes
     StepNode.world = World()
     known["StepNode"] = StepNode
-    known["BusyNode"] = BusyNode
     try:
         yield StepNode.world
     finally:
-        del known["StepNode"], known["BusyNode"]
+        StepNode.world.thawed.set()
+        del known["StepNode"]
 
 
 def step(identifier: str, *targets: str, **config: Any) -> JSONObject:
@@ -125,23 +115,20 @@ def noting(of: Integration, note: str = "a", **config: Any) -> Workflow:
 class Worker(Inside):
     """One worker process' engine, with a catalog of its own."""
 
-    def __init__(self, limits: Limits, process: str = "") -> None:
+    def __init__(self, limits: Limits | None = None, catalog: Catalog | None = None) -> None:
         super().__init__(self._work)
-        self.process = process or process_name()
-        self.catalog = Catalog()
-        self._limits = limits
+        self.process = process_name()
+        self.catalog = catalog or Catalog()
+        self._limits = limits or quick()
         self.engine: Engine
 
     async def _work(self, stop: asyncio.Event) -> None:
         client = async_client()
         self.engine = Engine(client, self.process, self._limits, self.catalog)
-        threads = (self.engine._catalog_thread, self.engine._parking_thread)
         try:
             await self.engine.run(stop)
         finally:
             await client.aclose()
-            for thread in threads:
-                thread.shutdown(wait=True)
 
     def take(self, *integrations: Integration) -> list[bool]:
         """Give it the partitions of these integrations."""
@@ -154,4 +141,7 @@ def put(hub: Hub, row: Integration, numbers: Sequence[int], **options: Any) -> N
     assert accepted == len(numbers)
 
 
-__all__ = ["StepNode", "Worker", "World", "connections", "noting", "put", "source", "step", "step_nodes"]
+def handed_on(hub: Hub, row: Integration, worker: Worker, seconds: float = 10.0) -> None:
+    """Give an integration to a worker as soon as its last holder's lease has run out."""
+    wait_until(lambda: hub.client.get(key("run", partition_of(row.pk))) is None, seconds, "the lease to run out")
+    assert worker.take(row) == [True]

@@ -277,6 +277,10 @@ class Inside:
         if error is not None:
             raise error
 
+    def ask_to_stop(self) -> None:
+        """Ask it to end; called on its loop."""
+        self._stop.set()
+
     def freeze(self) -> None:
         """Stand still, as a process that the system does not let run; nothing is renewed, closed or written."""
         self._frozen.clear()
