@@ -10,7 +10,7 @@ from integrations.runtime import scripts
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
-from wegnology.lib.redis import AsyncRedis, RedisAway
+from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 from workflows.catalog import Catalog, Known
 from workflows.flight import Box, Claimed
 from workflows.holding import Holding
@@ -55,21 +55,28 @@ class Claiming:
 
     async def run(self) -> None:
         """Claim until cancelled. Several may run at once: each takes boxes of its own."""
-        while True:
-            await self._holding.wake.wait()
-            self._holding.wake.clear()
-            if self._fault is not None:
-                raise self._fault
-            while not self._holding.stopping and (boxes := self._holding.turn()):
-                try:
-                    await self._claim_for(boxes)
-                except RedisAway as error:
-                    logger.info("nothing can be claimed: %s", error)
-                    await asyncio.sleep(0.2)
-                    for box in boxes:
-                        self._holding.push_if_held(box)
+        link = Link(self._client)
+        try:
+            while True:
+                await self._holding.wake.wait()
+                self._holding.wake.clear()
+                if self._fault is not None:
+                    raise self._fault
+                while not self._holding.stopping and (boxes := self._holding.turn()):
+                    await self._try_claim(link, boxes)
+        finally:
+            await link.close()
 
-    async def _claim_for(self, boxes: list[Box]) -> None:
+    async def _try_claim(self, link: Link, boxes: list[Box]) -> None:
+        try:
+            await self._claim_for(link, boxes)
+        except RedisAway as error:
+            logger.info("nothing can be claimed: %s", error)
+            await asyncio.sleep(0.2)
+            for box in boxes:
+                self._holding.push_if_held(box)
+
+    async def _claim_for(self, link: Link, boxes: list[Box]) -> None:
         arguments: list[Any] = [prefix(), self._process, self._clock_ms(), self._limits.throttle_burst, 0]
         asked: list[tuple[Box, Known, int]] = []
         for box in boxes:
@@ -87,7 +94,7 @@ class Claiming:
         if not asked:
             return
         try:
-            answers = await scripts.claim.call(self._client, arguments)
+            answers = await link.run(scripts.claim, arguments)
         except RedisAway:
             for box, _, _ in asked:
                 box.more, box.claiming = True, False

@@ -9,7 +9,7 @@ from typing import Any
 from integrations.runtime import scripts
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
-from wegnology.lib.redis import AsyncRedis, RedisAway
+from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 from workflows.flight import Flight, Send
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Settling:
     def __init__(
         self, client: AsyncRedis, limits: Limits, on_settled: Callable[[list[Flight]], None], on_lost: Callable[[str], None]
     ) -> None:
-        self._client = client
+        self._link = Link(client)
         self._limits = limits
         self._on_settled = on_settled
         self._on_lost = on_lost
@@ -52,12 +52,15 @@ class Settling:
 
     async def run(self) -> None:
         """Settle until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._steps:
-                steps, self._steps = self._steps[:BATCH], self._steps[BATCH:]
-                await self._settle(steps)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._steps:
+                    steps, self._steps = self._steps[:BATCH], self._steps[BATCH:]
+                    await self._settle(steps)
+        finally:
+            await self._link.close()
 
     async def _settle(self, steps: list[tuple[Flight, Send | str]]) -> None:
         arguments: list[Any] = [prefix(), self._limits.outbox_messages, len(steps)]
@@ -82,7 +85,7 @@ class Settling:
         delay = 0.05
         while True:
             try:
-                return await scripts.settle.call(self._client, arguments)
+                return await self._link.run(scripts.settle, arguments)
             except RedisAway as error:
                 logger.info("ends of events wait: Redis is away: %s", error)
                 await asyncio.sleep(delay)

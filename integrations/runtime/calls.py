@@ -2,21 +2,41 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
+
+import redis
 
 from wegnology.lib.redis import AsyncRedis, RedisAway
+
+QUIET_SECONDS = 15.0
+"""After so long without a call the server is asked for proof of life."""
 
 
 async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None]) -> None:
     """Subscribe to a channel until cancelled, again after Redis was away. Calls that are lost are made good by looking."""
     while True:
-        pubsub = client.pubsub(ignore_subscribe_messages=True)
+        connection: Any = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
-            await pubsub.subscribe(channel)
-            while True:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                if message is not None:
-                    called(message["data"])
+            await connection.connect()
+            await connection.send_command("SUBSCRIBE", channel)
+            await _listen(connection, called)
         except RedisAway:
             await asyncio.sleep(0.5)
         finally:
-            await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await connection.disconnect(nowait=True)
+
+
+async def _listen(connection: Any, called: Callable[[bytes], None]) -> None:
+    asked = False
+    while True:
+        try:
+            message = await connection.read_response(timeout=QUIET_SECONDS, disconnect_on_error=False, push_request=True)
+        except redis.exceptions.TimeoutError:
+            if asked:
+                raise
+            asked = True
+            await connection.send_command("PING")
+            continue
+        asked = False
+        if isinstance(message, list) and message[0] == b"message":
+            called(message[2])

@@ -17,7 +17,7 @@ from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
 from wegnology.lib.ids import new_id
-from wegnology.lib.redis import AsyncRedis, RedisAway, SyncRedis
+from wegnology.lib.redis import AsyncRedis, Link, RedisAway, SyncRedis
 from wegnology.lib.types import JSONObject
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Intake:
         on_lost: Callable[[int, str], None],
         on_need: Callable[[list[int]], None],
     ) -> None:
-        self._client = client
+        self._link = Link(client)
         self._process = process
         self._limits = limits
         self._token_of = token_of
@@ -131,11 +131,14 @@ class Intake:
 
     async def run(self) -> None:
         """Append until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while batch := self._collect():
-                await self._append(batch)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while batch := self._collect():
+                    await self._append(batch)
+        finally:
+            await self._link.close()
 
     def _collect(self) -> list[tuple[IntakeLine, str, list[Held]]]:
         """Take what is due, at most `BATCH_EVENTS` events, a fair part of each line."""
@@ -179,7 +182,7 @@ class Intake:
         delay = 0.05
         while True:
             try:
-                answer = await scripts.append.call(self._client, arguments)
+                answer = await self._link.run(scripts.append, arguments)
             except RedisAway as error:
                 if not self.away:
                     logger.warning("Redis is away, nothing is accepted until it is back: %s", error)

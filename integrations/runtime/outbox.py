@@ -18,7 +18,7 @@ from integrations.runtime import scripts
 from integrations.runtime.inbox import TokenOf
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
-from wegnology.lib.redis import AsyncRedis, RedisAway
+from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,10 @@ LOOK_SECONDS = 2.0
 """How often outboxes are looked at without a call, in case one was lost."""
 WAIT_SECONDS = 10.0
 """How long a node waits for the outcome of a send that must not be kept for later."""
+
+
+Entry = tuple[bytes, bytes]
+"""A message of an outbox: its id and its stored form."""
 
 
 class Confirmed(NamedTuple):
@@ -42,6 +46,7 @@ class OutboxSender:
 
     def __init__(self, client: AsyncRedis, lines: Mapping[str, Line], token_of: TokenOf) -> None:
         self._client = client
+        self._reading, self._deleting = Link(client), Link(client)
         self._lines = lines
         self._token_of = token_of
         self._due: dict[Line, None] = {}
@@ -64,7 +69,11 @@ class OutboxSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await asyncio.gather(self._read(), self._delete(), self._look())
+        try:
+            await asyncio.gather(self._read(), self._delete(), self._look())
+        finally:
+            await self._reading.close()
+            await self._deleting.close()
 
     async def _look(self) -> None:
         while True:
@@ -83,27 +92,28 @@ class OutboxSender:
             self._due.clear()
             if not lines:
                 continue
-            streams: dict[Any, Any] = {key("outbox", line.integration_id): line.outbox_after for line in lines}
+            names = [key("outbox", line.integration_id) for line in lines]
+            positions = [line.outbox_after for line in lines]
             try:
-                answer = await self._client.xread(streams, count=BATCH_MESSAGES)
+                answer = await self._reading.command("XREAD", "COUNT", BATCH_MESSAGES, "STREAMS", *names, *positions)
             except RedisAway:
                 await asyncio.sleep(0.2)
                 continue
-            for name, entries in _pairs(answer):
+            for name, entries in _streams(answer):
                 line = self._lines.get(name.decode().rpartition(":")[2])
                 if line is not None and not line.sending and _may_send(line):
                     self._begin(line, entries)
 
-    def _begin(self, line: Line, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
+    def _begin(self, line: Line, entries: Sequence[Entry]) -> None:
         line.sending = True
         task = asyncio.get_running_loop().create_task(self._send(line, entries))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, line: Line, entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> None:
+    async def _send(self, line: Line, entries: Sequence[Entry]) -> None:
         connector = line.connector
         try:
-            stored = [orjson.loads(entry[b"m"]) for _, entry in entries]
+            stored = [orjson.loads(body) for _, body in entries]
             results = await self._outcomes(line, connector, [message["m"] for message in stored], entries)
             outcomes = zip(entries, stored, results, strict=True)
             known = [self._conclude(line, identifier, message, result) for (identifier, _), message, result in outcomes]
@@ -122,7 +132,7 @@ class OutboxSender:
         line: Line,
         connector: AnyConnector | None,
         messages: Sequence[Any],
-        entries: Sequence[tuple[bytes, dict[bytes, bytes]]],
+        entries: Sequence[Entry],
     ) -> Sequence[Exception | None]:
         if connector is None or not line.connected or connector.Outgoing is None:
             return [SendLater("The integration is not connected.")] * len(messages)
@@ -172,7 +182,7 @@ class OutboxSender:
             if not confirmed:
                 continue
             try:
-                lost = set(await scripts.sent.call(self._client, self._arguments(confirmed)))
+                lost = set(await self._deleting.run(scripts.sent, self._arguments(confirmed)))
                 again = [
                     one
                     for one in confirmed
@@ -206,10 +216,7 @@ def _age_seconds(identifier: bytes) -> float:
     return time.time() - int(identifier.split(b"-")[0]) / 1000
 
 
-def _pairs(answer: Any) -> Sequence[tuple[bytes, Any]]:
-    """Return (stream, entries) pairs; the client gives a list or a dict, by protocol version."""
-    if not answer:
-        return []
-    if isinstance(answer, dict):
-        return [(name, parts[0] if parts and isinstance(parts[0], list) else parts) for name, parts in answer.items()]
-    return list(answer)
+def _streams(answer: Any) -> list[tuple[bytes, list[Entry]]]:
+    """Return entries by stream from the bare answer of XREAD: pairs or a map, by version of the protocol."""
+    pairs = answer.items() if isinstance(answer, dict) else answer or ()
+    return [(name, [(identifier, fields[1]) for identifier, fields in entries]) for name, entries in pairs]
