@@ -43,11 +43,14 @@ class TriggerEvent(NamedTuple):
 
     @classmethod
     def from_json(cls, text: bytes) -> "TriggerEvent":
-        """Read the stored form; raises `EventUnreadable` for a version this release does not know."""
-        stored = orjson.loads(text)
-        if stored.get("v") != SCHEMA_VERSION:
-            raise EventUnreadable(f"stored event of version {stored.get('v')!r}, this release reads {SCHEMA_VERSION}")
-        return cls(stored["id"], EventKind(stored["k"]), stored["t"], stored["d"], stored.get("r", ""))
+        """Read the stored form; raises `EventUnreadable` for anything else and for a version this release does not know."""
+        try:
+            stored = orjson.loads(text)
+            if stored["v"] == SCHEMA_VERSION:
+                return cls(stored["id"], EventKind(stored["k"]), stored["t"], stored["d"], stored.get("r", ""))
+        except (ValueError, KeyError, TypeError) as error:
+            raise EventUnreadable(f"this is no stored event: {type(error).__name__}: {error}") from None
+        raise EventUnreadable(f"stored event of version {stored['v']!r}, this release reads {SCHEMA_VERSION}")
 
 
 class EventUnreadable(ValueError):

@@ -22,7 +22,7 @@ def replay(parked_ids: Sequence[str]) -> int:
     for row in ParkedRun.objects.filter(pk__in=parked_ids).order_by("created_at", "id"):
         try:
             event = TriggerEvent.from_json(row.event.encode())
-        except (EventUnreadable, ValueError, KeyError) as error:
+        except EventUnreadable as error:
             logger.warning("the parked event %s cannot be replayed: %s", row.event_id, error)
             continue
         rows.append(row)

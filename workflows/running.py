@@ -55,7 +55,7 @@ class Running:
             return None
         try:
             event = TriggerEvent.from_json(claimed.stored)
-        except (EventUnreadable, ValueError, KeyError) as error:
+        except EventUnreadable as error:
             self._park_unreadable(box, known, claimed, str(error))
             return None
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=claimed.suspect)

@@ -161,7 +161,7 @@ class TestRunning:
             put(hub, row, [2])
             wait_until(lambda: world.numbers("old") == [1, 2])
             catalog.away = False
-            wait_until(lambda: put(hub, row, [3]) is None and 3 in world.numbers("new"))
+            wait_until(lambda: hub.append(row.pk, [stored(3)], "*")[0] == 1 and 3 in world.numbers("new"))
 
 
 def _cured(worker: Worker, integration_id: str) -> bool:
