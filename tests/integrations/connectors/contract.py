@@ -339,14 +339,14 @@ class ConnectorContract:
             async with self.connected(server):
                 pass
             await until(lambda: server.proxy.connections == 0, "the line being closed")
-            before = threading.active_count(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+            before = held()
             for _ in range(20):
                 async with self.connected(server) as connector:
                     await connector.probe()
             await until(lambda: server.proxy.connections == 0, "every line being closed")
             await until(
-                lambda: (threading.active_count(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))) == before,
-                f"threads, tasks and files being those of before: {before}",
+                lambda: all(now <= then for now, then in zip(held(), before, strict=True)),
+                f"no more threads, tasks and files than before: {before}",
             )
 
         run(story())
@@ -356,6 +356,11 @@ def run(story: Coroutine[Any, Any, None]) -> None:
     """Run a test's coroutine on the kind of loop that production uses."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(asyncio.wait_for(story, 3 * SECONDS))
+
+
+def held() -> tuple[int, int, int]:
+    """Count threads, tasks and open files."""
+    return threading.active_count(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
