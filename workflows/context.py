@@ -45,7 +45,7 @@ class Context:
         self._flight = flight
         self._plan = plan
         self._number = number
-        self._visits = 0
+        self._visits: dict[str, int] = {}
         self._place = -1
         self._deadline = time.monotonic() + effects.limits.run_seconds
 
@@ -71,7 +71,7 @@ class Context:
         """Show a value to whoever watches the workflow."""
         self._effects.show(self._plan, message, value, level)
 
-    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+    async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration of the same application."""
         known = self._effects.catalog.integrations.get(integration_id)
         if known is None or known.application_id != self._plan.application_id:
@@ -81,8 +81,9 @@ class Context:
             raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
         if not known.enabled:
             raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
-        self._visits += 1
-        visit = f"{self._plan.workflow_id}:{self._number}:{self._visits}"
+        count = self._visits.get(node_id, 0)
+        self._visits[node_id] = count + 1
+        visit = f"{self._plan.workflow_id}:{self._number}:{node_id}:{count}"
         if connector.send_waits:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
         if time.monotonic() >= self._flight.box.lease.deadline:

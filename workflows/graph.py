@@ -174,6 +174,8 @@ class _Builder:
             for name, text in error.errors.items():
                 self.fault(f"{place}.config{_suffix(name.split('.') if name else [])}", text)
             return None
+        if isinstance(node, AwaitingNode):
+            node.node_id = form.id
         return GraphNode(form.id, str(form.meta.get("label") or node_class.label)[:255], node)
 
     def _check_wires(self, forms: Sequence[_NodeForm | None], ids: set[str], built: Mapping[str, GraphNode]) -> None:

@@ -36,7 +36,7 @@ class FakeRunContext:
     def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
         self.debugged.append((message, copy_json(value), level))
 
-    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+    async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         if self.fail_send:
             raise self.fail_send
         self.sent.append((integration_id, message))
@@ -173,7 +173,7 @@ class SendNode(AwaitingNode[NoConfig]):
     Config = NoConfig
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        await context.send("i2", copy_json(payload))
+        await context.send("i2", copy_json(payload), "n")
         return Result(payload)
 
 

@@ -77,7 +77,7 @@ class StepNode(AwaitingNode[StepConfig]):
                 await asyncio.sleep(0.005)
                 context.tick()
         if config.send_to:
-            await context.send(config.send_to, {"body": f"{config.note}{number}"})
+            await context.send(config.send_to, {"body": f"{config.note}{number}"}, self.node_id)
         if config.fail and (not config.fail_numbers or number in config.fail_numbers):
             raise NodeFailed(config.fail, "Unwell")
         return Result(payload)

@@ -50,11 +50,11 @@ class RunContext(Protocol):
     def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
         """Show a value to whoever watches the workflow. Keep no reference to it: the run goes on changing it."""
 
-    async def send(self, integration_id: str, message: JSONObject) -> JSONObject:
+    async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration; returns the peer's answer, or {} where messages wait for the connection.
 
         Raises `NodeFailed` when the integration is missing, disabled or refuses the message. Called once per visit of a
-        node; the context numbers the visits, so a run that happens twice does not send twice through an outbox.
+        node; the context numbers the visits of each, so a run that happens twice does not send twice through an outbox.
         """
 
     def now_ms(self) -> int:
@@ -112,6 +112,8 @@ class AwaitingNode(ABC, Generic[C]):
     outputs: tuple[str, ...] = ("next",)
     takes_input: ClassVar[bool] = True
     needs_task: ClassVar[bool] = False
+    node_id: str = ""
+    """Which node of its workflow this is; set when the workflow is built."""
 
     def __init__(self, config: C) -> None:
         """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""

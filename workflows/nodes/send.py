@@ -53,7 +53,7 @@ class SendNode(AwaitingNode[Schema]):
         integration_id = self._integration_id.render(payload)
         if not integration_id:
             raise NodeFailed("integrationId gave an empty text")
-        await context.send(integration_id, message)
+        await context.send(integration_id, message, self.node_id)
         return Result(payload)
 
 
