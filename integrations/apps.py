@@ -4,8 +4,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db import transaction
 from django.db.models.signals import post_delete
+
+from wegnology.lib import egress
 
 if TYPE_CHECKING:
     from integrations.models import Integration
@@ -18,10 +21,11 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
-        """Watch the rows whose change must reach listeners and workers."""
+        """Watch the rows whose change must reach listeners and workers; say where connections may go."""
         from integrations.models import Integration
         from wegnology.applications.revisions import touch_on_change
 
+        egress.configure(allow_private=settings.ALLOW_PRIVATE_NETWORKS)
         touch_on_change(Integration, lambda row: str(row.application_id))
         post_delete.connect(_drop_waiting, sender=Integration, dispatch_uid="waiting events of deleted integrations")
 
