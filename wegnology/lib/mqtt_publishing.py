@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from wegnology.lib.sockets import ByteLine
 
-WINDOW = 100
+WINDOW = 500
 """Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
 _UNSENT_BYTES = 1024 * 1024
 _PUBLISH = 0x30
