@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
+
 from integrations.models import Integration
 from tests import factories
 from tests.workflows.fakes import node
@@ -22,10 +24,12 @@ def publish(through: Integration, topic: str, template: str = "{{data.message}}"
     return node("publish", "MqttMessageNode", [], **config)
 
 
+@transaction.atomic
 def relay(of: Application, name: str, port: int, *steps: JSONObject, through: Integration | None = None) -> Integration:
     """Create an integration on `in/NAME` whose messages go through the steps and out on `out/NAME`.
 
-    A step is a node without outputs; its way on is the next one.
+    A step is a node without outputs; its way on is the next one. Integration and workflow appear together: an event that
+    a worker ran before it knew the workflow would match nothing.
     """
     integration = mqtt(of, name, port, f"in/{name}")
     decode = node("decode", "JsonDecodeNode", source="data.message", destination="working.message")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from django.db import transaction
 
 from integrations.models import Integration
 from integrations.runtime.keys import key
@@ -50,6 +51,7 @@ def publisher(hub: Stack) -> Iterator[Publisher]:
         yield publisher
 
 
+@transaction.atomic
 def alert(of: Application, port: int) -> Integration:
     """Create the demo: readings above the global `threshold` become alerts."""
     integration = mqtt(of, "alert", port, f"in/{of.pk}")
@@ -202,11 +204,12 @@ def test_connection_events_trigger_the_workflows_that_ask_for_them(
 ) -> None:
     out = mqtt(application, "out", hub.port)
     with Mosquitto() as broker:
-        integration = mqtt(application, "watched", broker.ports["plain"], "in/x")
-        for kind in ("connect", "disconnect", "failure"):
-            told = publish(out, f"out/{application.pk}/{kind}", "{{jsonEncode data}}")
-            trigger = factories.trigger(integration, ["publish"], message=False, **{kind: True})
-            factories.workflow(application, name=kind, triggers=[trigger], nodes=[told])
+        with transaction.atomic():
+            integration = mqtt(application, "watched", broker.ports["plain"], "in/x")
+            for kind in ("connect", "disconnect", "failure"):
+                told = publish(out, f"out/{application.pk}/{kind}", "{{jsonEncode data}}")
+                trigger = factories.trigger(integration, ["publish"], message=False, **{kind: True})
+                factories.workflow(application, name=kind, triggers=[trigger], nodes=[told])
 
         def heard(kind: str) -> list[dict[str, object]]:
             return [json.loads(text) for text in collector.messages(f"out/{application.pk}/{kind}")]
@@ -227,8 +230,9 @@ def test_retained_and_unconfirmed_messages_say_so(
     hub: Stack, application: Application, collector: Collector, publisher: Publisher
 ) -> None:
     publisher.publish(f"in/{application.pk}/kept", "1", retain=True)
-    integration = mqtt(application, "flags", hub.port, f"in/{application.pk}/+")
-    factories.workflow(integration, nodes=[publish(integration, f"out/{application.pk}", "{{jsonEncode data}}")])
+    with transaction.atomic():
+        integration = mqtt(application, "flags", hub.port, f"in/{application.pk}/+")
+        factories.workflow(integration, nodes=[publish(integration, f"out/{application.pk}", "{{jsonEncode data}}")])
     hub.wait_connected(integration.pk)
     publisher.publish(f"in/{application.pk}/live", "2", qos=0)
     hub.wait(lambda: len(collector.messages(f"out/{application.pk}")) == 2, what="both messages")
@@ -241,19 +245,22 @@ def test_retained_and_unconfirmed_messages_say_so(
 
 def test_a_websocket_server_is_heard_and_answered(hub: Stack, application: Application) -> None:
     with WebsocketServer() as server:
-        integration = factories.integration(
-            application, integration_type="websocket", config={"url": f"ws://{LOOPBACK}:{server.port}/feed"}, topics=()
-        )
-        answer = node(
-            "answer", "WebsocketMessageNode", [], integrationId=integration.pk, messageTemplate="got {{data.message.data}}"
-        )
-        factories.workflow(integration, nodes=[answer])
+        integration = _echo(application, f"ws://{LOOPBACK}:{server.port}/feed")
         hub.wait_connected(integration.pk)
         server.publish(["one", "two"])
         hub.wait(lambda: server.received == ["got one", "got two"], what="answers at the server")
         hub.wait_quiet(integration.pk)
         integration.delete()
         hub.wait(lambda: server.connections == 0, EDIT_SECONDS, "the deleted integration disconnected")
+
+
+@transaction.atomic
+def _echo(of: Application, url: str) -> Integration:
+    integration = factories.integration(of, integration_type="websocket", config={"url": url}, topics=())
+    template = "got {{data.message.data}}"
+    answer = node("answer", "WebsocketMessageNode", [], integrationId=integration.pk, messageTemplate=template)
+    factories.workflow(integration, nodes=[answer])
+    return integration
 
 
 def test_a_killed_listener_is_healed_by_its_restart(
