@@ -75,9 +75,7 @@ def _of_database() -> Iterator[Metric]:
     types = dict(Integration.objects.values_list("pk", "integration_type"))
     yield from _events(types)
     yield _connections(types)
-    yield _gauge(
-        "integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count()
-    )
+    yield _gauge("integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count())
 
 
 def _events(types: dict[str, str]) -> Iterator[Metric]:
