@@ -18,6 +18,7 @@ from integrations.runtime import scripts
 from integrations.runtime.inbox import TokenOf
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
+from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,13 @@ class OutboxSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        tasks = [asyncio.create_task(work()) for work in (self._read, self._delete, self._look)]
         try:
-            await asyncio.gather(self._read(), self._delete(), self._look())
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
+            await end_tasks([*tasks, *self._tasks], again_seconds=0.1)
             await self._reading.close()
             await self._deleting.close()
 

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis.asyncio
-from django.conf import settings
+import redis
 
 from integrations.runtime.backoff import Backoff
 from integrations.runtime.book import StatusBook
@@ -21,20 +20,35 @@ from tests.fakes import FakeConnector, FarEnd
 from tests.integrations.runtime.hub import Hub, desired, tell_where_tasks_stand, until
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.ids import new_id
+from wegnology.lib.redis import AsyncRedis, async_client
 
 
-class Forgetful(redis.asyncio.Redis):
-    """A client that loses the answers to the next `forget` scripts, after the server carried them out."""
+class Forgetful:
+    """A client whose connections lose the answers to the next `forget` scripts, after the server carried them out."""
 
-    forget = 0
+    def __init__(self) -> None:
+        self.forget = 0
+        self.client: AsyncRedis = async_client()
+        self.client.connection_pool.connection_class = self._losing(self.client.connection_pool.connection_class)
 
-    async def evalsha(self, *args: Any, **options: Any) -> Any:
-        """Run the script; its answer may get lost."""
-        answer = await super().evalsha(*args, **options)
-        if self.forget:
-            self.forget -= 1
-            raise redis.exceptions.ConnectionError("the answer was lost")
-        return answer
+    def _losing(self, base: Any) -> Any:
+        forgetful = self
+
+        class Losing(base):  # type: ignore[misc]
+            sent = b""
+
+            async def send_packed_command(self, command: Any, *args: Any, **options: Any) -> None:
+                self.sent = b"".join(command) if isinstance(command, list) else command
+                await super().send_packed_command(command, *args, **options)
+
+            async def read_response(self, *args: Any, **options: Any) -> Any:
+                answer = await super().read_response(*args, **options)
+                if b"EVAL" in self.sent[:20] and forgetful.forget:
+                    forgetful.forget -= 1
+                    raise redis.exceptions.ConnectionError("the answer was lost")
+                return answer
+
+        return Losing
 
 
 @dataclass
@@ -52,9 +66,10 @@ class Waits:
 class Lines:
     """A listener process of which the test is the supervisor."""
 
-    def __init__(self, hub: Hub, client: Forgetful, limits: Limits) -> None:
+    def __init__(self, hub: Hub, forgetful: Forgetful, limits: Limits) -> None:
         self.hub = hub
-        self.client = client
+        self.forgetful = forgetful
+        self.client = client = forgetful.client
         self.tokens: dict[int, str] = {}
         self.lost: list[tuple[int, str]] = []
         self.needed: list[int] = []
@@ -100,8 +115,8 @@ def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits
     """Run the body of a test beside working lines."""
 
     async def main() -> None:
-        client = Forgetful(connection_pool=redis.asyncio.ConnectionPool.from_url(settings.REDIS_URL, socket_timeout=5.0))
-        lines = Lines(hub, client, limits or Limits(partitions=4))
+        forgetful = Forgetful()
+        lines = Lines(hub, forgetful, limits or Limits(partitions=4))
         try:
             async with asyncio.timeout(40), lines.working():
                 await test(lines)
@@ -109,6 +124,6 @@ def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits
             tell_where_tasks_stand()
             raise
         finally:
-            await client.aclose(close_connection_pool=True)
+            await forgetful.client.aclose()
 
     asyncio.run(main())

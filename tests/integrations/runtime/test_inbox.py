@@ -121,11 +121,12 @@ def test_an_append_whose_answer_was_lost_happens_once(hub: Hub) -> None:
     async def test(lines: Lines) -> None:
         line, far = await lines.connected()
         await until(lambda: not line.held)
-        lines.client.forget = 2
+        lines.forgetful.forget = 2
         numbers = [far.publish() for _ in range(5)]
         await until(lambda: far.acked == numbers)
         assert hub.numbers(line.integration_id) == numbers
         assert hub.line(line.integration_id).messages == 5
+        assert lines.forgetful.forget == 0
 
     run_lines(hub, test)
 
