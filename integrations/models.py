@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
@@ -30,7 +31,10 @@ class Integration(SavedWhole):
     topics = models.JSONField(default=list, blank=True)
     config = models.JSONField(default=dict)
     throttle_per_second = models.FloatField(
-        null=True, blank=True, help_text="Messages a second; empty means the installation's default. Set by operators."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.01)],
+        help_text="Messages a second; empty means the installation's default. Set by operators.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -153,7 +153,7 @@ class Supervisor:
         try:
             with self._control() as control:
                 infos: list[dict[str, Any]] = control.getAllProcessInfo()
-        except OSError:
+        except (OSError, xmlrpc.client.Fault):  # it is starting, or stopping because somebody told it to
             return []
         return [change for info in infos if (change := self._change(info))]
 
