@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, DataError, IntegrityError, close_old_connections
 
 from wegnology.applications.models import Application
 from wegnology.lib.redis import SyncRedis
@@ -80,7 +80,24 @@ def _write(batch: Sequence[Parked]) -> None:
     rows = [_row(parked, failure, now) for parked in batch for failure in parked.failures]
     kept = set(Application.objects.filter(pk__in={row.application_id for row in rows}).values_list("pk", flat=True))
     rows = [row for row in rows if row.application_id in kept]  # an application deleted meanwhile took its runs along
-    ParkedRun.objects.bulk_create(rows, ignore_conflicts=True)
+    try:
+        ParkedRun.objects.bulk_create(rows, ignore_conflicts=True)
+    except (DataError, IntegrityError, ValueError):
+        for row in rows:
+            _write_alone(row)
+
+
+def _write_alone(row: ParkedRun) -> None:
+    """Keep one run of a batch that the database refused: what it will not take of this one must not hold up the others."""
+    try:
+        ParkedRun.objects.bulk_create([row], ignore_conflicts=True)
+    except (DataError, IntegrityError, ValueError) as error:
+        logger.exception("a failed run of workflow %s is kept without its payload: the database refused it", row.workflow_id)
+        row.payload, row.error_message = (
+            "",
+            f"{ascii(row.error_message)[:1000]} (kept without its payload: {ascii(str(error))[:200]})",
+        )
+        ParkedRun.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def _row(parked: Parked, failure: Failure, now: datetime) -> ParkedRun:
@@ -91,7 +108,7 @@ def _row(parked: Parked, failure: Failure, now: datetime) -> ParkedRun:
         workflow_id=plan.workflow_id,
         version_id=plan.version_id,
         event_id=parked.event_id,
-        event=parked.stored.decode(errors="replace"),
+        event=_storable(parked.stored.decode(errors="replace")),
         reason=parked.reason,
         error_name=_storable(error.name)[:255],
         error_message=_storable(error.message),
