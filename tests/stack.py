@@ -4,14 +4,15 @@ The test process works on the hub's database and Redis through the project's own
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import pytest
@@ -24,105 +25,20 @@ from integrations.runtime.keys import key
 from integrations.runtime.ledger import LedgerLine, read_ledger
 from integrations.runtime.status import ConnectionState, Status, read_statuses
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.processes import LOOPBACK, wait_until
+from tests.servers.processes import wait_until
 from tests.servers.redis import RedisServer
+from tests.stack_process import ROOT, HubProcess
 from wegnology.lib.redis import SyncRedis, sync_client
 from workflows.models import ParkedRun
 
-ROOT = Path(__file__).parent.parent
-PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if ": " in line)
 PREFIX = "stack"
 SPEED = {"WEGNOLOGY_THROTTLE_PER_SECOND": "1000", "WEGNOLOGY_THROTTLE_BURST": "1000"}
 """Settings for tests that are not about the throttle."""
-STOP_SECONDS = 30.0
 
 
 def keeping(folder: Path) -> dict[str, str]:
     """Return the settings of a broker that keeps its sessions, and all that waits in them, through a restart."""
     return {"persistence": "true", "persistence_location": f"{folder}/", "max_queued_messages": "1000000"}
-
-
-class HubProcess:
-    """One process of the Procfile, its output in a file."""
-
-    def __init__(self, role: str, number: int, folder: Path, environment: dict[str, str]) -> None:
-        self.role = role
-        self.log = folder / f"{role}-{number}.log"
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
-        self.wanted = False
-        self.starts = 0
-
-    @property
-    def pid(self) -> int:
-        """Process id; the shell of the Procfile's line becomes the process itself."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Say whether it runs."""
-        return self._process is not None and self._process.poll() is None
-
-    def start(self) -> None:
-        """Start it, or start it again."""
-        self.wanted = True
-        self.starts += 1
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {PROCFILE[self.role]}"],
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Kill it as a crash would; under supervision it comes back."""
-        self.signal(number)
-        self._wait()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def pause(self) -> None:
-        """Stop it where it stands."""
-        self.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self.signal(signal.SIGCONT)
-
-    def stop(self) -> int:
-        """Stop it in order and return its exit status."""
-        self.wanted = False
-        if self.alive:
-            self.resume()
-            self.signal(signal.SIGTERM)
-        return self._wait()
-
-    def _wait(self) -> int:
-        assert self._process is not None
-        try:
-            return self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
-
-    def end(self) -> None:
-        """Make sure that nothing of it is left."""
-        self.wanted = False
-        if self.alive:
-            self.kill()
-
-    def tail(self, lines: int = 60) -> str:
-        """Return the last lines that it wrote."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
 
 class Stack:
@@ -304,12 +220,21 @@ def _live(stack: Stack, roles: Iterable[str]) -> bool:
     return all(stack.client.zcount(key(f"{role}s"), now, "+inf") for role in roles)
 
 
+@cache
+def _empty_database() -> bytes:
+    """Return a database file with all tables and no rows; made once in a session."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "database.sqlite3"
+        environment = os.environ | {"DATABASE_URL": f"sqlite:///{path}", "WEGNOLOGY_STATE_DIR": folder}
+        command = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
+        subprocess.run(command, check=True, cwd=ROOT, env=environment)
+        return path.read_bytes()
+
+
 @contextmanager
 def _database(path: Path) -> Iterator[None]:
     """Let the models of this process work on a database file of the hub's; whatever they used before is put back."""
-    environment = os.environ | {"DATABASE_URL": f"sqlite:///{path}", "WEGNOLOGY_STATE_DIR": str(path.parent)}
-    migrate: Sequence[str] = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
-    subprocess.run(migrate, check=True, cwd=ROOT, env=environment)
+    path.write_bytes(_empty_database())
     options = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL;"}
     before = connections["default"]
     changes: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "OPTIONS": options}
@@ -320,6 +245,3 @@ def _database(path: Path) -> Iterator[None]:
     finally:
         here.close()
         connections["default"] = before
-
-
-__all__ = ["LOOPBACK", "PREFIX", "SPEED", "HubProcess", "Stack", "running"]

@@ -1,0 +1,92 @@
+"""One process of the Procfile, started, killed, paused and stopped by its process id."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if ": " in line)
+STOP_SECONDS = 30.0
+
+
+class HubProcess:
+    """One process of the Procfile, its output in a file."""
+
+    def __init__(self, role: str, number: int, folder: Path, environment: dict[str, str]) -> None:
+        self.role = role
+        self.log = folder / f"{role}-{number}.log"
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self.wanted = False
+        self.starts = 0
+
+    @property
+    def pid(self) -> int:
+        """Process id; the shell of the Procfile's line becomes the process itself."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Say whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+        self.wanted = True
+        self.starts += 1
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {PROCFILE[self.role]}"],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Kill it as a crash would; under supervision it comes back."""
+        self.signal(number)
+        self._wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def pause(self) -> None:
+        """Stop it where it stands."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.signal(signal.SIGCONT)
+
+    def stop(self) -> int:
+        """Stop it in order and return its exit status."""
+        self.wanted = False
+        if self.alive:
+            self.resume()
+            self.signal(signal.SIGTERM)
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self._process is not None
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def end(self) -> None:
+        """Make sure that nothing of it is left."""
+        self.wanted = False
+        if self.alive:
+            self.kill()
+
+    def tail(self, lines: int = 60) -> str:
+        """Return the last lines that it wrote."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
