@@ -13,7 +13,8 @@ from integrations.runtime.keys import key
 from tests import factories
 from tests.poison import celery_in
 from tests.relays import relay
-from tests.stack import SPEED, HubProcess, Stack, running
+from tests.stack import SPEED, Stack, running
+from tests.stack_process import HubProcess
 from tests.traffic import Collector, Load, Publisher
 from tests.workflows.fakes import node
 from wegnology.lib.ids import new_id
