@@ -14,7 +14,7 @@ from wegnology.lib.ids import new_id
 from workflows.catalog import Catalog, Match
 from workflows.models import DEVELOP
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("far_ends", "world")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("hub", "far_ends", "world")]
 
 MESSAGE = EventKind.MESSAGE
 

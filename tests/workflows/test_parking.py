@@ -23,7 +23,7 @@ from workflows.flight import Failure
 from workflows.models import ParkedRun
 from workflows.parking import Parked, Parking
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("far_ends")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("hub", "far_ends")]
 
 
 class SometimesAway(ThreadPoolExecutor):

@@ -9,6 +9,7 @@ import pytest
 from kombu import pools
 from pytest_django import Settings
 
+from integrations.live import outage
 from tests.fakes import FarEnd, fake_types
 from tests.integrations.runtime.hub import Hub
 from tests.servers.redis import RedisServer
@@ -25,6 +26,7 @@ def far_ends() -> Iterator[dict[str, FarEnd]]:
 @pytest.fixture
 def hub(redis_here: RedisServer, settings: Settings) -> Iterator[Hub]:
     """Redis as the runtime uses it, with few partitions."""
+    outage.over()  # an earlier test may have been without Redis
     settings.PARTITIONS = 4
     with redis_here.client() as client:
         yield Hub(client)

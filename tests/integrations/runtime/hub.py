@@ -304,7 +304,7 @@ class Inside:
     async def _enter(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._ready.set()
+        self.loop.call_soon(self._ready.set)  # once `main` has begun and waits for something
         await self._main(self._stop)
 
 
