@@ -34,6 +34,8 @@ from wegnology.lib.sockets import ByteLine, Line, explain_socket_error, open_soc
 from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
 from wegnology.lib.types import JSONObject, JSONValue
 
+RECEIVE_MAXIMUM = 1_000
+"""Messages that a version 5 broker may send before the first is acknowledged: as many as a line holds in memory."""
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
@@ -393,6 +395,9 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         self._client = client
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0 if clean else self.session_seconds
+        # Named although it is below the protocol's default: mosquitto keeps to 20 where a client says nothing, and a burst
+        # then fills its queue, from which it drops.
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
         login = client.log_in(line, clean_start=clean, properties=properties)
         answer = await self._phase(login, "The login")
         if answer.code:
