@@ -54,7 +54,7 @@ class Context:
         now = time.monotonic()
         if now >= self._deadline:
             raise RunLimitReached(f"the run took longer than {self._effects.limits.run_seconds:g} s")
-        if now >= self._flight.box.lease.deadline:
+        if not self._flight.box.lease.alive():
             raise LeaseLost("the lease of this partition ran out")
 
     def now_ms(self) -> int:

@@ -120,9 +120,11 @@ class Holding:
         """Say that we live, keep what is ours, and look for work that no call told us of."""
         live = await self._presence.announce()
         self._fair = share(self._limits.partitions, live)
-        late = {lease.partition for lease in self._leases.held.values() if not lease.alive()}
         self._drop(await self._leases.renew())
-        self._forget(late)  # what was not started for want of time is claimed again
+        doubted = [lease for lease in self._leases.held.values() if lease.doubted]
+        self._forget({lease.partition for lease in doubted})  # what was left undone is claimed again
+        for lease in doubted:
+            lease.doubted = False
         await self._balance()
         await self._look(list(self._leases.held.values()))
 

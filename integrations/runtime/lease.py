@@ -15,15 +15,23 @@ from wegnology.lib.redis import AsyncRedis
 
 @dataclass(slots=True)
 class Lease:
-    """One partition held by this process. `deadline` (monotonic seconds) is when it counts as lost without a renewal."""
+    """One partition held by this process. `deadline` (monotonic seconds) is when it counts as lost without a renewal.
+
+    `doubted`: something was left undone because the deadline had passed; should the lease be renewed all the same, it must be
+    done again.
+    """
 
     partition: int
     token: str
     deadline: float
+    doubted: bool = False
 
     def alive(self) -> bool:
-        """Say whether effects may still start under this lease."""
-        return time.monotonic() < self.deadline
+        """Say whether effects may still start under this lease; whoever hears no must leave them undone."""
+        if time.monotonic() < self.deadline:
+            return True
+        self.doubted = True
+        return False
 
 
 class Leases:

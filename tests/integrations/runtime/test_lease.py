@@ -92,3 +92,15 @@ def test_shares_cover_all_partitions_and_differ_by_one_at_most() -> None:
         for live in range(5):
             fair = share(partitions, live)
             assert fair * max(1, live) >= partitions > (fair - 1) * max(1, live)
+
+
+def test_a_lease_in_whose_name_something_was_left_undone_says_so(hub: Hub) -> None:
+    """It may be renewed all the same; what was not begun for want of time must then be begun."""
+    lease = Lease(1, "p1/x", float("inf"))
+    assert lease.alive()
+    assert not lease.doubted
+    lease.deadline = 0.0
+    assert not lease.alive()
+    lease.deadline = float("inf")
+    assert lease.alive()
+    assert lease.doubted
