@@ -24,6 +24,14 @@ local function drop_oldest(i)
   return size
 end
 
+local partitions, ahead = {}, at
+for _ = 1, groups do
+  partitions[A[ahead + 1]] = true
+  ahead = ahead + 4 + #A[ahead + 4]
+end
+read_tokens('listen', partitions)
+read_tokens('run', partitions)
+
 for g = 1, groups do
   local p, token, i, policies = A[at + 1], A[at + 2], A[at + 3], A[at + 4]
   at = at + 4

@@ -19,6 +19,12 @@ local function later(a, b)
   return a_ms > b_ms or (a_ms == b_ms and tonumber(a_number) > tonumber(b_number))
 end
 
+local partitions = {}
+for g = 0, n - 1 do
+  partitions[A[at + 6 * g + 1]] = true
+end
+read_tokens('run', partitions)
+
 for g = 1, n do
   local p, token, i, after = A[at + 1], A[at + 2], A[at + 3], A[at + 4]
   local wanted, rate = tonumber(A[at + 5]), tonumber(A[at + 6])

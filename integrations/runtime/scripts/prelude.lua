@@ -32,6 +32,20 @@ local function token_of(kind, p)
   return known
 end
 
+-- Reads the tokens of many partitions (the keys of a table) at once.
+local function read_tokens(kind, partitions)
+  local names, order, n = {}, {}, 0
+  for p in pairs(partitions) do
+    n = n + 1
+    names[n], order[n] = P .. kind .. ':' .. p, p
+  end
+  if n < 2 then return end
+  local found = call('MGET', unpack(names))
+  for k = 1, n do
+    leases[kind][order[k]] = found[k]
+  end
+end
+
 -- Counts are gathered and written once per field.
 local counts = {}
 

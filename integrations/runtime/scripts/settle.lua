@@ -41,6 +41,13 @@ local function send(p, i, body)
   count('sent:', i, hour_of(call('XADD', outbox, '*', 'm', body)), 'queued')
 end
 
+local runs, ahead = {}, at
+for _ = 1, n do
+  runs[A[ahead + 2]] = true
+  ahead = ahead + 10 + (A[ahead + 1] == 'F' and 4 * tonumber(A[ahead + 10]) or 0)
+end
+read_tokens('run', runs)
+
 for _ = 1, n do
   local op, p, token = A[at + 1], A[at + 2], A[at + 3]
   if op == 'F' then
