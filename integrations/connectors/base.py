@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, Unreachable
+from wegnology.lib.credential_types import Credential
 from wegnology.lib.registry import Registry
 from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject
@@ -24,7 +25,8 @@ class Source(NamedTuple):
 
     integration_id: str
     topics: tuple[str, ...] = ()
-    credential: JSONObject | None = None
+    credential: Credential | None = None
+    """The service credential that the integration names, opened; of one of the connector's `credential_types`."""
     previous_topics: tuple[str, ...] = ()
     """Topics that were subscribed to before: what of them is not in `topics` is unsubscribed where the source kept it."""
 
@@ -67,6 +69,21 @@ C = TypeVar("C", bound=Schema)
 M = TypeVar("M", bound=Schema)
 
 
+class Sender(ABC, Generic[M]):
+    """A way to send by request, without the listener's connection. Workers make and pool them; used from one event loop."""
+
+    @abstractmethod
+    async def send(self, message: M) -> JSONObject:
+        """Send within a bounded time; return the answer as the workflow finds it at `resultPath`.
+
+        Raises `SendFailed` with the service's own words, or `SendUnknown` when the message may have arrived.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Free what it holds; may be called twice."""
+
+
 class Connector(ABC, Generic[C, M]):
     """One connection of one integration."""
 
@@ -85,6 +102,8 @@ class Connector(ABC, Generic[C, M]):
     """Type name of the workflow node that sends: "MqttMessageNode"."""
     sends_live: ClassVar[bool] = False
     """Sending needs the listener's own connection."""
+    credential_types: ClassVar[tuple[str, ...]] = ()
+    """Names of the kinds of service credentials that replace entered values (`wegnology.lib.credential_types`)."""
     send_waits: ClassVar[bool] = False
     """The sending node waits for the outcome; a message is never kept for a later connection."""
     redelivers: ClassVar[bool] = False
@@ -108,6 +127,15 @@ class Connector(ABC, Generic[C, M]):
     @classmethod
     def check_topics(cls, topics: Sequence[str]) -> dict[int, str]:
         """Return faults by position of the topic, for the form and the API."""
+        return {}
+
+    @classmethod
+    def check_access(cls, raw: JSONObject, credential: Credential | None) -> dict[str, str]:
+        """Return faults of how the integration logs in, by JSON name (`credentialName` for the credential's own).
+
+        Asked when saving and before connecting. `raw` holds settings as stored, templates open; which of them are there says
+        which method was chosen.
+        """
         return {}
 
     @classmethod
@@ -150,6 +178,11 @@ class Connector(ABC, Generic[C, M]):
         the peer confirmed) or `SendFailed` (this message cannot be sent).
         """
         raise SendFailed(f"{self.label} cannot send")
+
+    @classmethod
+    def sender(cls, config: C, source: Source) -> Sender[M]:
+        """Return a way to send by request; no I/O here. For types with `Outgoing` and without `sends_live`."""
+        raise NotImplementedError(f"{cls.label} does not send by request")
 
     async def send_many(self, messages: Sequence[M]) -> Sequence[Exception | None]:
         """Send in order; return per message None when it is confirmed, else what `send` would raise.
@@ -208,6 +241,7 @@ __all__ = [
     "IntegrationError",
     "Refused",
     "SendFailed",
+    "Sender",
     "Source",
     "Subscription",
     "Unreachable",
