@@ -2,26 +2,22 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
 from wegnology.applications.models import Application, SavedWhole
-from wegnology.lib.crypto import Keyring, is_sealed
+from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
-from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 
 
-def keyring() -> Keyring:
-    """Return the configured keys."""
-    return Keyring(settings.SECRET_KEYS)
+class Integration(SealedConfig, SavedWhole):
+    """One configured connection. `config` holds raw settings; secret ones are sealed (see `SealedConfig`)."""
 
-
-class Integration(SavedWhole):
-    """One configured connection. `config` holds raw settings; secret ones are sealed (see `set_config`)."""
+    sealed_label: ClassVar[str] = "integration"
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="integrations")
@@ -29,7 +25,6 @@ class Integration(SavedWhole):
     integration_type = models.CharField(max_length=32, choices=connector_choices)
     enabled = models.BooleanField(default=True)
     topics = models.JSONField(default=list, blank=True)
-    config = models.JSONField(default=dict)
     throttle_per_second = models.FloatField(
         null=True,
         blank=True,
@@ -50,22 +45,14 @@ class Integration(SavedWhole):
         """Return the class that speaks the integration's protocol."""
         return connectors.get(self.integration_type)
 
-    def _place(self, field: str) -> str:
-        return f"integration:{self.pk}:{field}"
+    @property
+    def config_schema(self) -> type[Schema]:
+        """Return the settings of the type."""
+        return self.connector.Config
 
     def set_config(self, raw: JSONObject) -> None:
         """Store raw settings: assign what is assigned once, seal what is secret."""
-        secret = self.connector.Config.secret_fields()
-        ring = keyring()
-        self.config = {
-            name: ring.seal(value, self._place(name)) if name in secret and isinstance(value, str) else value
-            for name, value in self.connector.prepare(dict(raw)).items()
-        }
-
-    def raw_config(self) -> JSONObject:
-        """Return the raw settings with secrets opened; raises `KeyMissing` or `SealBroken`."""
-        ring = keyring()
-        return {name: ring.unseal(value, self._place(name)) if is_sealed(value) else value for name, value in self.config.items()}
+        super().set_config(self.connector.prepare(dict(raw)))
 
     def clean(self) -> None:
         """Check topics and settings by the connector's rules."""

@@ -1,0 +1,54 @@
+"""Rows whose settings hold secrets: sealed at rest, each bound to its row and field."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from wegnology.lib.crypto import Keyring, is_sealed
+from wegnology.lib.schema import Schema
+from wegnology.lib.types import JSONObject
+
+
+def keyring() -> Keyring:
+    """Return the configured keys."""
+    return Keyring(settings.SECRET_KEYS)
+
+
+class SealedConfig(models.Model):
+    """A row with settings of one schema. `config` holds them raw; secret ones are sealed (see `set_config`).
+
+    Whatever walks all sealed values (such as a change of keys) finds the models by this class.
+    """
+
+    sealed_label: ClassVar[str]
+    """First part of the place that a secret is bound to: "integration"."""
+
+    config = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def config_schema(self) -> type[Schema]:
+        """Return what describes the settings, and says which are secret."""
+        raise NotImplementedError
+
+    def sealed_place(self, field: str) -> str:
+        """Return the place of one setting, to which its ciphertext is bound: "integration:<id>:password"."""
+        return f"{self.sealed_label}:{self.pk}:{field}"
+
+    def set_config(self, raw: JSONObject) -> None:
+        """Store raw settings; seal what is secret."""
+        secret = self.config_schema.secret_fields()
+        ring = keyring()
+        self.config = {
+            name: ring.seal(value, self.sealed_place(name)) if name in secret and isinstance(value, str) else value
+            for name, value in raw.items()
+        }
+
+    def raw_config(self) -> JSONObject:
+        """Return the raw settings with secrets opened; raises `KeyMissing` or `SealBroken`."""
+        ring = keyring()
+        stored = self.config.items()
+        return {name: ring.unseal(value, self.sealed_place(name)) if is_sealed(value) else value for name, value in stored}
