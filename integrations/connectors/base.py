@@ -7,10 +7,11 @@ connector's own. The runtime turns the exceptions it declares into instructions 
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, Unreachable
+from wegnology.lib.check_steps import CheckStep, Finding, Phase, run_phases
 from wegnology.lib.credential_types import Credential
 from wegnology.lib.registry import Registry
 from wegnology.lib.schema import Schema
@@ -45,16 +46,6 @@ class Delivery:
         self.received_ms = received_ms
         self.receipt = receipt
         self.size = size
-
-
-class CheckStep(NamedTuple):
-    """One named, timed step of a check a person asked for."""
-
-    name: str
-    state: Literal["ok", "failed", "skipped"]
-    seconds: float
-    detail: str = ""
-    advice: str = ""
 
 
 class Subscription(NamedTuple):
@@ -204,8 +195,16 @@ class Connector(ABC, Generic[C, M]):
         return {key: self.explain(error)}
 
     def explain(self, error: BaseException) -> str:
-        """Say in plain words what an exception of this protocol means; never with a secret in it."""
+        """Say in plain words what an exception of this protocol means; never with a secret in it.
+
+        It may be any that the connector raises, an `IntegrationError` included. Status, events and checks all ask here, so
+        that the same fault reads the same everywhere.
+        """
         return str(error) or type(error).__name__
+
+    def advise(self, error: BaseException) -> str:
+        """Say in a plain sentence what to do about it; "" when nothing can be said."""
+        return ""
 
     @abstractmethod
     async def close(self) -> None:
@@ -215,10 +214,13 @@ class Connector(ABC, Generic[C, M]):
         """Remove what the integration left at the source (a session, subscriptions); called after deletion."""
 
     @classmethod
-    async def check(cls, config: Any, source: Source) -> AsyncIterator[CheckStep]:
-        """Try a connection of its own: never the live identity, consuming nothing, over within 30 s."""
-        raise NotImplementedError
-        yield
+    def check(cls, config: Any, source: Source) -> AsyncIterator[CheckStep]:
+        """Try a connection of its own, step by step: never the live identity, consuming nothing.
+
+        Usually an async generator over `run_phases`. Each phase is bounded; the whole is ended by whoever runs it
+        (`integrations.checking`), and must then clean up within a second or two.
+        """
+        raise NotImplementedError(f"{cls.label} cannot be checked")
 
 
 AnyConnector = Connector[Any, Any]
@@ -238,7 +240,9 @@ __all__ = [
     "Connector",
     "Delivery",
     "Disconnected",
+    "Finding",
     "IntegrationError",
+    "Phase",
     "Refused",
     "SendFailed",
     "Sender",
@@ -247,4 +251,5 @@ __all__ = [
     "Unreachable",
     "connector_choices",
     "connectors",
+    "run_phases",
 ]
