@@ -24,13 +24,15 @@ from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Deliv
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.arrivals import Arrivals
+from wegnology.lib.connection_faults import explain_socket_error
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
 from wegnology.lib.mqtt import Connack, LineLost, LoopClient
 from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishUnknown
 from wegnology.lib.mqtt_topics import filter_fault, name_fault
+from wegnology.lib.opening import open_socket
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.sockets import ByteLine, Line, explain_socket_error, open_socket
+from wegnology.lib.sockets import ByteLine, Line
 from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
 from wegnology.lib.types import JSONObject, JSONValue
 

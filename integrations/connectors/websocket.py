@@ -21,10 +21,11 @@ from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Deliv
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.arrivals import Arrivals
+from wegnology.lib.connection_faults import explain_socket_error
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
+from wegnology.lib.opening import open_socket
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.sockets import explain_socket_error, open_socket
 from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
 from wegnology.lib.types import JSONObject
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from websocket import ABNF, WebSocket, WebSocketException, _handshake
 
-from wegnology.lib.sockets import Line, blocking_phase
+from wegnology.lib.opening import blocking_phase
+from wegnology.lib.sockets import Line
 
 FRAME_BYTES = 32 * 1024 * 1024
 """The largest message that is read; a larger one ends the connection."""

@@ -1,4 +1,4 @@
-"""Connections on an asyncio loop, without a busy thread: opening (TCP, TLS) and a line that reads and writes.
+"""A connection on an asyncio loop, without a busy thread: a line that reads and writes.
 
 Works on any loop that has `add_reader` and `add_writer`; nothing here knows what the bytes mean.
 """
@@ -12,20 +12,12 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from wegnology.lib.egress import open_tcp
-from wegnology.lib.threads import in_thread
-from wegnology.lib.tls import Tls, explain_tls, tls_context
-
 _READ_BYTES = 64 * 1024
 _READS_PER_PASS = 4
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Linux: acknowledge at once. A peer with Nagle's algorithm on holds back its next small packet until then, 40 ms by
 default. The kernel forgets the option at will, so it is set with every read."""
 _thread = threading.local()
-
-
-class HandshakeFailed(ConnectionError):
-    """The peer closed the connection instead of answering a handshake; the text is for people."""
 
 
 class ByteLine(Protocol):
@@ -50,64 +42,6 @@ class ByteLine(Protocol):
 
     def close(self) -> None:
         """Send what is buffered as far as the kernel takes it, then close. May be called twice."""
-
-
-async def open_socket(host: str, port: int, *, tls: Tls | None, timeout: float) -> socket.socket:
-    """Connect, secured where `tls` is given; return a non-blocking socket. Each phase may take `timeout` seconds.
-
-    Raises `EgressRefused`, `CertificateUnusable`, `TimeoutError` (naming the phase), `ssl.SSLError` and `OSError`.
-    """
-    context = None if tls is None else await in_thread(lambda: tls_context(tls), seconds=timeout, what="Reading certificates")
-    sock = await open_tcp(host, port, timeout=timeout)
-    if context is None:
-        return sock
-    try:
-        secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-    except BaseException:
-        sock.close()
-        raise
-    await blocking_phase(secured, secured.do_handshake, timeout=timeout, what=f"The TLS handshake with {host} port {port}")
-    return secured
-
-
-async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, timeout: float, what: str) -> None:
-    """Let `work` use `sock` in blocking mode in a thread; the socket is non-blocking again after it and closed when it fails."""
-
-    def abandon() -> None:
-        with contextlib.suppress(OSError):  # wakes the thread; closing here would free a descriptor that it still uses
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-    sock.settimeout(2 * timeout)  # the outer limit comes first: after it the thread still uses the socket
-    try:
-        await in_thread(work, seconds=timeout, what=what, abandon=abandon, dispose=sock.close)
-    except TimeoutError:
-        raise
-    except (ConnectionError, ssl.SSLEOFError) as error:
-        sock.close()
-        raise HandshakeFailed(
-            f"{what} failed: the other side closed the connection, as one does that speaks another protocol"
-        ) from error
-    except OSError:
-        sock.close()
-        raise
-    sock.setblocking(False)
-
-
-def explain_socket_error(error: BaseException, host: str, port: int) -> str:
-    """Say in plain words why a connection failed."""
-    if isinstance(error, HandshakeFailed):
-        return str(error)
-    if isinstance(error, ssl.SSLError):
-        return explain_tls(error, host, port)
-    if isinstance(error, socket.gaierror):
-        return f"Unknown host: {host}"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{host} refused connections to port {port}"
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return f"{host} port {port} closed the connection"
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, TimeoutError):
-        return f"{host} port {port}: {error.strerror}"
-    return str(error) or type(error).__name__
 
 
 class Line:

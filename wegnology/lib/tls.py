@@ -74,17 +74,3 @@ def _load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> N
         raise CertificateUnusable(f"The certificate and the private key {reason}") from error
     finally:
         os.close(descriptor)
-
-
-def explain_tls(error: ssl.SSLError, host: str, port: int) -> str:
-    """Say in plain words why TLS failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate of {host} is not trusted: {error.verify_message}"
-    reason = (error.reason or "").upper()
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return f"{host} demands a client certificate"
-    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return f"{host} does not accept the client certificate: {reason.replace('_', ' ').lower()}"
-    if "WRONG_VERSION_NUMBER" in reason:
-        return f"{host} does not speak TLS on port {port}"
-    return f"TLS with {host} failed: {(error.reason or 'unknown reason').replace('_', ' ').lower()}"
