@@ -31,17 +31,20 @@ help: ## List the targets
 run: $(RUN_STAMP) ## Set up and run everything on this machine, with a demo (PORT, DEMO_BROKER_PORT, WEGNOLOGY_STATE_DIR)
 	@exec env $(DEVELOPMENT) $(BIN)/python manage.py run
 
+# Tests mostly wait for servers: three processes side by side keep two cores busy.
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+
 test: $(VENV)/.dev-installed ## Check and test; at most ten minutes (ARGS goes to pytest)
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
-	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(BIN)/pytest -q -m "database and not slow" $(ARGS)
-	$(DEVELOPMENT) $(BIN)/pytest -m "not slow" $(ARGS)
+	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m "database and not slow" $(ARGS)
+	$(DEVELOPMENT) $(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(VENV)/.dev-installed ## As test, and the long ones
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
-	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(BIN)/pytest -q -m database $(ARGS)
-	$(DEVELOPMENT) $(BIN)/pytest $(ARGS)
+	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m database $(ARGS)
+	$(DEVELOPMENT) $(PYTEST) $(ARGS)
 
 bench: $(VENV)/.dev-installed ## Measure (PEER=node-red runs the same work through Node-RED; ARGS are passed on)
 	@exec env $(DEVELOPMENT) $(if $(PEER),PEER=$(PEER)) $(BIN)/python -m bench $(ARGS)

@@ -1,6 +1,7 @@
 """Server processes of the tests: as whom they run, how they are awaited and ended."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -12,12 +13,22 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 
 
+_PORTS = range(20_000, 32_000)
+"""Below what the kernel gives to outgoing connections, which would else take a port between its choice and its use."""
+_chance = random.SystemRandom()  # not seeded: test processes that run side by side must not choose alike
+
+
 def free_port() -> int:
     """Return a port on loopback that nobody uses right now."""
-    with closing(socket.socket()) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = _chance.choice(_PORTS)
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20, what: str = "the condition") -> None:
