@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from integrations.models import Integration
-from wegnology.applications.models import Application, Global
+from wegnology.applications.models import Application, Global, Member, Role
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
 
@@ -18,6 +20,14 @@ def application(name: str = "Plant", **entries: JSONValue) -> Application:
     for key, value in entries.items():
         Global.objects.create(application=row, key=key, value=value)
     return row
+
+
+def person(name: str, of: Application | None = None, role: Role = Role.VIEWER, **fields: Any) -> User:
+    """Create somebody who may log in, a member of an application with a role."""
+    user = User.objects.create_user(name, **{"is_staff": True, **fields})
+    if of is not None:
+        Member.objects.create(application=of, user=user, role=role)
+    return user
 
 
 def integration(

@@ -1,7 +1,9 @@
-"""Applications and their globals."""
+"""Applications, their members and their globals."""
 
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F
@@ -56,6 +58,46 @@ class Application(SavedWhole):
 def touch(application_id: str) -> None:
     """Tell listeners and workers, in the current transaction, that something of the application changed."""
     Application.objects.filter(pk=application_id).update(revision=F("revision") + 1)
+
+
+class Role(models.TextChoices):
+    """What a member may do; each role may also do what those before it may."""
+
+    VIEWER = "viewer", "Viewer"
+    """Looks at everything."""
+    EDITOR = "editor", "Editor"
+    """Changes integrations, workflows and globals, replays parked runs."""
+    ADMINISTRATOR = "administrator", "Administrator"
+    """Manages members and tokens, and deletes."""
+
+    def covers(self, other: "Role") -> bool:
+        """Say whether this role is the other one or a greater one."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Member(SavedWhole):
+    """A person in an application. Whoever becomes a member may log in. `access` says what follows from the role."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["application", "user"], name="unique_member")]
+
+    def __str__(self) -> str:
+        return f"{self.user.get_username()} ({self.get_role_display()})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new member may log in from now on."""
+        joins = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if joins:
+                get_user_model()._default_manager.filter(pk=self.user_id, is_staff=False).update(is_staff=True)
 
 
 class Global(SavedWhole):
