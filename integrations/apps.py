@@ -2,9 +2,11 @@
 
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.signals import post_delete
 
@@ -12,6 +14,9 @@ from wegnology.lib import egress
 
 if TYPE_CHECKING:
     from integrations.models import Integration
+
+REDIS_PORT = 6379
+POSTGRES_PORT = 5432
 
 
 class IntegrationsConfig(AppConfig):
@@ -25,9 +30,22 @@ class IntegrationsConfig(AppConfig):
         from integrations.models import Integration
         from wegnology.applications.revisions import touch_on_change
 
-        egress.configure(allow_private=settings.ALLOW_PRIVATE_NETWORKS)
+        _configure_egress()
         touch_on_change(Integration, lambda row: str(row.application_id))
         post_delete.connect(_drop_waiting, sender=Integration, dispatch_uid="waiting events of deleted integrations")
+
+
+def _configure_egress() -> None:
+    services = [(settings.EMAIL_HOST, settings.EMAIL_PORT)]
+    for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+        place = urlsplit(url)
+        services += [(place.hostname, place.port or REDIS_PORT)] if place.hostname else []
+    database = settings.DATABASES["default"]
+    services += [(database["HOST"], int(database.get("PORT") or POSTGRES_PORT))] if database.get("HOST") else []
+    try:
+        egress.configure(allow_private=settings.ALLOW_PRIVATE_NETWORKS, allow=settings.EGRESS_ALLOW, own=services)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"WEGNOLOGY_EGRESS_ALLOW: {error}.") from error
 
 
 def _drop_waiting(instance: "Integration", **_: object) -> None:

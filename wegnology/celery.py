@@ -2,8 +2,10 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
+
+from wegnology.lib import egress_guard
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
 
@@ -18,3 +20,9 @@ STEPS = {
 }
 if settings.ROLE in STEPS:
     app.steps["worker"].add(STEPS[settings.ROLE])
+
+
+@signals.worker_init.connect
+def _guard_egress(**_: object) -> None:
+    """Judge whatever a worker process connects to, also what connects by itself."""
+    egress_guard.install()

@@ -149,6 +149,7 @@ RUNS_PER_INTEGRATION = env.int("WEGNOLOGY_RUNS_PER_INTEGRATION", 100)
 RUNS_PER_WORKER = env.int("WEGNOLOGY_RUNS_PER_WORKER", 2_000)
 PROOF_SECONDS = env.float("WEGNOLOGY_PROOF_SECONDS", 30.0)
 ALLOW_PRIVATE_NETWORKS = env.bool("WEGNOLOGY_ALLOW_PRIVATE_NETWORKS", True)
+EGRESS_ALLOW = env.list("WEGNOLOGY_EGRESS_ALLOW", default=[])
 
 # Where processes listen, and what kind of machine they run on.
 PORT = env.int("PORT", 8000)

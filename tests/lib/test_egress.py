@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wegnology.lib import egress
-from wegnology.lib.egress import EgressRefused, judge, open_tcp, resolve
+from wegnology.lib.egress import EgressRefused, judge, open_tcp, pinned, resolve
 from wegnology.lib.threads import in_thread
 
 
@@ -49,6 +49,12 @@ def listening() -> Iterator[int]:
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
         "2002:a9fe:a9fe::1",
+        "::169.254.169.254",
+        "64:ff9b:1::a9fe:a9fe",
+        "fe80::5efe:a9fe:a9fe",
+        "2001:0:a9fe:a9fe::1",
+        "fd00:ec2::254%lo",
+        "0.1.2.3",
     ],
 )
 def test_some_addresses_are_never_connected_to(address: str) -> None:
@@ -56,7 +62,23 @@ def test_some_addresses_are_never_connected_to(address: str) -> None:
         judge(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "fd12::1", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "::1",
+        "10.1.2.3",
+        "192.168.1.1",
+        "100.64.0.1",
+        "240.0.0.1",
+        "fd12::1",
+        "fec0::1",
+        "::ffff:10.0.0.1",
+        "::10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::8.8.8.8",
+    ],
+)
 def test_private_addresses_are_a_setting(address: str, request: pytest.FixtureRequest) -> None:
     judge(address)
     request.getfixturevalue("public_only")
@@ -65,17 +87,136 @@ def test_private_addresses_are_a_setting(address: str, request: pytest.FixtureRe
 
 
 @pytest.mark.usefixtures("public_only")
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"])
 def test_public_addresses_are_always_allowed(address: str) -> None:
     judge(address)
 
 
 @pytest.mark.usefixtures("public_only")
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433", "[::1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "LocalHost",
+        "127.1",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "2130706433",
+        "[::1]",
+        "0:0:0:0:0:ffff:127.0.0.1",
+        "１２７.0.0.1",
+        "ｌocalhost",
+    ],
+)
 def test_no_spelling_gets_around(host: str, listening: int) -> None:
     async def story() -> None:
         with pytest.raises(EgressRefused):
             await open_tcp(host, listening, timeout=5)
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "user@127.0.0.1",
+        "127.0.0.1:80",
+        "http://127.0.0.1",
+        "127.0.0.1/x",
+        "127.0.0.1#",
+        "%31",
+        "127.0.0.1\\@x",
+        "a b",
+        "",
+    ],
+)
+def test_what_is_no_host_is_not_looked_up(host: str) -> None:
+    async def story() -> None:
+        with pytest.raises(socket.gaierror, match="cannot be the name of a host"):
+            await resolve(host, timeout=5, resolver=lambda _: ["8.8.8.8"])
+
+    play(story())
+
+
+def test_a_name_that_changes_its_answer_gains_nothing(listening: int) -> None:
+    """The answer that was judged is the one that is connected to; the next connection judges the next answer."""
+    answers = iter([["127.0.0.1"], ["169.254.169.254"]])
+
+    async def story() -> None:
+        with await open_tcp("rebinding.example", listening, timeout=5, resolver=lambda _: next(answers)) as sock:
+            assert sock.getpeername() == ("127.0.0.1", listening)
+        with pytest.raises(EgressRefused, match="metadata"):
+            await open_tcp("rebinding.example", listening, timeout=5, resolver=lambda _: next(answers))
+
+    play(story())
+
+
+@pytest.mark.usefixtures("public_only")
+def test_one_refused_address_refuses_the_name() -> None:
+    async def story() -> None:
+        with pytest.raises(EgressRefused):
+            await pinned("mixed.example", timeout=5, resolver=lambda _: ["8.8.8.8", "10.0.0.1"])
+        assert await pinned("fine.example", timeout=5, resolver=lambda _: ["8.8.8.8", "8.8.4.4"]) == "8.8.8.8"
+        with pytest.raises(socket.gaierror, match="has no address"):
+            await pinned("nothing.example", timeout=5, resolver=lambda _: [])
+
+    play(story())
+
+
+@pytest.fixture
+def allow_list() -> Iterator[None]:
+    allow = ["10.1.0.0/16", "192.168.7.7", "fd12::/16", "Broker.Plant.example.", "169.254.0.0/16", "sly.example"]
+    egress.configure(allow_private=False, allow=allow)
+    yield
+    egress.configure(allow_private=True)
+
+
+@pytest.mark.usefixtures("allow_list")
+class TestAllowList:
+    @pytest.mark.parametrize("address", ["10.1.2.3", "192.168.7.7", "fd12::1", "::ffff:10.1.2.3"])
+    def test_listed_addresses_are_allowed(self, address: str) -> None:
+        judge(address)
+
+    @pytest.mark.parametrize("address", ["10.2.0.1", "192.168.7.8", "127.0.0.1"])
+    def test_others_are_not(self, address: str) -> None:
+        with pytest.raises(EgressRefused, match="WEGNOLOGY_EGRESS_ALLOW"):
+            judge(address)
+
+    @pytest.mark.parametrize("spelling", ["broker.plant.example", "BROKER.plant.example", "broker.plant.example."])
+    def test_a_listed_host_may_be_private(self, spelling: str) -> None:
+        async def story() -> None:
+            assert await resolve(spelling, timeout=5, resolver=lambda _: ["10.9.9.9"]) == ["10.9.9.9"]
+            with pytest.raises(EgressRefused):
+                await resolve("other.example", timeout=5, resolver=lambda _: ["10.9.9.8"])
+
+        play(story())
+
+    def test_metadata_stays_refused_although_listed(self) -> None:
+        async def story() -> None:
+            for host in ("169.254.169.254", "169.254.1.1", "sly.example"):
+                with pytest.raises(EgressRefused, match="never"):
+                    await resolve(host, timeout=5, resolver=lambda _: ["169.254.169.254"])
+
+        play(story())
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1/8", "10.0.0.0/99", "http://x", "a b"])
+def test_a_bad_entry_of_the_allow_list_is_named(entry: str) -> None:
+    with pytest.raises(ValueError, match=entry):
+        egress.configure(allow_private=False, allow=[entry])
+
+
+@pytest.mark.usefixtures("public_only")
+def test_a_trailing_dot_gets_around_nothing(listening: int) -> None:
+    """Some systems know `localhost.`, others do not; none connects."""
+
+    async def story() -> None:
+        with pytest.raises((EgressRefused, socket.gaierror)):
+            await open_tcp("localhost.", listening, timeout=5)
+        with pytest.raises(EgressRefused):
+            await open_tcp("localhost.", listening, timeout=5, resolver=lambda _: ["127.0.0.1"])
 
     play(story())
 

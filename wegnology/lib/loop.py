@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
+from wegnology.lib.egress_guard import GuardedLoop
+
 logger = logging.getLogger(__name__)
 
 EXIT_LOOP_DIED = 70
@@ -52,7 +54,7 @@ class LoopThread:
         gc.freeze()  # what was loaded so far stays: it need not be looked at again
         gc.set_threshold(COLLECT_AFTER, 20, 50)
         try:
-            uvloop.run(self._enter())
+            uvloop.run(self._enter(), loop_factory=GuardedLoop)
         except BaseException:
             logger.critical("the event loop of this process died; the process ends", exc_info=True)
             os._exit(EXIT_LOOP_DIED)
