@@ -18,7 +18,8 @@ from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, panel
 from integrations.runtime.status import NEVER_SEEN
-from integrations.wording import Badge, ago
+from integrations.wording import ago
+from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.theme import ChangeList, ModelAdmin
 
@@ -54,18 +55,6 @@ def _last_message(live: Live, integration_id: str, now_ms: int) -> str:
 def _about(connector: type[AnyConnector]) -> str:
     """Return the first line of the connector's file: what it speaks."""
     return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
-
-
-def badge_html(badge: Badge) -> SafeString:
-    """Return icon, words and detail; the words are there for who cannot see the icon or its colour."""
-    return format_html(
-        '<span class="wg-row"><span class="wg-badge wg-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>'
-        '{}</span> <span class="wg-detail">{}</span></span>',
-        badge.tone,
-        badge.icon,
-        badge.words,
-        badge.detail,
-    )
 
 
 class IntegrationAdmin(ModelAdmin):

@@ -13,7 +13,8 @@ from integrations.live import Live, last_known, read_live
 from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.runtime.ledger import LedgerLine, line_of
 from integrations.runtime.status import NEVER_SEEN, Status
-from integrations.wording import Badge, ago, badge, remembered, span
+from integrations.wording import ago, badge, remembered, span
+from wegnology.lib.badges import Badge
 
 HOURS = 24
 CHANGES = 10

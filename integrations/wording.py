@@ -1,18 +1,7 @@
 """A connection's state in words, an icon and a tone, the same on every page."""
 
-from typing import NamedTuple
-
 from integrations.runtime.status import ConnectionState, Status
-
-
-class Badge(NamedTuple):
-    """What a person sees of a state: an icon's name, one or two words, how it is coloured, one sentence."""
-
-    icon: str
-    words: str
-    tone: str
-    detail: str = ""
-
+from wegnology.lib.badges import Badge
 
 _LOOKS: dict[ConnectionState, tuple[str, str, str]] = {
     ConnectionState.CONNECTING: ("sync", "Connecting", "info"),

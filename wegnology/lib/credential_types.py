@@ -3,11 +3,19 @@
 Names, fields and limits are those of the product's REST schema `credentialPost`. A kind is known here and nowhere else.
 """
 
-from typing import ClassVar, Literal, TypeVar
+import re
+from typing import ClassVar, Literal, Self, TypeVar
 
+from pydantic import field_validator, model_validator
+
+from wegnology.lib.certificates import about_certificate, judge_pair
+from wegnology.lib.google_keys import read_key
+from wegnology.lib.http_logins import address_begins, basic_authorization, check_beginning, with_parameter
 from wegnology.lib.schema import Field, Schema, SecretStr, ui
 
 SECTION = "Login"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+"""A header's name: RFC 9110, 5.6.2."""
 
 
 class Credential(Schema):
@@ -16,6 +24,10 @@ class Credential(Schema):
     name: ClassVar[str]
     """Public and stored, never renamed: "aws"."""
     label: ClassVar[str]
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Return what helps to recognise it, as (label, text); never a secret."""
+        return []
 
 
 class AwsCredential(Credential):
@@ -46,6 +58,10 @@ class AwsCredential(Credential):
         json_schema_extra=ui(section=SECTION, placeholder="eu-central-1"),
     )
 
+    def shown(self) -> list[tuple[str, str]]:
+        """Return the id and the region."""
+        return [("Access key", self.access_key_id), ("Region", self.region)]
+
 
 class AzureCredential(Credential):
     """A shared access policy of Azure."""
@@ -69,6 +85,10 @@ class AzureCredential(Credential):
         json_schema_extra=ui(section=SECTION),
     )
 
+    def shown(self) -> list[tuple[str, str]]:
+        """Return the account."""
+        return [("Account", self.account)] if self.account else []
+
 
 class GcpCredential(Credential):
     """A service account of Google Cloud."""
@@ -83,6 +103,17 @@ class GcpCredential(Credential):
         description="The service account's key file, as downloaded.",
         json_schema_extra=ui(section=SECTION, multiline=True),
     )
+
+    @field_validator("key_json")
+    @classmethod
+    def _key(cls, text: SecretStr) -> SecretStr:
+        read_key(text.get_secret_value())
+        return text
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Return whose key it is."""
+        key = read_key(self.key_json.get_secret_value())
+        return [("Service account", key.client_email), ("Project", key.project_id), ("Key id", key.private_key_id)]
 
 
 class HttpCredential(Credential):
@@ -119,6 +150,71 @@ class HttpCredential(Credential):
         json_schema_extra=ui(section=SECTION, multiline=True),
     )
 
+    @field_validator("uri_match")
+    @classmethod
+    def _uri(cls, text: str) -> str:
+        check_beginning(text)
+        return text
+
+    @model_validator(mode="after")
+    def _method(self) -> Self:
+        value, secret = self.public_value, self.secret_value.get_secret_value()
+        if value is None and self.auth_method != "basicAuth":
+            raise ValueError(f"publicValue: {_NEEDED[self.auth_method]}")
+        if self.auth_method == "header" and not _TOKEN.match(value or ""):
+            raise ValueError("publicValue: A header's name consists of letters, digits and - without spaces.")
+        if self.auth_method == "header" and not secret.isprintable():
+            raise ValueError("secretValue: A header's value is one line.")
+        if self.auth_method == "basicAuth" and ":" in (value or ""):
+            raise ValueError("publicValue: A user's name in basic authentication has no colon.")
+        if self.auth_method == "clientCertificate":
+            judge_pair(("publicValue", value or ""), ("secretValue", secret))
+        return self
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Return where it is used and whose it is."""
+        found = [("For addresses", f"{self.uri_match}…"), ("Method", _METHODS[self.auth_method])]
+        if self.auth_method == "clientCertificate":
+            return [*found, *about_certificate(self.public_value or "")]
+        return [*found, ("Name" if self.auth_method != "basicAuth" else "User", self.public_value or "—")]
+
+    def matches(self, url: str) -> bool:
+        """Say whether an address may be given the login: whether it begins with `uri_match`."""
+        return address_begins(url, self.uri_match)
+
+    def header_lines(self) -> list[tuple[str, str]]:
+        """Return the headers that log in, as (name, value)."""
+        value, secret = self.public_value or "", self.secret_value.get_secret_value()
+        if self.auth_method == "header":
+            return [(value, secret)]
+        return [("Authorization", basic_authorization(value, secret))] if self.auth_method == "basicAuth" else []
+
+    def address(self, url: str) -> str:
+        """Return an address with the query parameter that logs in, in place of one of the same name."""
+        if self.auth_method != "queryParam":
+            return url
+        return with_parameter(url, self.public_value or "", self.secret_value.get_secret_value())
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """Certificate and private key to log in with, if that is the method."""
+        if self.auth_method != "clientCertificate" or self.public_value is None:
+            return None
+        return self.public_value, self.secret_value.get_secret_value()
+
+
+_NEEDED = {
+    "header": "Give the header's name.",
+    "queryParam": "Give the parameter's name.",
+    "clientCertificate": "Give the certificate in PEM form.",
+}
+_METHODS = {
+    "header": "a header",
+    "queryParam": "a query parameter",
+    "basicAuth": "basic authentication",
+    "clientCertificate": "a client certificate",
+}
+
 
 class CertificateCredential(Credential):
     """A certificate and its private key."""
@@ -140,6 +236,15 @@ class CertificateCredential(Credential):
         description="Its private key in PEM form, without a passphrase.",
         json_schema_extra=ui(section=SECTION, multiline=True),
     )
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        judge_pair(("certificate", self.certificate), ("privateKey", self.private_key.get_secret_value()))
+        return self
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Return whose certificate it is."""
+        return about_certificate(self.certificate)
 
 
 CREDENTIAL_TYPES: dict[str, type[Credential]] = {

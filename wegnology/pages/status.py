@@ -14,7 +14,8 @@ from integrations.live import read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
 from integrations.runtime.health import Survey
-from integrations.wording import Badge, span
+from integrations.wording import span
+from wegnology.lib.badges import Badge
 from wegnology.pages.probes import look
 from workflows.models import ParkedRun, Workflow
 

@@ -1,0 +1,55 @@
+"""Where a login for HTTP goes, and which addresses may have it."""
+
+import base64
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+_SCHEMES = ("http://", "https://", "ws://", "wss://")
+
+
+def check_beginning(text: str) -> None:
+    """Raise `ValueError` when a text cannot be the beginning of addresses: scheme, host, and perhaps more."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("This is not the beginning of an address.") from None
+    if not text.lower().startswith(_SCHEMES) or not parts.hostname:
+        raise ValueError("Begin with http://, https://, ws:// or wss:// and a host.")
+    if _ordered(text) is None or any(c.isspace() for c in text):
+        raise ValueError("A login, white space or .. has no place in it.")
+
+
+def basic_authorization(user: str, password: str) -> str:
+    """Return the value of an Authorization header: RFC 7617."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def with_parameter(url: str, name: str, value: str) -> str:
+    """Return an address with one query parameter more, in place of any of the same name."""
+    parts = urlsplit(url)
+    kept = [pair for pair in parts.query.split("&") if pair and unquote(pair.partition("=")[0]) != name]
+    return parts._replace(query="&".join([*kept, urlencode([(name, value)], quote_via=quote)])).geturl()
+
+
+def address_begins(url: str, beginning: str) -> bool:
+    """Say whether an address begins with another, as a whole host name at least. Scheme and host may be in any case.
+
+    "https://example.com" is no beginning of "https://example.com.evil.test", nor "…/a/" of "…/a/../b".
+    """
+    wanted, given = _ordered(beginning), _ordered(url)
+    if given is None or wanted is None or not given.startswith(wanted):
+        return False
+    ends_in_host = "/" not in wanted.partition("://")[2]
+    return not ends_in_host or given[len(wanted) : len(wanted) + 1] in ("", "/", "?", "#", ":")
+
+
+def _ordered(url: str) -> str | None:
+    """Return an address with scheme and host in small letters; None for one that could lead elsewhere than it reads."""
+    try:
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+    except ValueError:
+        return None
+    if "@" in parts.netloc or "\\" in url or any(part in (".", "..") for part in path.split("/")):
+        return None
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{url[len(parts.scheme) + 3 + len(parts.netloc) :]}"
