@@ -12,8 +12,11 @@ from wegnology.lib.certificates import about_certificate, judge_pair
 from wegnology.lib.google_keys import read_key
 from wegnology.lib.http_logins import address_begins, basic_authorization, check_beginning, with_parameter
 from wegnology.lib.schema import Field, Schema, SecretStr, ui
+from wegnology.lib.types import JSONValue
 
 SECTION = "Login"
+NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
+"""For `ui(when=...)`: a setting that matters only while no service credential is named."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 """A header's name: RFC 9110, 5.6.2."""
 

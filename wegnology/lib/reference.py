@@ -181,9 +181,13 @@ def _default(field: FieldInfo) -> str:
 def _condition(field: FieldInfo) -> str:
     when: Mapping[str, Sequence[JSONValue]] = hints(field).get("when", {})
     parts = [
-        f"`{other}` is {_either([f'`{json.dumps(value).strip(chr(34))}`' for value in values])}" for other, values in when.items()
+        f"`{other}` is {_either([_option(value) for value in values if value is not None])}" for other, values in when.items()
     ]
     return f" Only when {' and '.join(parts)}." if parts else ""
+
+
+def _option(value: JSONValue) -> str:
+    return f"`{json.dumps(value).strip(chr(34))}`" if value != "" else "not given"
 
 
 def hints(field: FieldInfo) -> Mapping[str, Any]:
