@@ -3,35 +3,51 @@
 Whatever arrives is a message; nothing is acknowledged, so what arrives while disconnected is missed. Redirects are not followed.
 """
 
-import asyncio
 import base64
-import binascii
-import secrets
+import socket
 import ssl
-import struct
 import time
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, NotRequired, Self, TypedDict
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import field_validator, model_validator
 from websocket import ABNF, WebSocketException
 
-from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, connectors
+from integrations.connectors.base import (
+    CONNECT_PHASE_SECONDS,
+    CheckStep,
+    Connector,
+    Delivery,
+    Finding,
+    Phase,
+    Source,
+    connectors,
+    run_phases,
+)
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.arrivals import Arrivals
-from wegnology.lib.connection_faults import explain_socket_error
+from wegnology.lib.byte_encodings import encoded, is_utf8
+from wegnology.lib.byte_texts import text_of
+from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
+from wegnology.lib.credential_types import NO_CREDENTIAL, Credential, HttpCredential
 from wegnology.lib.egress import EgressRefused
-from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
-from wegnology.lib.opening import open_socket
+from wegnology.lib.frame_talk import LOST, FrameTalk, TalkEnded
+from wegnology.lib.opening import Opening, open_socket
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
+from wegnology.lib.tls import CertificateUnusable, Tls
+from wegnology.lib.tls_fields import (
+    ca_certificate_field,
+    certificate_field,
+    check_pair,
+    no_verification_field,
+    private_key_field,
+    tls_of,
+)
 from wegnology.lib.types import JSONObject
-
-_ENCODINGS = {"utf8": "utf-8", "utf-8": "utf-8", "ascii": "ascii", "latin1": "latin-1", "binary": "latin-1"}
-_ENCODINGS |= {"ucs2": "utf-16-le", "utf16le": "utf-16-le"}
-_LOST = 1006
+from wegnology.lib.upgrading import UpgradeRefused, advise_upgrade, explain_upgrade, upgrade
+from wegnology.lib.websocket_logins import LoginElsewhere, OpeningRequest, login_faults, opening_request
 
 
 class WebsocketHeader(Schema):
@@ -58,20 +74,14 @@ class WebsocketConfig(Schema):
         description="The whole address with path and query; starts with ws:// or wss://.",
         json_schema_extra=ui(section="Connection", placeholder="wss://example.com/feed"),
     )
-    disable_ssl_verification: bool = Field(
-        False,
-        alias="disableSSLVerification",
-        title="Disable SSL Verification",
-        description="Accept any certificate of the server. Whoever is on the way to it can then read and change everything.",
-        json_schema_extra=ui(section="Security"),
-    )
+    disable_ssl_verification: bool = no_verification_field("server")
     username: Templated[str | None] = Field(
         None,
         min_length=1,
         max_length=1024,
         title="Username Template",
         description="For basic authentication; may be blank beside a password.",
-        json_schema_extra=ui(section="Authentication"),
+        json_schema_extra=ui(section="Authentication", when=NO_CREDENTIAL),
     )
     password: Templated[SecretStr | None] = Field(
         None,
@@ -79,16 +89,10 @@ class WebsocketConfig(Schema):
         max_length=1024,
         title="Password Template",
         description="For basic authentication.",
-        json_schema_extra=ui(section="Authentication"),
+        json_schema_extra=ui(section="Authentication", when=NO_CREDENTIAL),
     )
-    private_key: Templated[SecretStr | None] = pem_field(
-        "Private Key Template",
-        "For logging in with a certificate: its private key in PEM form, without a passphrase.",
-        "Authentication",
-    )
-    certificate: Templated[str | None] = pem_field(
-        "Certificate Template", "For logging in with a certificate: the certificate in PEM form.", "Authentication"
-    )
+    private_key: Templated[SecretStr | None] = private_key_field(NO_CREDENTIAL)
+    certificate: Templated[str | None] = certificate_field(NO_CREDENTIAL)
     headers: list[WebsocketHeader] = Field(
         [],
         max_length=50,
@@ -96,12 +100,7 @@ class WebsocketConfig(Schema):
         description="Sent with the request that opens the connection.",
         json_schema_extra=ui(section="Headers"),
     )
-    ca_certificate: Templated[str | None] = pem_field(
-        "CA Certificate Template",
-        "The authority that signed the server's certificate, in PEM form. Blank: the usual public ones.",
-        "Security",
-        {"disableSSLVerification": [False]},
-    )
+    ca_certificate: Templated[str | None] = ca_certificate_field("server", {"disableSSLVerification": [False]})
 
     @field_validator("url")
     @classmethod
@@ -123,8 +122,7 @@ class WebsocketConfig(Schema):
             raise ValueError("password: A username needs a password.")
         if self.certificate and self.password:
             raise ValueError("certificate: Log in either with a certificate or with username and password, not with both.")
-        if bool(self.certificate) is not bool(self.private_key):
-            raise ValueError(f"{'privateKey' if self.certificate else 'certificate'}: Certificate and private key go together.")
+        check_pair(self.certificate, self.private_key)
         if self.disable_ssl_verification and self.ca_certificate:
             raise ValueError("caCertificate: Not used when SSL verification is disabled.")
         if self.password and any(header.header_key.lower() == "authorization" for header in self.headers):
@@ -147,8 +145,7 @@ class WebsocketConfig(Schema):
         """How the connection is secured, if it is."""
         if self.parts.scheme != "wss":
             return None
-        key = self.private_key.get_secret_value() if self.private_key else None
-        return Tls(not self.disable_ssl_verification, self.ca_certificate, self.certificate, key)
+        return tls_of(self.disable_ssl_verification, self.ca_certificate, self.certificate, self.private_key)
 
     def header_lines(self) -> list[str]:
         """Return the headers to send, with the login."""
@@ -235,6 +232,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
     Outgoing: ClassVar[type[Schema] | None] = WebsocketOutgoing
     send_node: ClassVar[str] = "WebsocketMessageNode"
     sends_live: ClassVar[bool] = True
+    credential_types: ClassVar[tuple[str, ...]] = (HttpCredential.name,)
     send_waits: ClassVar[bool] = True
     payloads: ClassVar[Mapping[EventKind, type]] = {
         EventKind.MESSAGE: WebsocketMessage,
@@ -243,34 +241,62 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
         EventKind.FAILURE: WebsocketFailure,
     }
     transient: ClassVar[tuple[type[Exception], ...]] = (WebSocketException, OSError, TimeoutError)
-    refused: ClassVar[tuple[type[Exception], ...]] = (EgressRefused, CertificateUnusable, ssl.SSLCertVerificationError)
+    refused: ClassVar[tuple[type[Exception], ...]] = (
+        EgressRefused,
+        CertificateUnusable,
+        LoginElsewhere,
+        ssl.SSLCertVerificationError,
+    )
     phase_seconds: ClassVar[float] = CONNECT_PHASE_SECONDS
 
     def __init__(self, config: WebsocketConfig, source: Source) -> None:
         """Keep the settings."""
         super().__init__(config, source)
-        self._line: FrameLine | None = None
+        self._talk: FrameTalk | None = None
         self._headers: JSONObject = {}
         self._arrivals: Arrivals[Delivery] = Arrivals()
-        self._paused = False
-        self._pongs: dict[bytes, asyncio.Future[None]] = {}
-        self._sending: list[tuple[int, asyncio.Future[None]]] = []
 
     def __repr__(self) -> str:
         return f"<WebsocketConnector {self.source.integration_id}>"
 
+    @classmethod
+    def check_access(cls, raw: JSONObject, credential: Credential | None) -> dict[str, str]:
+        """Refuse a login beside a credential, and a credential for other addresses."""
+        return login_faults(raw, credential)
+
+    @property
+    def request(self) -> OpeningRequest:
+        """The request that opens the connection, with the login in it; raises `LoginElsewhere`."""
+        config = self.config
+        return opening_request(config.url, config.header_lines(), config.tls, self.source.credential)
+
     async def connect(self) -> JSONObject:
         """Open; returns the headers of the server's answer."""
-        config, limit = self.config, self.phase_seconds
-        host, port = config.address
-        sock = await open_socket(host, port, tls=config.tls, timeout=limit)
-        try:
-            ws = await upgrade(sock, config.url, timeout=limit, headers=config.header_lines())
-        except UpgradeRefused as error:
-            raise (Refused if error.final else Unreachable)(str(error)) from error
-        self._headers = {str(name): str(value) for name, value in (ws.getheaders() or {}).items()}
-        self._line = FrameLine(ws, self._on_frame, self._on_lost, self._on_flushed, ABNF.OPCODE_TEXT)
+        host, port = self.config.address
+        await self._upgrade(await open_socket(host, port, tls=self.request.tls, timeout=self.phase_seconds))
         return {"headers": dict(self._headers)}
+
+    @classmethod
+    async def check(cls, config: WebsocketConfig, source: Source) -> AsyncIterator[CheckStep]:
+        """Open a line of its own and ask for a sign of life; what the server sends meanwhile is not looked at."""
+        trial = cls(config, source)
+        opening = Opening(*config.address, trial.request.tls, cls.phase_seconds)
+
+        async def open_it() -> Finding:
+            await trial._upgrade(opening.take())
+            return Finding("The server answered with a WebSocket.")
+
+        async def ask() -> Finding:
+            await trial.probe()
+            return Finding("The server answered a ping.")
+
+        phases = [*opening.phases(), Phase("Open the WebSocket and log in", open_it), Phase("Ask for a sign of life", ask)]
+        try:
+            async for step in run_phases(phases, trial):
+                yield step
+        finally:
+            opening.close()
+            await trial.close()
 
     async def receive(self) -> Sequence[Delivery]:
         """Return every message that is there; raises `Disconnected`."""
@@ -278,124 +304,83 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""
-        self._paused = paused
-        if self._line is not None:
-            self._line.pause(paused)
+        if self._talk is not None:
+            self._talk.pause(paused)
 
     async def probe(self) -> None:
         """Send a ping and wait for its pong. While paused nothing is read: only a closed line is noticed."""
-        line = self._line
-        if line is None or self._arrivals.ended is not None:
-            raise self._arrivals.ended or _Closed(_LOST, "Not connected")
-        if self._paused:
-            if not line.alive():
-                raise _Closed(_LOST, "Connection Lost")
-            return
-        mark = secrets.token_bytes(8)
-        pong = self._pongs[mark] = asyncio.get_running_loop().create_future()
-        line.send(mark, ABNF.OPCODE_PING)
+        if self._talk is None or self._arrivals.ended is not None:
+            raise self._arrivals.ended or _Closed(LOST, "Not connected")
         try:
-            async with asyncio.timeout(self.phase_seconds):
-                await pong
-        except TimeoutError as error:
-            raise _Closed(_LOST, "The server did not answer a ping") from error
-        finally:
-            self._pongs.pop(mark, None)
+            await self._talk.ping(self.phase_seconds)
+        except TalkEnded as error:
+            raise _Closed(error.code, error.reason) from error
 
     async def send(self, message: WebsocketOutgoing) -> JSONObject:
         """Send one frame; returns when the kernel took all of it."""
         data, opcode = _frame(message)
-        line = self._line
-        if line is None or self._arrivals.ended is not None:
+        if self._talk is None or self._talk.ended is not None:
             raise SendLater("Not connected")
-        line.send(data, opcode)
-        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sending.append((line.written, sent))
         try:
-            async with asyncio.timeout(self.phase_seconds):
-                await sent
+            await self._talk.send(data, opcode, self.phase_seconds)
         except TimeoutError as error:
             raise SendUnknown(f"The server did not take the message within {self.phase_seconds:g} s") from error
+        except TalkEnded as error:
+            raise SendUnknown("The connection was lost while sending") from error
         return {}
 
     def event_data(self, kind: EventKind, error: Exception) -> JSONObject:
         """Return code and reason."""
-        code = error.code if isinstance(error, _Closed) else _LOST
+        code = error.code if isinstance(error, _Closed) else LOST
         return {"message": {"statusCode": code, "reason": self.explain(error)}}
 
     def explain(self, error: BaseException) -> str:
         """Say in plain words what went wrong."""
-        if isinstance(error, WebSocketException):
-            return f"{self.config.address[0]} did not speak WebSocket as expected: {error}"
         if isinstance(error, IntegrationError):
             return str(error)
-        return explain_socket_error(error, *self.config.address)
+        return explain_upgrade(error, self.config.address[0]) or explain_socket_error(error, *self.config.address)
+
+    def advise(self, error: BaseException) -> str:
+        """Say what to do about it."""
+        return advise_upgrade(error) or advise_socket_error(error, *self.config.address)
 
     async def close(self) -> None:
         """Say goodbye and free everything."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.close()
-        self._end(_Closed(_LOST, "Connection Lost"))
+        talk, self._talk = self._talk, None
+        if talk is not None:
+            talk.close()
+        self._arrivals.end(_Closed(LOST, "Connection Lost"))
+
+    async def _upgrade(self, sock: socket.socket) -> None:
+        """Turn an open line into a WebSocket."""
+        request = self.request
+        try:
+            ws = await upgrade(sock, request.url, timeout=self.phase_seconds, headers=request.headers)
+        except UpgradeRefused as error:
+            raise (Refused if error.final else Unreachable)(str(error)) from error
+        self._headers = {str(name): str(value) for name, value in (ws.getheaders() or {}).items()}
+        self._talk = FrameTalk(ws, self._on_message, self._on_end)
 
     # -- called by the line, from the loop
 
-    def _on_frame(self, opcode: int, data: bytes) -> None:
-        if opcode == ABNF.OPCODE_CLOSE:
-            code = struct.unpack("!H", data[:2])[0] if len(data) > 1 else 1005
-            self._end(_Closed(code, data[2:].decode(errors="replace") or "Connection Lost"))
-            if self._line is not None:
-                self._line.close()
-        elif opcode == ABNF.OPCODE_PONG:
-            pong = self._pongs.pop(data, None)
-            if pong is not None and not pong.done():
-                pong.set_result(None)
-        else:
-            body: dict[str, Any] = {"data": "", "length": len(data)}
-            try:
-                body["data"] = data.decode()
-            except UnicodeDecodeError:
-                body |= {"data": base64.b64encode(data).decode(), "encoding": "base64"}
-            message: JSONObject = {"type": "message", "headers": self._headers, "message": body}
-            self._arrivals.put(Delivery(message, time.time_ns() // 1_000_000, None, len(data)))
+    def _on_message(self, data: bytes) -> None:
+        text, is_text = text_of(data)
+        body: JSONObject = {"data": text, "length": len(data)}
+        if not is_text:
+            body["encoding"] = "base64"
+        message: JSONObject = {"type": "message", "headers": self._headers, "message": body}
+        self._arrivals.put(Delivery(message, time.time_ns() // 1_000_000, None, len(data)))
 
-    def _on_flushed(self) -> None:
-        if self._line is not None and self._sending:
-            taken = self._line.written - self._line.unsent
-            for _, sent in [entry for entry in self._sending if entry[0] <= taken]:
-                if not sent.done():
-                    sent.set_result(None)
-            self._sending = [entry for entry in self._sending if entry[0] > taken]
-
-    def _on_lost(self, error: Exception | None) -> None:
-        lost = _Closed(_LOST, "Connection Lost")
-        lost.__cause__ = error
-        self._end(lost)
-
-    def _end(self, reason: _Closed) -> None:
-        self._arrivals.end(reason)
-        sending, self._sending = self._sending, []
-        for _, sent in sending:
-            if not sent.done():
-                sent.set_exception(SendUnknown("The connection was lost while sending"))
-        for pong in self._pongs.values():
-            if not pong.done():
-                pong.set_exception(reason)
+    def _on_end(self, reason: TalkEnded) -> None:
+        closed = _Closed(reason.code, reason.reason)
+        closed.__cause__ = reason.__cause__
+        self._arrivals.end(closed)
 
 
 def _frame(message: WebsocketOutgoing) -> tuple[bytes, int]:
     """Return data and opcode of an outgoing message; raises `SendFailed` where its encoding does not fit."""
-    encoding = message.encoding.lower()
     try:
-        if encoding in ("", "utf8", "utf-8"):
-            return message.message.encode(), ABNF.OPCODE_TEXT
-        if encoding in ("base64", "base64url"):
-            text = message.message.strip().replace("-", "+").replace("_", "/")
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True), ABNF.OPCODE_BINARY
-        if encoding == "hex":
-            return bytes.fromhex(message.message), ABNF.OPCODE_BINARY
-        return message.message.encode(_ENCODINGS[encoding]), ABNF.OPCODE_BINARY
-    except KeyError:
-        raise SendFailed(f"There is no encoding {message.encoding[:50]!r}") from None
-    except (ValueError, binascii.Error):
-        raise SendFailed(f"The message is not valid {encoding}") from None
+        data = encoded(message.message, message.encoding)
+    except ValueError as error:
+        raise SendFailed(str(error)) from None
+    return data, ABNF.OPCODE_TEXT if is_utf8(message.encoding) else ABNF.OPCODE_BINARY

@@ -4,71 +4,15 @@ The object reads from memory that the line fills, so a frame that has come only 
 Protocol: RFC 6455.
 """
 
-import socket
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from websocket import ABNF, WebSocket, WebSocketException, _handshake
+from websocket import ABNF, WebSocketException
 
-from wegnology.lib.opening import blocking_phase
 from wegnology.lib.sockets import Line
 
 FRAME_BYTES = 32 * 1024 * 1024
 """The largest message that is read; a larger one ends the connection."""
-
-
-class UpgradeRefused(Exception):
-    """The server answered something else than an upgrade: `status` is its HTTP status."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
-        super().__init__(f"Unexpected server response: {status}")
-
-    @property
-    def final(self) -> bool:
-        """Say whether asking again will give the same answer."""
-        return self.status not in (408, 425, 429) and self.status < 500
-
-
-class _NoCookies:
-    """Takes the place of the library's cookie jar, which one process would share among all tenants."""
-
-    def add(self, set_cookie: str | None) -> None:
-        """Forget it."""
-
-    def get(self, host: str | None) -> str:
-        """Return no cookies."""
-        return ""
-
-
-_handshake.CookieJar = _NoCookies()  # type: ignore[assignment]
-
-
-async def upgrade(
-    sock: socket.socket, url: str, *, timeout: float, headers: Sequence[str] = (), subprotocols: Sequence[str] = ()
-) -> WebSocket:
-    """Turn an open connection into a WebSocket. Raises `UpgradeRefused`, `WebSocketException`, `TimeoutError` and `OSError`.
-
-    Redirects are not followed: they would go to an address that nobody judged.
-    """
-    ws = WebSocket(enable_multithread=False, skip_utf8_validation=True)
-    host = urlsplit(url).hostname
-
-    def shake_hands() -> None:
-        connect: Any = ws.connect
-        connect(url, socket=sock, timeout=timeout, header=list(headers), subprotocols=list(subprotocols), redirect_limit=0)
-
-    try:
-        await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
-    except WebSocketException as error:
-        sock.close()
-        status = getattr(error, "status_code", None) or ws.getstatus()
-        if status is None or status == HTTPStatus.SWITCHING_PROTOCOLS:
-            raise
-        raise UpgradeRefused(status) from None  # the library's text holds the whole answer
-    return ws
 
 
 class _Memory:
