@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wegnology.lib import templating
+from wegnology.lib.config_templates import render_config
 from wegnology.lib.template_views import MAX_ITERATIONS
 from wegnology.lib.templating import (
     TemplateError,
     check_template,
     compile_template,
     parse_json_template,
-    render_config,
 )
 
 CONTEXT: dict[str, Any] = {
@@ -194,11 +194,14 @@ def test_a_password_template_keeps_every_character() -> None:
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        ("{{globals.port}}", "globals.port has no value"),
+        ("{{globals.port}}", "there is no global `port`"),
         ("{{globals.nothing}}", "globals.nothing has no value"),
         ("mqtt://{{globals.object}}", "globals.object is an object, where text is expected"),
         ("{{globals.array}}", "globals.array is an array, where text is expected"),
-        ("{{#if globals.object}}{{globals.port}}{{/if}}", "globals.port has no value"),
+        ("{{#if globals.object}}{{globals.port}}{{/if}}", "there is no global `port`"),
+        ("{{upper globals.port}}", "there is no global `port`"),
+        ("{{globals.arrays}}", "there is no global `arrays`; did you mean `array`\\?"),
+        ("{{globals.object.b}}", "globals.object.b has no value"),
         ("{{#if globals.object}}{{globals.nothing}}{{/if}}", "globals.nothing has no value"),
         ("{{#if globals.object}}{{globals.object}}{{/if}}", "an object stands where text is expected"),
         ("{{#if globals.object}}{{globals.array}}{{/if}}", "an array stands where text is expected"),

@@ -39,16 +39,15 @@ class SealedConfig(models.Model):
         return f"{self.sealed_label}:{self.pk}:{field}"
 
     def set_config(self, raw: JSONObject) -> None:
-        """Store raw settings; seal what is secret."""
-        secret = self.config_schema.secret_fields()
+        """Store raw settings; seal what is secret, at any depth."""
         ring = keyring()
-        self.config = {
-            name: ring.seal(value, self.sealed_place(name)) if name in secret and isinstance(value, str) else value
-            for name, value in raw.items()
-        }
+        self.config = self.config_schema.map_secrets(
+            raw, lambda value, place: ring.seal(value, self.sealed_place(place)) if isinstance(value, str) else value
+        )
 
     def raw_config(self) -> JSONObject:
         """Return the raw settings with secrets opened; raises `KeyMissing` or `SealBroken`."""
         ring = keyring()
-        stored = self.config.items()
-        return {name: ring.unseal(value, self.sealed_place(name)) if is_sealed(value) else value for name, value in stored}
+        return self.config_schema.map_secrets(
+            self.config, lambda value, place: ring.unseal(value, self.sealed_place(place)) if is_sealed(value) else value
+        )

@@ -5,23 +5,22 @@ application's globals and may be secret (`SecretStr`). Values are stored raw, ch
 into typed values when used (`resolve`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from wegnology.lib.templating import TemplateError, check_template, render_config
+from wegnology.lib.config_templates import is_template, render_config
+from wegnology.lib.known_globals import MASK
+from wegnology.lib.schema_leaves import Leaf, TemplatedMark, is_secret, is_templated, json_names, map_leaves
+from wegnology.lib.schema_rules import Fault, field_faults, open_places, rule_faults
+from wegnology.lib.templating import TemplateError, check_template
 from wegnology.lib.types import JSONObject, JSONValue
 
-
-class _TemplatedMark:
-    """Marks a field whose raw value may be a template."""
-
-
 T = TypeVar("T")
-Templated = Annotated[T, _TemplatedMark()]
+Templated = Annotated[T, TemplatedMark()]
 
 
 class ConfigInvalid(Exception):
@@ -46,10 +45,6 @@ def ui(
     return {"ui": {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}}
 
 
-def _is_template(value: object) -> bool:
-    return isinstance(value, str) and "{{" in value
-
-
 class Schema(BaseModel):
     """Base of every configuration. Unknown keys are refused; error texts never repeat the input."""
 
@@ -61,7 +56,7 @@ class Schema(BaseModel):
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
         """Return the fields by their JSON name, in order of declaration."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
+        return json_names(cls)
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
@@ -74,48 +69,50 @@ class Schema(BaseModel):
         return frozenset(name for name, field in cls.fields().items() if is_templated(field))
 
     @classmethod
+    def map_secrets(cls, raw: JSONObject, change: Callable[[Any, str], JSONValue]) -> JSONObject:
+        """Return raw settings with each secret, at any depth, replaced by `change(value, place)`; see `schema_leaves`."""
+        return map_leaves(cls, raw, lambda value, leaf: change(value, leaf.place) if leaf.secret else value)
+
+    @classmethod
+    def masked(cls, raw: JSONObject) -> JSONObject:
+        """Return raw settings as they may be shown: a mask in place of every secret."""
+        return cls.map_secrets(raw, lambda value, place: MASK)
+
+    @classmethod
+    def templates(cls, raw: JSONObject) -> dict[str, str]:
+        """Return the templates in raw settings by their place."""
+        return open_places(cls, raw)
+
+    @classmethod
     def check(cls, raw: JSONObject) -> None:
-        """Check shape, limits and template syntax without any globals; raise `ConfigInvalid` naming every fault."""
-        templates = {name: value for name, value in raw.items() if name in cls.templated_fields() and _is_template(value)}
+        """Check shape, limits and template syntax without any globals; raise `ConfigInvalid` naming every fault.
+
+        While templates are open, rules across fields are judged as far as they only ask whether a field is there.
+        """
+        templates = cls.templates(raw)
         errors = _syntax_errors(templates)
-        if templates:
-            errors |= cls._check_fields(raw, skip=templates.keys())
-        else:
+        if not templates:
             errors |= _validation_errors(cls, raw)
+        else:
+            faults = field_faults(cls, raw, templates)
+            errors |= _by_field(faults or ([] if errors else rule_faults(cls, raw)))
         if errors:
             raise ConfigInvalid(errors)
 
     @classmethod
-    def _check_fields(cls, raw: JSONObject, skip: Any) -> dict[str, str]:
-        """Check field by field: with templates still open, rules across fields cannot be judged yet."""
-        errors: dict[str, str] = {}
-        for name, field in cls.fields().items():
-            if name in skip:
-                continue
-            if name not in raw:
-                if field.is_required():
-                    errors[name] = "This field is required."
-                continue
-            try:
-                _adapter(field).validate_python(raw[name])
-            except ValidationError as error:
-                errors[name] = _sentence(error.errors(include_input=False)[0]["msg"])
-        for name in raw.keys() - cls.fields().keys():
-            errors[name] = "There is no such field."
-        return errors
-
-    @classmethod
     def resolve(cls, raw: JSONObject, context: JSONObject) -> Self:
         """Render the templates over `context` ({"globals": {...}}), then validate; raise `ConfigInvalid` by field."""
-        values = dict(raw)
         errors: dict[str, str] = {}
-        for name in cls.templated_fields() & raw.keys():
-            value = raw[name]
-            if isinstance(value, str) and "{{" in value:
+
+        def render(value: Any, leaf: Leaf) -> JSONValue:
+            if leaf.templated and is_template(value):
                 try:
-                    values[name] = render_config(value, context)
+                    return render_config(value, context)
                 except TemplateError as error:
-                    errors[name] = str(error)
+                    errors[leaf.place] = str(error)
+            return value  # type: ignore[no-any-return]
+
+        values = map_leaves(cls, raw, render)
         if errors:
             raise ConfigInvalid(errors)
         try:
@@ -124,29 +121,13 @@ class Schema(BaseModel):
             raise ConfigInvalid(_errors_by_field(error)) from None
 
 
-def is_secret(field: FieldInfo) -> bool:
-    """Say whether a field holds a secret."""
-    return "SecretStr" in repr(field.annotation) or field.annotation is SecretStr
-
-
-def is_templated(field: FieldInfo) -> bool:
-    """Say whether a field may hold a template."""
-    return any(isinstance(mark, _TemplatedMark) for mark in field.metadata)
-
-
-def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
-    """Return what checks one field by itself: its type and limits, without the alias, which only a model can use."""
-    annotated: Any = Annotated[(field.annotation, _TemplatedMark(), *field.metadata)]
-    return TypeAdapter(annotated)
-
-
-def _syntax_errors(templates: Mapping[str, JSONValue]) -> dict[str, str]:
+def _syntax_errors(templates: Mapping[str, str]) -> dict[str, str]:
     errors = {}
-    for name, value in templates.items():
+    for place, text in templates.items():
         try:
-            check_template(str(value))
+            check_template(text)
         except TemplateError as error:
-            errors[name] = str(error)
+            errors[place] = str(error)
     return errors
 
 
@@ -159,11 +140,16 @@ def _validation_errors(schema: type[Schema], raw: JSONObject) -> dict[str, str]:
 
 
 def _errors_by_field(error: ValidationError) -> dict[str, str]:
+    faults = error.errors(include_input=False, include_url=False)
+    return _by_field((fault["loc"], fault["msg"]) for fault in faults)
+
+
+def _by_field(faults: Iterable[Fault]) -> dict[str, str]:
     """Turn pydantic's list into one sentence a field; a rule across fields may name its field as `field: text`."""
     errors: dict[str, str] = {}
-    for fault in error.errors(include_input=False, include_url=False):
-        text = _sentence(fault["msg"])
-        name = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("function-"))
+    for loc, message in faults:
+        text = _sentence(message)
+        name = ".".join(str(part) for part in loc if not str(part).startswith("function-"))
         if not name and ": " in text and " " not in text.split(": ")[0]:
             name, text = text.split(": ", 1)
         errors.setdefault(name, text)

@@ -32,6 +32,14 @@ class TemplateError(Exception):
     """A template that cannot be parsed or rendered; the text says what and where."""
 
 
+class ValueMissing(TemplateError):
+    """A template names what is not there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} has no value")
+
+
 class Template:
     """A compiled template. Make it with `compile_template`."""
 
@@ -63,11 +71,6 @@ def _cached(text: str, escape: bool) -> Template:
 def check_template(text: str) -> None:
     """Raise `TemplateError` when `text` is not a valid template."""
     compile_template(text)
-
-
-def render_config(text: str, context: JSONObject) -> str:
-    """Render a template of a connection's settings: no HTML escaping, and a missing value is an error."""
-    return compile_template(text, escape=False).render_strictly(context)
 
 
 def parse_json_template(template: Template, context: JSONObject) -> JSONValue:
@@ -203,7 +206,7 @@ def _fast_strict(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
 
 def _check_present(value: Any, name: str) -> None:
     if value is None:
-        raise TemplateError(f"{name} has no value")
+        raise ValueMissing(name)
     if isinstance(value, (dict, list)):
         raise TemplateError(f"{name} is {'an object' if isinstance(value, dict) else 'an array'}, where text is expected")
 
@@ -222,7 +225,7 @@ def _by_library(source: str, escape: bool, strict: bool) -> Render:
         try:
             text = rendered(view(context, strict))
         except StrictModeError as error:
-            raise TemplateError(f"{error.path} has no value") from None
+            raise ValueMissing(str(error.path)) from None
         except (ValueError, TypeError, ArithmeticError, RecursionError, IterationLimit) as error:
             raise TemplateError(str(error)) from None
         if strict and "[object Object]" in text:
