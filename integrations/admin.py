@@ -19,9 +19,11 @@ from integrations.models import Integration
 from integrations.panel import badges, panel
 from integrations.runtime.status import NEVER_SEEN
 from integrations.wording import ago
+from wegnology.applications.access import is_operator
+from wegnology.applications.owned_admin import OwnedAdmin
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.theme import ChangeList, ModelAdmin
+from wegnology.lib.theme import ChangeList
 
 COMMON = ("application", "name", "enabled")
 
@@ -57,8 +59,10 @@ def _about(connector: type[AnyConnector]) -> str:
     return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
 
 
-class IntegrationAdmin(ModelAdmin):
+class IntegrationAdmin(OwnedAdmin):
     """List, page and form of every type."""
+
+    operator_fields = ("throttle_per_second",)
 
     list_display = ("name_", "status", "type_", "application", "last_message")
     list_display_links = ("name_",)
@@ -131,11 +135,13 @@ class IntegrationAdmin(ModelAdmin):
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("type_label",) if obj else ()))})]
         fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
         fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
-        return [*fieldsets, ("Limits", {"fields": ("throttle_per_second",), "classes": ("collapse",)})]
+        limits = self.operator_fields if obj or is_operator(request.user) else ()
+        return [*fieldsets, *([("Limits", {"fields": limits, "classes": ("collapse",)})] if limits else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and type are chosen once."""
-        return ("application", "type_label", "settings_readonly") if obj else ()
+        kept = ("application", "type_label", "settings_readonly") if obj else ()
+        return (*kept, *super().get_readonly_fields(request, obj))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Ask for the type first, then show its form."""

@@ -4,18 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.panel import stored_line
 from integrations.templatetags.ledger import reasons
-from wegnology.lib.theme import ChangeList, ModelAdmin
+from wegnology.applications.models import Application
+from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.lib.theme import ChangeList
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(OwnedAdmin):
     """Rows that the runtime writes and people read."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds."""
         return False
 
@@ -45,7 +48,16 @@ class NamedList(ChangeList):
 
 
 class OfIntegrationAdmin(ReadOnlyAdmin):
-    """Read-only rows with the name of their integration."""
+    """Read-only rows with the name of their integration. Those of a deleted one belong to nobody: operators see them."""
+
+    def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
+        """Narrow rows to those of the integrations of some applications."""
+        own = Integration.objects.filter(application__in=applications.order_by().values("pk"))
+        return queryset.filter(integration_id__in=own.order_by().values("pk"))
+
+    def application_id_of(self, row: Any) -> str | None:
+        """Return the application of the row's integration."""
+        return Integration.objects.filter(pk=row.integration_id).values_list("application_id", flat=True).first()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows names."""

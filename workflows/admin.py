@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from integrations.models import Integration
-from wegnology.lib.theme import ModelAdmin
+from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.forms import WorkflowForm
 from workflows.graph import INTEGRATION
@@ -17,7 +17,7 @@ from workflows.parked_admin import pretty
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(ModelAdmin):
+class WorkflowAdmin(OwnedAdmin):
     """One workflow: its develop version is edited, named versions are looked at."""
 
     form = WorkflowForm
@@ -51,7 +51,8 @@ class WorkflowAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """The application is chosen once."""
-        return ("application", "develop_readonly") if obj else ()
+        kept = ("application", "develop_readonly") if obj else ()
+        return (*kept, *super().get_readonly_fields(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save the workflow and its develop version together."""

@@ -65,7 +65,6 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
             "rows": rows,
             "only": affected.only,
             "others": others,
-            "may_delete_workflows": request.user.has_perm("workflows.delete_workflow"),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/integrations/integration/delete_confirmation.html", context)
@@ -75,8 +74,6 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
         if request.method != "POST" or "confirmed" not in request.POST:
             return None
         take = Take(request.POST.get("take", Take.NONE)) if request.POST.get("take") in list(Take) else Take.NONE
-        if take is not Take.NONE and not request.user.has_perm("workflows.delete_workflow"):
-            raise PermissionDenied
         with transaction.atomic():
             self.log_deletions(request, Integration.objects.filter(pk__in=[row.pk for row in rows]))
             workflows = delete_integrations([row.pk for row in rows], take)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,6 +15,8 @@ from django.views.decorators.http import require_POST
 
 from integrations.events import EventUnreadable
 from integrations.history_admin import ReadOnlyAdmin, names_of
+from wegnology.applications.models import Role
+from wegnology.applications.owned_admin import PART_ROLES
 from wegnology.lib.redis import RedisAway
 from wegnology.lib.theme import ChangeList
 from workflows.models import ParkedRun, Workflow
@@ -48,7 +50,8 @@ class WorkflowFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the workflows that have any, with their numbers."""
-        counted = dict(ParkedRun.objects.order_by().values_list("workflow_id").annotate(Count("pk")))
+        own = model_admin.get_queryset(request).order_by()
+        counted = dict(own.values_list("workflow_id").annotate(Count("pk")))
         names = Workflow.objects.filter(pk__in=counted).values_list("pk", "name")
         return [(pk, f"{name} ({counted[pk]})") for pk, name in names]
 
@@ -61,6 +64,7 @@ class WorkflowFilter(admin.SimpleListFilter):
 class ParkedRunAdmin(ReadOnlyAdmin):
     """Runs that failed, kept with their event."""
 
+    roles: ClassVar = {**PART_ROLES, "replay": Role.EDITOR}
     list_display = ("created_at", "reason", "workflow", "integration", "error", "node")
     list_filter = ("reason", WorkflowFilter)
     list_per_page = 100
@@ -70,12 +74,12 @@ class ParkedRunAdmin(ReadOnlyAdmin):
     change_form_template = "admin/workflows/parkedrun/change_form.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may delete parked runs may discard them; they go with their application, too."""
-        return request.user.has_perm("workflows.delete_parkedrun")
+        """Unlike other rows of this kind they may be discarded; they go with their application, too."""
+        return self.allowed(request, "delete", obj)
 
-    def has_replay_permission(self, request: HttpRequest) -> bool:
+    def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Running something again is a change, although the row itself is read-only."""
-        return request.user.has_perm("workflows.change_parkedrun")
+        return self.allowed(request, "replay", obj)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows names."""
@@ -147,12 +151,15 @@ class ParkedRunAdmin(ReadOnlyAdmin):
 
     def replay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Replay one run."""
-        if not self.has_replay_permission(request):
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_replay_permission(request, row):
             raise PermissionDenied
-        self._replay(request, [object_id])
+        self._replay(request, [row.pk])
         return HttpResponseRedirect(reverse("admin:workflows_parkedrun_changelist"))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Offer the replay button to who may use it."""
-        context = {"may_replay": self.has_replay_permission(request), **(extra_context or {})}
+        context = {"may_replay": self.has_replay_permission(request, object_id), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +19,7 @@ from tests import factories
 from tests.lamp import CONFIG, LampConnector, lamp  # noqa: F401  (a fixture)
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
-from wegnology.applications.models import Application
+from wegnology.applications.models import Application, Role
 from workflows.models import Workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
@@ -184,9 +183,7 @@ class TestChanging:
 
     def test_who_may_only_look_sees_settings_without_secrets(self, client: Client, plant: Application, redis_away: None) -> None:
         row = a_lamp(plant, config={**CONFIG, "password": "hunter2"})
-        user = User.objects.create_user("viewer", password="x", is_staff=True)
-        user.user_permissions.add(Permission.objects.get(codename="view_integration"))
-        client.force_login(user)
+        client.force_login(factories.person("viewer", plant, Role.VIEWER))
         html = client.get(page_of(row)).content.decode()
         assert "lamp.local" in html
         assert "stored, not shown" in html
@@ -313,25 +310,9 @@ class TestDeleting:
         assert "Delete these 3 integrations?" in html
         assert Integration.objects.count() == 3
 
-    def test_who_may_not_delete_workflows_cannot(self, client: Client, plant: Application) -> None:
-        row = a_lamp(plant)
-        factories.workflow(row)
-        user = User.objects.create_user("deleter", password="x", is_staff=True)
-        user.user_permissions.add(*Permission.objects.filter(codename__in=["view_integration", "delete_integration"]))
-        client.force_login(user)
-        address = reverse("admin:integrations_integration_delete", args=[row.pk])
-        assert 'value="only"' not in client.get(address).content.decode()
-        assert client.post(address, {"confirmed": "yes", "take": "only"}).status_code == 403
-        assert Integration.objects.exists()
-        assert client.post(address, {"confirmed": "yes"}).status_code == 302
-        assert not Integration.objects.exists()
-        assert Workflow.objects.exists()
-
     def test_who_may_not_delete_is_refused(self, client: Client, plant: Application) -> None:
         row = a_lamp(plant)
-        user = User.objects.create_user("viewer", password="x", is_staff=True)
-        user.user_permissions.add(Permission.objects.get(codename="view_integration"))
-        client.force_login(user)
+        client.force_login(factories.person("editor", plant, Role.EDITOR))
         address = reverse("admin:integrations_integration_delete", args=[row.pk])
         assert client.post(address, {"confirmed": "yes"}).status_code == 403
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +16,7 @@ from tests import factories
 from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
-from wegnology.applications.models import Application
+from wegnology.applications.models import Application, Role
 from workflows.models import ParkedRun, Workflow, WorkflowVersion
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
@@ -190,9 +189,7 @@ class TestParked:
 
     def test_replay_needs_its_permission_and_a_post(self, client: Client, source: Integration) -> None:
         row = parked(source)
-        user = User.objects.create_user("viewer", password="x", is_staff=True)
-        user.user_permissions.add(Permission.objects.get(codename="view_parkedrun"))
-        client.force_login(user)
+        client.force_login(factories.person("viewer", source.application, Role.VIEWER))
         address = reverse("admin:workflows_parkedrun_replay", args=[row.pk])
         assert client.get(address).status_code == 405
         assert client.post(address).status_code == 403
