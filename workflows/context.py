@@ -13,7 +13,7 @@ from wegnology.lib.types import JSONObject, JSONValue
 from workflows.catalog import Catalog, Plan
 from workflows.exceptions import RunLimitReached
 from workflows.flight import Flight, Send
-from workflows.nodes.base import NodeFailed
+from workflows.nodes.base import Login, NodeFailed
 from workflows.turns import Turns
 
 
@@ -90,6 +90,10 @@ class Context:
             self.tick()
         self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, orjson.dumps({"m": message})))
         return {}
+
+    async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
+        """Send by request with a login of the node's own."""
+        raise NodeFailed(f"{login.connector} cannot be sent to yet", "SendNotSupported")
 
     async def _ask(self, send: Send, message: JSONObject) -> JSONObject:
         try:

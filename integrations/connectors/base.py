@@ -3,6 +3,15 @@
 A connector speaks one protocol and does nothing else: no retry, no counting, no throttle, no database, no Redis, no logging
 of lost lines. All methods are called from the listener's event loop; what must block belongs into threads of the
 connector's own. The runtime turns the exceptions it declares into instructions (see `integrations.exceptions`).
+
+A type that sends by request, not through the listener's connection, declares this, and its node and the worker's pool follow:
+
+- `Outgoing`, the fields of a message, with the marks of `wegnology.lib.outgoing` (`Content`, `Pairs`, `Setting`) where a field is
+  more than one template; `send_node`; and `sender`, which returns a `Sender` for a resolved configuration.
+- `Direct`, where a node may name a login of its own instead of an integration: optional templated fields, and `direct_ways`,
+  which of them go together. `direct_config` turns their values into settings of `Config`; a `credentialName` among them is opened
+  into `Source.credential`.
+- `answer` and `failure_answer`, what a workflow finds at the node's `resultPath`.
 """
 
 from abc import ABC, abstractmethod
@@ -64,8 +73,11 @@ class Sender(ABC, Generic[M]):
     """A way to send by request, without the listener's connection. Workers make and pool them; used from one event loop."""
 
     @abstractmethod
-    async def send(self, message: M) -> JSONObject:
+    async def send(self, message: M, identity: str) -> JSONObject:
         """Send within a bounded time; return the answer as the workflow finds it at `resultPath`.
+
+        `identity` is the same when the run is repeated after a crash: give it to services that remove doubles. Several sends may
+        be under way at once; one that is cancelled must end soon.
 
         Raises `SendFailed` with the service's own words, or `SendUnknown` when the message may have arrived.
         """
@@ -91,6 +103,13 @@ class Connector(ABC, Generic[C, M]):
     """Fields of a message to send; None when the type cannot send."""
     send_node: ClassVar[str] = ""
     """Type name of the workflow node that sends: "MqttMessageNode"."""
+    Direct: ClassVar[type[Schema] | None] = None
+    """Settings of the sending node that take the place of an integration: optional and templated; none are secret fields, since a
+    workflow is stored in clear. None: only an integration can be sent through."""
+    direct_ways: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """JSON names of `Direct` that go together. The first name of each is what says that this way was chosen."""
+    answer: ClassVar[type | None] = None
+    """The TypedDict of what a workflow finds at `resultPath` after a send by request."""
     sends_live: ClassVar[bool] = False
     """Sending needs the listener's own connection."""
     credential_types: ClassVar[tuple[str, ...]] = ()
@@ -107,8 +126,15 @@ class Connector(ABC, Generic[C, M]):
     """Library errors that mean: connect again."""
     refused: ClassVar[tuple[type[Exception], ...]] = ()
     """Library errors that mean: wait for an edit, retry slowly."""
+    polls: ClassVar[bool] = False
+    """Messages are asked for, and wait at the source for free: no more are asked for above 80 % of an inbox."""
     probe_seconds: ClassVar[float] = 10.0
     """How often the runtime asks a quiet line for proof of life."""
+    probe_limit: ClassVar[float] = CONNECT_PHASE_SECONDS
+    """How long a probe may take, in seconds."""
+    degraded: str = ""
+    """While the line works, but not as it should: what is wrong and what to do, a sentence. The runtime looks after each
+    `receive` and each probe."""
 
     def __init__(self, config: C, source: Source) -> None:
         """Keep the settings; no I/O here."""
@@ -160,7 +186,7 @@ class Connector(ABC, Generic[C, M]):
 
     @abstractmethod
     async def probe(self) -> None:
-        """Prove that the live line is alive; raises when it is not. Bounded to 10 s."""
+        """Prove that the live line is alive; raises when it is not. Bounded to `probe_limit`."""
 
     async def send(self, message: M) -> JSONObject:
         """Send; returns when the peer confirmed, where the protocol confirms.
@@ -174,6 +200,16 @@ class Connector(ABC, Generic[C, M]):
     def sender(cls, config: C, source: Source) -> Sender[M]:
         """Return a way to send by request; no I/O here. For types with `Outgoing` and without `sends_live`."""
         raise NotImplementedError(f"{cls.label} does not send by request")
+
+    @classmethod
+    def direct_config(cls, values: JSONObject) -> JSONObject:
+        """Return raw settings of `Config` for what a node gave as `Direct` (without `credentialName`)."""
+        return values
+
+    @classmethod
+    def failure_answer(cls, error: SendFailed) -> JSONObject:
+        """Return what stands at `resultPath` when the service did not take a message."""
+        return {"success": False, "error": {"message": str(error)}}
 
     async def send_many(self, messages: Sequence[M]) -> Sequence[Exception | None]:
         """Send in order; return per message None when it is confirmed, else what `send` would raise.

@@ -10,7 +10,7 @@ from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import RunLimitReached
 from workflows.graph import Graph
-from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Node, NodeFailed, Result, RunContext
+from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Login, Node, NodeFailed, Result, RunContext
 
 
 class FakeRunContext:
@@ -21,6 +21,8 @@ class FakeRunContext:
         self.fail_send = fail_send
         self.debugged: list[tuple[str, JSONValue, str]] = []
         self.sent: list[tuple[str, JSONObject]] = []
+        self.sent_directly: list[tuple[Login, JSONObject]] = []
+        self.answer: JSONObject = {}
         self.cancelled: list[str] = []
         self._gates: dict[str, asyncio.Event] = {}
 
@@ -40,7 +42,13 @@ class FakeRunContext:
         if self.fail_send:
             raise self.fail_send
         self.sent.append((integration_id, message))
-        return {}
+        return self.answer
+
+    async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
+        if self.fail_send:
+            raise self.fail_send
+        self.sent_directly.append((login, message))
+        return self.answer
 
     def now_ms(self) -> int:
         return 1_700_000_000_000

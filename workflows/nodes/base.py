@@ -7,12 +7,13 @@ A node is built once per workflow version (all templates compiled in `__init__`)
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from wegnology.lib.paths import PathError
+from wegnology.lib.paths import Path, PathError
 from wegnology.lib.registry import Registry
 from wegnology.lib.schema import ConfigInvalid, Schema
-from wegnology.lib.templating import TemplateError
+from wegnology.lib.templating import Template, TemplateError, compile_template
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import ExpressionError
 
@@ -41,6 +42,20 @@ class Result(NamedTuple):
     output: int = 0
 
 
+class Login:
+    """A login that a node has itself, in place of an integration. `settings` are the rendered fields of the type's `Direct`."""
+
+    __slots__ = ("connector", "credential_name", "settings")
+
+    def __init__(self, connector: str, settings: JSONObject, credential_name: str = "") -> None:
+        self.connector = connector
+        self.settings = settings
+        self.credential_name = credential_name
+
+    def __repr__(self) -> str:
+        return f"<Login {self.connector}>"
+
+
 class RunContext(Protocol):
     """Every effect that a node may have."""
 
@@ -53,9 +68,13 @@ class RunContext(Protocol):
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration; returns the peer's answer, or {} where messages wait for the connection.
 
-        Raises `NodeFailed` when the integration is missing, disabled or refuses the message. Called once per visit of a
+        Raises `NodeFailed` when the integration is missing or disabled, or when the message does not leave through its
+        connection; `SendFailed` when a service that is asked by request did not take it. Called once per visit of a
         node; the context numbers the visits of each, so a run that happens twice does not send twice through an outbox.
         """
+
+    async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
+        """Send by request with a login of the node's own; as `send`."""
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -74,6 +93,21 @@ def compiled(field: str, compile_text: Callable[[str], T], text: str) -> T:
         return compile_text(text)
     except (TemplateError, PathError, ExpressionError) as error:
         raise ConfigInvalid({field: str(error)}) from None
+
+
+def path_of(field: str, text: str) -> Path:
+    """Compile a setting that is a payload path."""
+    return compiled(field, Path.parse, text)
+
+
+def optional_path(field: str, text: str) -> Path | None:
+    """Compile a setting that is a payload path or blank."""
+    return path_of(field, text) if text.strip() else None
+
+
+def template_of(field: str, text: str) -> Template:
+    """Compile a setting that is a template and whose text is data, not HTML: nothing is escaped."""
+    return compiled(field, partial(compile_template, escape=False), text)
 
 
 class Node(ABC, Generic[C]):

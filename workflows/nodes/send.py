@@ -1,60 +1,124 @@
 """One output node for every connector that can send, made from the connector's own declaration.
 
 The node's settings are `integrationId` and the fields of the connector's `Outgoing`: a templated field `topic` becomes
-`topicTemplate`, rendered over the payload at each run; every other field keeps its name and its default.
+`topicTemplate`, rendered over the payload at each run; one marked `Content` or `Pairs` (`wegnology.lib.outgoing`) becomes a
+method and its settings; every other field keeps its name and its default.
+
+A type that sends by request gets two more: the settings of its `Direct`, a login of the node's own in place of an integration,
+and `resultPath`, where the answer goes. A service that does not take the message fails the node, unless `resultPath` is there to
+hold its error. What is wrong with the node itself (an empty template, a disabled integration) always fails it.
 """
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from pydantic import Field, create_model
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
 from integrations.connectors.base import AnyConnector, connectors
-from wegnology.lib.schema import ConfigInvalid, Schema, is_templated
-from wegnology.lib.templating import Template, compile_template
+from integrations.exceptions import SendFailed
+from wegnology.lib.paths import Path
+from wegnology.lib.schema import ConfigInvalid, Schema
+from wegnology.lib.templating import compile_template
 from wegnology.lib.types import JSONObject
-from workflows.nodes.base import AwaitingNode, Category, NodeFailed, Result, RunContext, compiled, nodes
+from workflows.message_parts import Part, Read, Settings, config_of, parts_of
+from workflows.nodes.base import AwaitingNode, Category, Login, NodeFailed, Result, RunContext, compiled, nodes
 
 OWN_BROKER = "losant"
 """What the original product's exports call the platform's own broker."""
+CREDENTIAL = "credentialName"
+
+
+class _Field(NamedTuple):
+    """A field of a message, or of a login, ready to be read from payloads."""
+
+    name: str
+    key: str
+    read: Read
 
 
 class SendNode(AwaitingNode[Schema]):
     """Base of the output nodes: renders the message and hands it to the context."""
 
     category = Category.OUTPUT
-    templated: ClassVar[dict[str, FieldInfo]]
-    """The connector's templated fields by their JSON name."""
+    connector: ClassVar[type[AnyConnector]]
+    message_parts: ClassVar[Sequence[Part]]
+    direct_parts: ClassVar[Sequence[Part]]
+    """Empty where only an integration can be sent through."""
 
     def __init__(self, config: Schema) -> None:
         super().__init__(config)
         values: dict[str, Any] = config.model_dump(mode="json", by_alias=True)
-        integration_id = values.pop("integrationId")
+        integration_id = values["integrationId"]
+        self._direct: list[_Field] = []
         if integration_id in ("", OWN_BROKER):
-            raise ConfigInvalid({"integrationId": "Choose an integration: this hub has no broker of its own."})
+            self._direct = self._chosen_login(values)
         self._integration_id = compiled("integrationId", lambda text: compile_template(text, escape=False), integration_id)
-        self._templates: list[tuple[str, Template, bool]] = []
-        for name, field in self.templated.items():
-            source = values.pop(f"{name}Template")
-            if source or field.is_required():
-                template = compiled(f"{name}Template", compile_template, source)
-                self._templates.append((name, template, field.is_required()))
-        self._fixed = values
+        self._fields = _readers(self.message_parts, values)
+        path = values.get("resultPath")
+        self._result = compiled("resultPath", Path.parse, path) if path else None
+
+    def _chosen_login(self, values: JSONObject) -> list[_Field]:
+        """Compile the login that stands in the node itself; of several the first way that the connector names."""
+        if not self.direct_parts:
+            raise ConfigInvalid({"integrationId": "Choose an integration: this hub has no broker of its own."})
+        parts = {part.name: part for part in self.direct_parts}
+        for way in self.connector.direct_ways:
+            if parts[way[0]].given(values):
+                missing = [parts[name].key() for name in way if not parts[name].given(values)]
+                if missing:
+                    raise ConfigInvalid({key: f"Needed beside {parts[way[0]].key()}." for key in missing})
+                return _readers([parts[name] for name in way], values)
+        ways = " or ".join(" with ".join(parts[name].key() for name in way) for way in self.connector.direct_ways)
+        raise ConfigInvalid({"integrationId": f"Choose an integration, or give {ways}."})
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        message: JSONObject = {}
-        for name, template, required in self._templates:
-            text = template.render(payload)
-            if required and not text:
-                raise NodeFailed(f"{name}Template gave an empty text")
-            message[name] = text
-        message.update(self._fixed)
+        message = _values(self._fields, payload)
+        try:
+            answer = await self._send(message, payload, context)
+        except SendFailed as error:
+            if self._result is None:
+                raise NodeFailed(str(error), type(error).__name__) from error
+            answer = self.connector.failure_answer(error)
+        return Result(payload if self._result is None else self._result.set(payload, answer))
+
+    async def _send(self, message: JSONObject, payload: JSONObject, context: RunContext) -> JSONObject:
+        if self._direct:
+            settings = {field.name: _needed(field, payload) for field in self._direct}
+            credential = str(settings.pop(CREDENTIAL, ""))
+            return await context.send_directly(Login(self.connector.name, settings, credential), message, self.node_id)
         integration_id = self._integration_id.render(payload)
         if not integration_id:
             raise NodeFailed("integrationId gave an empty text")
-        await context.send(integration_id, message, self.node_id)
-        return Result(payload)
+        return await context.send(integration_id, message, self.node_id)
+
+
+def _readers(parts: Iterable[Part], values: JSONObject) -> list[_Field]:
+    """Compile parts; faults of all of them are raised together."""
+    fields: list[_Field] = []
+    errors: dict[str, str] = {}
+    for part in parts:
+        try:
+            read = part.reader(values)
+        except ConfigInvalid as error:
+            errors |= error.errors
+        else:
+            if read is not None:
+                fields.append(_Field(part.name, part.key(), read))
+    if errors:
+        raise ConfigInvalid(errors)
+    return fields
+
+
+def _values(fields: Iterable[_Field], payload: JSONObject) -> JSONObject:
+    read = ((field.name, field.read(payload)) for field in fields)
+    return {name: value for name, value in read if value is not None}
+
+
+def _needed(field: _Field, payload: JSONObject) -> Any:
+    value = field.read(payload)
+    if not value:
+        raise NodeFailed(f"{field.key} gave an empty text")
+    return value
 
 
 def send_node(connector: type[AnyConnector]) -> type[SendNode]:
@@ -62,44 +126,39 @@ def send_node(connector: type[AnyConnector]) -> type[SendNode]:
     outgoing = connector.Outgoing
     if outgoing is None or not connector.send_node:
         raise ValueError(f"{connector.name} cannot send")
-    fields: dict[str, Any] = {
-        "integration_id": (
-            str,
-            Field(
-                default="",
-                max_length=1024,
-                description="Id of the integration to send through, of the same application; may be a template.",
-                examples=["6653a1f0c2b84e7d9a5f1302"],
-            ),
-        )
-    }
-    templated: dict[str, FieldInfo] = {}
-    for python_name, field in outgoing.model_fields.items():
-        name = field.alias or python_name
-        if is_templated(field):
-            templated[name] = field
-            fields[f"{python_name}_template"] = (str, _template_field(name, field))
-        else:
-            fields[python_name] = (field.annotation, field)
-    config = create_model(f"{connector.send_node}Config", __base__=Schema, __module__=__name__, **fields)
+    message_parts = parts_of(outgoing)
+    direct_parts = parts_of(connector.Direct, escape=False) if connector.Direct is not None else []
+    settings: Settings = {"integrationId": (str, _integration_id(bool(direct_parts)))}
+    for part in [*direct_parts, *message_parts]:
+        settings |= part.settings()
+    if not connector.sends_live:
+        settings["resultPath"] = (str, _result_path())
     attributes = {
         "name": connector.send_node,
         "label": connector.label,
-        "Config": config,
-        "templated": templated,
-        "needs_task": connector.send_waits,
+        "Config": config_of(f"{connector.send_node}Config", __name__, settings),
+        "connector": connector,
+        "message_parts": message_parts,
+        "direct_parts": direct_parts,
+        "needs_task": connector.send_waits or not connector.sends_live,
         "__doc__": f"Sends through an integration of type {connector.label}.",
     }
     return type(connector.send_node, (SendNode,), attributes)
 
 
-def _template_field(name: str, field: FieldInfo) -> Any:
-    default = field.get_default(call_default_factory=True) if not field.is_required() else None
-    settings: dict[str, Any] = {"alias": f"{name}Template", "max_length": 32_768, "description": field.description}
-    settings |= {"title": field.title, "examples": field.examples}
-    if field.is_required():
-        return Field(min_length=1, **settings)
-    return Field(default="" if default is None else str(default), **settings)
+def _integration_id(alone: bool) -> Any:
+    said = "Id of the integration to send through, of the same application; may be a template."
+    return Field(
+        default="",
+        max_length=1024,
+        description=f"{said} Blank: a login of the node's own." if alone else said,
+        examples=["6653a1f0c2b84e7d9a5f1302"],
+    )
+
+
+def _result_path() -> Any:
+    said = "Where the answer goes, or the service's error. Blank: the answer is not kept, and an error fails the run."
+    return Field(default="", max_length=1024, description=said, examples=["working.sent"])
 
 
 def register_send_nodes(types: Iterable[type[AnyConnector]]) -> None:

@@ -38,6 +38,7 @@ class PostConnector(Connector[PostConfig, PostOutgoing]):
     Config = PostConfig
     Outgoing = PostOutgoing
     send_node = "PostMessageNode"
+    sends_live = True
     payloads = dict.fromkeys(EventKind, dict)
 
     async def connect(self) -> JSONObject:
