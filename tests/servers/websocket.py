@@ -28,6 +28,7 @@ class WebsocketServer:
         self.port = free_port()
         self.received: list[str | bytes] = []
         self.requests: list[Mapping[str, str]] = []
+        self.paths: list[str] = []
         self._password, self._tls, self._status = password, tls, status
         self._extra = {name: value for name, value in (("Location", location), ("Set-Cookie", cookie)) if value}
         self._loop = asyncio.new_event_loop()
@@ -62,6 +63,7 @@ class WebsocketServer:
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(dict(request.headers.raw_items()))
+        self.paths.append(request.path)
         if not self._status:
             return None
         response = connection.respond(http.HTTPStatus(self._status), "no\n")
