@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COUNTERPARTS := .venv-counterparts
 DEVELOPMENT := WEGNOLOGY_ENV=development
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -34,13 +35,13 @@ run: $(RUN_STAMP) ## Set up and run everything on this machine, with a demo (POR
 # Tests mostly wait for servers: three processes side by side keep two cores busy.
 PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 
-test: $(VENV)/.dev-installed ## Check and test; at most ten minutes (ARGS goes to pytest)
+test: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Check and test; at most ten minutes (ARGS goes to pytest)
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m "database and not slow" $(ARGS)
 	$(DEVELOPMENT) $(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/.dev-installed ## As test, and the long ones
+test-all: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## As test, and the long ones
 	@.ci/packages
 	@$(MAKE) --no-print-directory lint
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m database $(ARGS)
@@ -61,9 +62,10 @@ lint: $(VENV)/.dev-installed ## Format, lint, types, import rules, migrations, s
 lock: $(VENV)/.uv-$(UV_VERSION) ## Resolve the dependencies of pyproject.toml again (UPGRADE=1 takes newer ones)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml --output-file requirements-dev.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --constraints requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:counterparts --output-file requirements-counterparts.lock
 
 clean: ## Remove the environment and caches; the state folder stays
-	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(COUNTERPARTS) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -89,4 +91,10 @@ $(VENV)/.run-installed: requirements.lock $(VENV)/.uv-$(UV_VERSION)
 $(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.uv-$(UV_VERSION)
 	@echo "Installing the packages of requirements-dev.lock"
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
+	@touch $@
+
+$(COUNTERPARTS)/.installed: requirements-counterparts.lock $(VENV)/.uv-$(UV_VERSION)
+	@echo "Installing the packages of requirements-counterparts.lock into $(COUNTERPARTS)"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(COUNTERPARTS)
+	@$(BIN)/uv pip sync --quiet --python $(COUNTERPARTS)/bin/python --require-hashes requirements-counterparts.lock
 	@touch $@
