@@ -31,7 +31,7 @@ from django.conf import settings
 from wegnology.applications.models import Application
 from wegnology.lib.crypto import Keyring
 application = Application.objects.get()
-print(application.name, Keyring(settings.SECRET_KEYS).unseal(application.description, "here"), application.globals_as_json())
+print(application.name, Keyring(settings.SECRET_KEYS).unseal(application.description, "here"), application.globals_for_runs())
 """
 SHOWN = "Plant 7 s3cret {'threshold': {'low': [1, 2.5]}}"
 INTEGRATION = new_id()

@@ -24,7 +24,7 @@ def test_a_first_start_makes_admin_and_demo(tmp_path: Path) -> None:
     assert integration.raw_config()["port"] == 11883
     assert integration.topics == ["demo/in/#"]
     assert demo.living_demo(11883) == integration
-    assert Application.objects.get().globals_as_json() == {"threshold": 30}
+    assert Application.objects.get().globals_for_runs() == {"threshold": 30}
     assert Workflow.objects.get().versions.get().name == "develop"
 
 
@@ -39,7 +39,7 @@ def test_making_the_demo_again_changes_nothing() -> None:
     first = demo.make_demo(11883)
     Global.objects.update(value=40)
     assert demo.make_demo(11999) == first
-    assert Application.objects.get().globals_as_json() == {"threshold": 40}
+    assert Application.objects.get().globals_for_runs() == {"threshold": 40}
     assert Workflow.objects.get().versions.count() == 1
 
 

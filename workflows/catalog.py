@@ -113,7 +113,7 @@ class Catalog:
         fresh = _Application()
         rows = {row.pk: _known(row) for row in Integration.objects.filter(application_id=application_id)}
         fresh.integrations = list(rows)
-        shared = application.globals_as_json()
+        shared = application.globals_for_runs()
         for workflow in _running(application_id):
             version = _default_version(workflow)
             if version is not None and version.enabled:

@@ -73,7 +73,7 @@ def _load(application_id: str) -> list[Desired]:
     application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
     if application is None:
         return []
-    context: JSONObject = {"globals": application.globals_as_json()}
+    context: JSONObject = {"globals": application.globals_for_connections()}
     return [desire(row, context) for row in Integration.objects.filter(application_id=application_id)]
 
 

@@ -1,15 +1,21 @@
 """Applications, their members and their globals."""
 
+import json
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F
 
+from wegnology.applications.global_values import MAX_DESCRIPTION, as_text, value_fault
+from wegnology.applications.sealing import keyring
+from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.ids import new_id
-from wegnology.lib.types import JSONObject
+from wegnology.lib.known_globals import KnownGlobals
+from wegnology.lib.types import JSONObject, JSONValue
 
 
 class SavedWhole(models.Model):
@@ -50,9 +56,23 @@ class Application(SavedWhole):
             kwargs.setdefault("update_fields", [f.name for f in self._meta.concrete_fields if f.name not in ("id", "revision")])
         super().save(*args, **kwargs)
 
-    def globals_as_json(self) -> JSONObject:
-        """Return the globals by key."""
-        return {entry.key: entry.value for entry in self.globals.all()}
+    def globals_for_runs(self) -> JSONObject:
+        """Return what workflows see of the globals: those that are not secret."""
+        return {entry.key: entry.value for entry in self.globals.all() if not entry.secret}
+
+    def globals_for_connections(self) -> KnownGlobals:
+        """Return all globals, opened, for the settings of integrations and credentials; never for a payload."""
+        values = self.globals_for_runs()
+        secret: set[str] = set()
+        faults: dict[str, str] = {}
+        for entry in self.globals.all():
+            if entry.secret:
+                secret.add(entry.key)
+                try:
+                    values[entry.key] = entry.opened()
+                except (KeyMissing, SealBroken) as error:
+                    faults[entry.key] = str(error)
+        return KnownGlobals(values, frozenset(secret), faults)
 
 
 def touch(application_id: str) -> None:
@@ -109,7 +129,12 @@ class Global(SavedWhole):
         validators=[RegexValidator(r"^[0-9a-zA-Z_-]{1,255}$", "Use letters, digits, _ and - only.")],
     )
     value = models.JSONField(help_text='A JSON value: 30, "text", true, [1, 2] or {"a": 1}.')
-    description = models.CharField(max_length=1024, blank=True)
+    secret = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Sealed, never shown again, and only for the settings of integrations and credentials: no workflow sees it.",
+    )
+    description = models.CharField(max_length=MAX_DESCRIPTION, blank=True)
 
     class Meta:
         ordering: ClassVar = ["key"]
@@ -117,3 +142,25 @@ class Global(SavedWhole):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def sealed_place(self) -> str:
+        """Return the place that a sealed value is bound to. It names the key: whoever renames a secret one seals it anew."""
+        return f"global:{self.application_id}:{self.key}"
+
+    def set_value(self, value: JSONValue, *, secret: bool) -> None:
+        """Set the value; a secret one is sealed as JSON text."""
+        self.secret = secret
+        self.value = keyring().seal(as_text(value), self.sealed_place) if secret else value
+
+    def opened(self) -> JSONValue:
+        """Return the value; a secret one opened. Raises `KeyMissing` or `SealBroken`."""
+        if not self.secret:
+            return self.value  # type: ignore[no-any-return]
+        value: JSONValue = json.loads(keyring().unseal(self.value, self.sealed_place))
+        return value
+
+    def clean(self) -> None:
+        """Refuse what cannot be stored or used."""
+        if not self.secret and (fault := value_fault(self.value)):
+            raise ValidationError({"value": fault})

@@ -6,6 +6,7 @@ key's SHA-256, so that a missing key can be named without being known.
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _PREFIX = "sealed:"
+_SEALED = re.compile(r"sealed:([0-9a-f]{8}):[A-Za-z0-9+/]+={0,2}\Z")
 _NONCE_BYTES = 12
 
 
@@ -46,20 +48,41 @@ class Keyring:
 
     def unseal(self, sealed: str, place: str) -> str:
         """Decrypt what `seal` made for the same place; raises `KeyMissing` or `SealBroken`."""
-        identifier, _, text = sealed.removeprefix(_PREFIX).partition(":")
+        identifier = sealing_key(sealed)
+        if not identifier:
+            raise SealBroken("a stored secret is not in the form of one")
         cipher = self._keys.get(identifier)
         if cipher is None:
             raise KeyMissing(f"the key {identifier} is not among WEGNOLOGY_SECRET_KEYS")
-        data = base64.b64decode(text)
         try:
+            data = base64.b64decode(sealed.rpartition(":")[2], validate=True)
             return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise SealBroken("a stored secret does not belong to this place or was changed") from None
+
+    @property
+    def first(self) -> str:
+        """The id of the key that seals; "" without keys."""
+        return next(iter(self._keys), "")
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all keys."""
+        return frozenset(self._keys)
+
+    def __repr__(self) -> str:
+        return f"<Keyring {' '.join(self._keys)}>"
 
 
 def is_sealed(value: object) -> bool:
     """Say whether a stored value is a sealed one."""
     return isinstance(value, str) and value.startswith(_PREFIX)
+
+
+def sealing_key(sealed: object) -> str:
+    """Return the id of the key that a value was sealed with; "" when it is not in the form of a sealed one."""
+    found = _SEALED.match(sealed) if isinstance(sealed, str) else None
+    return found[1] if found else ""
 
 
 def key_id(key: str) -> str:

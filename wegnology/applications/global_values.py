@@ -1,0 +1,44 @@
+"""What a global may hold."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from wegnology.lib.paths import MAX_DEPTH, is_deeper
+from wegnology.lib.types import JSONValue
+
+MAX_GLOBALS = 100
+"""Globals of one application."""
+MAX_VALUE = 32_767
+"""Characters of a value as compact JSON."""
+MAX_DESCRIPTION = 1024
+_LARGEST = 2**63 - 1
+
+
+def as_text(value: JSONValue) -> str:
+    """Return a value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def value_fault(value: JSONValue) -> str:
+    """Say why a value cannot be a global, without repeating it; "" when it can."""
+    if is_deeper(value, MAX_DEPTH):
+        return f"This is nested more than {MAX_DEPTH} deep."
+    for part in _parts(value):
+        if isinstance(part, str) and ("\0" in part or any("\ud800" <= character <= "\udfff" for character in part)):
+            return "A text holds a character that cannot be stored: \\u0000 or half of a surrogate pair."
+        if isinstance(part, float) and part in (float("inf"), float("-inf")):
+            return "A number is too large."
+        if isinstance(part, int) and not -_LARGEST <= part <= _LARGEST:
+            return f"A whole number is larger than {_LARGEST}; write it as text, in quotes."
+    length = len(as_text(value))
+    return f"The value has {length} characters; {MAX_VALUE} are possible." if length > MAX_VALUE else ""
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, dict):
+        yield from value
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _parts(item)
