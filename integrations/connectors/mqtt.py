@@ -6,44 +6,56 @@ Subscribes at QoS 1 and acknowledges by hand. Over WebSockets the path is /mqtt.
 """
 
 import asyncio
-import base64
 import secrets
 import ssl
 import string
 import time
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, TypeVar, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, NotRequired, Self, TypedDict, cast
 
-from paho.mqtt.enums import MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from pydantic import model_validator
-from websocket import ABNF, WebSocketException
+from websocket import WebSocketException
 
-from integrations.connectors.base import CONNECT_PHASE_SECONDS, Connector, Delivery, Source, Subscription, connectors
+from integrations.connectors.base import (
+    CONNECT_PHASE_SECONDS,
+    CheckStep,
+    Connector,
+    Delivery,
+    Source,
+    Subscription,
+    connectors,
+    run_phases,
+)
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.arrivals import Arrivals
-from wegnology.lib.connection_faults import explain_socket_error
+from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
 from wegnology.lib.egress import EgressRefused
-from wegnology.lib.frames import FrameLine, UpgradeRefused, upgrade
-from wegnology.lib.mqtt import Connack, LineLost, LoopClient
+from wegnology.lib.mqtt import LineLost, LoopClient
+from wegnology.lib.mqtt_messages import message_data
 from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishUnknown
+from wegnology.lib.mqtt_session import BrokerFault, Login, Session
 from wegnology.lib.mqtt_topics import filter_fault, name_fault
-from wegnology.lib.opening import open_socket
+from wegnology.lib.mqtt_trial import said, trial_phases
+from wegnology.lib.opening import Opening, open_socket
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
-from wegnology.lib.sockets import ByteLine, Line
-from wegnology.lib.tls import CertificateUnusable, Tls, pem_field
+from wegnology.lib.tls import CertificateUnusable, Tls
+from wegnology.lib.tls_fields import (
+    ca_certificate_field,
+    certificate_field,
+    check_pair,
+    no_verification_field,
+    private_key_field,
+    tls_of,
+)
 from wegnology.lib.types import JSONObject, JSONValue
+from wegnology.lib.upgrading import UpgradeRefused, advise_upgrade, explain_upgrade
 
-RECEIVE_MAXIMUM = 1_000
-"""Messages that a version 5 broker may send before the first is acknowledged: as many as a line holds in memory."""
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
-_PER_SUBSCRIBE = 8  # some brokers take no more topics in one packet
 _SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
-T = TypeVar("T")
 
 
 class MqttConfig(Schema):
@@ -106,37 +118,16 @@ class MqttConfig(Schema):
         description="For logging in with username and password.",
         json_schema_extra=ui(section="Authentication"),
     )
-    private_key: Templated[SecretStr | None] = pem_field(
-        "Private Key Template",
-        "For logging in with a certificate: its private key in PEM form, without a passphrase.",
-        "Authentication",
-        _secured_only,
-    )
-    certificate: Templated[str | None] = pem_field(
-        "Certificate Template", "For logging in with a certificate: the certificate in PEM form.", "Authentication", _secured_only
-    )
-    ca_certificate: Templated[str | None] = pem_field(
-        "CA Certificate Template",
-        "The authority that signed the broker's certificate, in PEM form. Blank: the usual public ones.",
-        "Security",
-        _secured_only,
-    )
-    disable_ssl_verification: bool = Field(
-        False,
-        alias="disableSSLVerification",
-        title="Disable SSL Verification",
-        description="Accept any certificate of the broker. Whoever is on the way to it can then read and change everything.",
-        json_schema_extra=ui(section="Security", when=_secured_only),
-    )
+    private_key: Templated[SecretStr | None] = private_key_field(_secured_only)
+    certificate: Templated[str | None] = certificate_field(_secured_only)
+    ca_certificate: Templated[str | None] = ca_certificate_field("broker", _secured_only)
+    disable_ssl_verification: bool = no_verification_field("broker", _secured_only)
 
     @model_validator(mode="after")
     def _authentication(self) -> Self:
         if self.certificate and (self.username or self.password):
             raise ValueError("certificate: Log in either with a certificate or with username and password, not with both.")
-        if self.certificate and not self.private_key:
-            raise ValueError("privateKey: A certificate needs its private key.")
-        if self.private_key and not self.certificate:
-            raise ValueError("certificate: A private key needs its certificate.")
+        check_pair(self.certificate, self.private_key)
         if self.password and not self.username and self.protocol_version == "3.1.1":
             raise ValueError("username: Version 3.1.1 takes no password without a username.")
         for name, value in (("certificate", self.certificate), ("caCertificate", self.ca_certificate)):
@@ -154,8 +145,7 @@ class MqttConfig(Schema):
         """How the connection is secured, if it is."""
         if self.protocol not in _SECURED:
             return None
-        key = self.private_key.get_secret_value() if self.private_key else None
-        return Tls(not self.disable_ssl_verification, self.ca_certificate, self.certificate, key)
+        return tls_of(self.disable_ssl_verification, self.ca_certificate, self.certificate, self.private_key)
 
 
 class MqttOutgoing(Schema):
@@ -255,7 +245,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         super().__init__(config, source)
         self.notices: list[str] = []
         """What people should know about this connection although it works."""
-        self._client: LoopClient | None = None
+        self._session: Session | None = None
         self._arrivals: Arrivals[Delivery] = Arrivals()
         self._granted: list[Subscription] = []
         self._paused = False
@@ -282,6 +272,10 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
             config["port"] = DEFAULT_PORTS.get(str(config.get("protocol")), 1883)
         return config
 
+    @property
+    def _client(self) -> LoopClient | None:
+        return self._session.client if self._session is not None else None
+
     async def connect(self) -> JSONObject:
         """Open, log in and subscribe."""
         for at, fault in self.check_topics(self.source.topics).items():
@@ -289,6 +283,19 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         await self._log_in(clean=self.config.clean)
         await self._subscribe()
         return {"topics": list(self.source.topics)}
+
+    @classmethod
+    async def check(cls, config: MqttConfig, source: Source) -> AsyncIterator[CheckStep]:
+        """Log in under another client ID with a clean session and subscribe; what arrives is a copy, and is not looked at."""
+        trial = cls(config.model_copy(update={"client_id": f"{config.client_id}-check-{secrets.token_hex(2)}"}), source)
+        opening = Opening(config.host, config.effective_port, config.tls, cls.phase_seconds)
+        trial._session = trial._new_session(clean=True)
+        try:
+            async for step in run_phases(trial_phases(opening, trial._session, source.topics), trial):
+                yield step
+        finally:
+            opening.close()
+            await trial.close()
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Say which topics the broker granted."""
@@ -359,16 +366,25 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     def explain(self, error: BaseException) -> str:
         """Say in plain words what went wrong."""
-        if isinstance(error, WebSocketException):
-            return f"{self.config.host} did not speak WebSocket as expected: {error}"
-        return explain_socket_error(error, self.config.host, self.config.effective_port)
+        host = self.config.host
+        if isinstance(error, UpgradeRefused):
+            return f"{host} did not accept the WebSocket: HTTP status {error.status}"
+        return explain_upgrade(error, host) or explain_socket_error(error, host, self.config.effective_port)
+
+    def advise(self, error: BaseException) -> str:
+        """Say what to do about it."""
+        if isinstance(error, BrokerFault):
+            return error.advice
+        if isinstance(error.__cause__, BrokerFault):
+            return error.__cause__.advice
+        return advise_upgrade(error) or advise_socket_error(error, self.config.host, self.config.effective_port)
 
     async def close(self) -> None:
         """Say goodbye and free everything."""
-        client, self._client = self._client, None
+        session, self._session = self._session, None
         self._arrivals.end(Disconnected("Connection Lost"))
-        if client is not None:
-            client.hang_up()
+        if session is not None:
+            session.close()
 
     async def purge(self) -> None:
         """Remove the session that the broker keeps: log in once with a clean one."""
@@ -381,88 +397,41 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     # -- connecting
 
+    def _new_session(self, *, clean: bool) -> Session:
+        config = self.config
+        password = config.password.get_secret_value() if config.password else None
+        v5 = config.protocol_version == "5"
+        login = Login(config.protocol, config.host, config.effective_port, v5, config.client_id or "", config.username, password)
+        return Session(login, self.phase_seconds, clean=clean)
+
     async def _log_in(self, *, clean: bool) -> None:
         config = self.config
-        v5 = config.protocol_version == "5"
-        client = LoopClient(
-            config.client_id or f"wegnology-{secrets.token_hex(6)}",
-            MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
-            None if v5 else clean,
-            self._on_arrival,
-            self._on_lost,
-        )
-        if config.username or config.password:
-            client.username_pw_set(config.username, config.password.get_secret_value() if config.password else None)
-        line = await self._open_line(client)
-        self._client = client
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = 0 if clean else self.session_seconds
-        # Named although it is below the protocol's default: mosquitto keeps to 20 where a client says nothing, and a burst
-        # then fills its queue, from which it drops.
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        login = client.log_in(line, clean_start=clean, properties=properties)
-        answer = await self._phase(login, "The login")
-        if answer.code:
-            await self.close()
-            raise _login_fault(answer, v5)
+        sock = await open_socket(config.host, config.effective_port, tls=config.tls, timeout=self.phase_seconds)
+        session = self._session = self._new_session(clean=clean)
+        try:
+            await session.over(sock, self._on_arrival, self._on_lost)
+            answer = await session.log_in(0 if clean else self.session_seconds)
+        except UpgradeRefused as error:
+            raise (Refused if error.final else Unreachable)(self.explain(error)) from error
+        except BrokerFault as error:
+            raise _instruction(error) from error
         if not clean and not answer.session and self.source.previous_topics:
             self.notices.append(
                 "The broker kept no session for this client ID: messages sent while disconnected did not wait there."
             )
 
-    async def _open_line(self, client: LoopClient) -> ByteLine:
-        config = self.config
-        host, port = config.host, config.effective_port
-        sock = await open_socket(host, port, tls=config.tls, timeout=self.phase_seconds)
-        if config.protocol in ("mqtt", "mqtts"):
-            return Line(sock, client.feed, client.line_lost, client.publisher.flushed)
-        url = f"{config.protocol}://{f'[{host}]' if ':' in host else host}:{port}/mqtt"
-        try:
-            ws = await upgrade(sock, url, timeout=self.phase_seconds, subprotocols=["mqtt"])
-        except UpgradeRefused as error:
-            raise (Refused if error.final else Unreachable)(
-                f"{host} did not accept the WebSocket: HTTP status {error.status}"
-            ) from error
-
-        def on_frame(opcode: int, data: bytes) -> None:
-            if opcode == ABNF.OPCODE_BINARY:
-                client.feed(data)
-            elif opcode == ABNF.OPCODE_CLOSE:
-                client.line_lost(None)
-
-        return FrameLine(ws, on_frame, client.line_lost, client.publisher.flushed)
-
-    async def _phase(self, work: Coroutine[Any, Any, T], what: str) -> T:
-        """Wait for an answer of the broker; on failure everything is closed."""
-        try:
-            async with asyncio.timeout(self.phase_seconds):
-                return await work
-        except TimeoutError as error:
-            await self.close()
-            raise TimeoutError(f"{what} at {self.config.host} took longer than {self.phase_seconds:g} s") from error
-        except LineLost as error:
-            await self.close()
-            demanded = isinstance(error.__cause__, ssl.SSLError)  # a missing client certificate shows only now
-            text = self.explain(error.__cause__) if error.__cause__ else f"{self.config.host} ended the connection: {error}"
-            raise (Refused if demanded else Unreachable)(f"{what} failed: {text}") from error
-        except BaseException:
-            await self.close()
-            raise
-
     async def _subscribe(self) -> None:
-        client, topics = self._client, self.source.topics
-        if client is None:
+        session, topics = self._session, self.source.topics
+        if session is None:
             return
-        self._granted = []
         removed = [topic for topic in self.source.previous_topics if topic not in topics]
-        if removed and not self.config.clean:
-            await self._phase(client.ask(lambda: client.unsubscribe(removed)), "Unsubscribing")
-        for start in range(0, len(topics), _PER_SUBSCRIBE):
-            wanted = topics[start : start + _PER_SUBSCRIBE]
-            codes = await self._phase(client.ask(lambda: client.subscribe([(topic, 1) for topic in wanted])), "The subscription")  # noqa: B023
-            for topic, code in zip(wanted, codes, strict=False):
-                detail = f"The broker refused it: {code}" if code.value >= 0x80 else f"QoS {code.value}"
-                self._granted.append(Subscription(topic, code.value < 0x80, detail))
+        try:
+            if removed and not self.config.clean:
+                await session.unsubscribe(removed)
+            answers = await session.subscribe(topics)
+        except BrokerFault as error:
+            raise _instruction(error) from error
+        self._granted = [Subscription(topic, code.value < 0x80, said(code)) for topic, code in answers]
         if topics and not any(subscription.granted for subscription in self._granted):
             await self.close()
             raise Refused("The broker refused every topic: " + ", ".join(f"{s.topic} ({s.detail})" for s in self._granted))
@@ -470,15 +439,8 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
     # -- called by the client, from the loop
 
     def _on_arrival(self, topic: str, payload: bytes, qos: int, retain: bool, mid: int, properties: Properties | None) -> None:
-        data: JSONObject = {"type": "message", "message": "", "topic": topic, "qos": qos, "retain": retain}
-        try:
-            data["message"] = payload.decode()
-        except UnicodeDecodeError:
-            data["message"] = base64.b64encode(payload).decode()
-            data["encoding"] = "base64"
-        if properties is not None and (said := _properties(properties)):
-            data["properties"] = said
         receipt = None if not qos else mid if qos == 1 else -mid
+        data = message_data(topic, payload, qos, retain, properties)
         self._arrivals.put(Delivery(data, time.time_ns() // 1_000_000, receipt, len(payload)))
 
     def _on_lost(self, reason: LineLost) -> None:
@@ -487,32 +449,11 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         self._arrivals.end(lost)
 
 
-def _login_fault(answer: Connack, v5: bool) -> Exception:
-    """Tell a login that needs an edit from a broker that is busy."""
-    if answer.code in ((0x86, 0x87, 0x8C) if v5 else (4, 5)):
-        return _Unauthorized(f"The broker refused the login: {answer.reason}")
-    if answer.code in ((0x80, 0x83, 0x88, 0x89, 0x97, 0x9F) if v5 else (3,)):
-        return Unreachable(f"The broker takes no connections now: {answer.reason}")
-    return Refused(f"The broker refused the connection: {answer.reason}")
-
-
-def _properties(properties: Properties) -> JSONObject:
-    """Return what a version 5 sender said beside the message."""
-    said: JSONObject = {}
-    for name, key in (
-        ("ContentType", "contentType"),
-        ("ResponseTopic", "responseTopic"),
-        ("MessageExpiryInterval", "messageExpiryInterval"),
-        ("PayloadFormatIndicator", "payloadFormatIndicator"),
-        ("SubscriptionIdentifier", "subscriptionIdentifier"),
-    ):
-        if hasattr(properties, name):
-            said[key] = getattr(properties, name)
-    if hasattr(properties, "UserProperty"):
-        said["userProperties"] = [list(pair) for pair in properties.UserProperty]
-    if hasattr(properties, "CorrelationData"):
-        said["correlationData"] = base64.b64encode(properties.CorrelationData).decode()
-    return said
+def _instruction(fault: BrokerFault) -> Exception:
+    """Say what the runtime shall do about a broker that does not take us."""
+    if fault.login:
+        return _Unauthorized(str(fault))
+    return Refused(str(fault)) if fault.lasting else Unreachable(str(fault))
 
 
 def _publication(message: MqttOutgoing) -> Publication:

@@ -24,3 +24,9 @@ def name_fault(topic: str) -> str:
     if "\0" in topic or len(topic.encode()) > 65535:
         return "The topic holds a NUL character or is longer than 65535 bytes."
     return ""
+
+
+def without_group(topic: str) -> str:
+    """Return the filter of a shared subscription without its group: protocol 5.0, section 4.8.2."""
+    parts = topic.split("/", 2)
+    return parts[2] if parts[0] == "$share" and len(parts) == 3 else topic
