@@ -1,5 +1,6 @@
 """How the pages look: name, colours and menu of the admin theme."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
@@ -29,9 +30,29 @@ def _favicon(request: HttpRequest) -> str:
     return static("wegnology/favicon.svg")
 
 
-def _entry(title: str, icon: str, route: str) -> dict[str, Any]:
-    """Return a line of the menu, shown to who may see the page."""
-    return {"title": title, "icon": icon, "link": reverse_lazy(route)}
+def for_members(request: HttpRequest) -> bool:
+    """Show a line of the menu to who is a member of any application."""
+    from wegnology.applications.access import may_anywhere
+    from wegnology.applications.models import Role
+
+    return may_anywhere(request.user, Role.VIEWER)
+
+
+def for_applications(request: HttpRequest) -> bool:
+    """Show a line of the menu to members, and to who may create the first application."""
+    return for_members(request) or request.user.has_perm("applications.add_application")
+
+
+def for_operators(request: HttpRequest) -> bool:
+    """Show a line of the menu to operators."""
+    from wegnology.applications.access import is_operator
+
+    return is_operator(request.user)
+
+
+def _entry(title: str, icon: str, route: str, seen: Callable[[HttpRequest], bool] | None = for_members) -> dict[str, Any]:
+    """Return a line of the menu; `seen` says who may see the page, None everyone who is logged in."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(route), "permission": seen}
 
 
 UNFOLD: dict[str, Any] = {
@@ -48,11 +69,11 @@ UNFOLD: dict[str, Any] = {
         "navigation": [
             {
                 "items": [
-                    _entry("Status", "monitor_heart", "status"),
+                    _entry("Status", "monitor_heart", "status", None),
                     _entry("Integrations", "hub", "admin:integrations_integration_changelist"),
                     _entry("Workflows", "account_tree", "admin:workflows_workflow_changelist"),
                     _entry("Parked runs", "inventory_2", "admin:workflows_parkedrun_changelist"),
-                    _entry("Applications", "apps", "admin:applications_application_changelist"),
+                    _entry("Applications", "apps", "admin:applications_application_changelist", for_applications),
                 ]
             },
             {
@@ -67,8 +88,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "People",
                 "separator": True,
                 "items": [
-                    _entry("Users", "person", "admin:auth_user_changelist"),
-                    _entry("Groups", "group", "admin:auth_group_changelist"),
+                    _entry("Users", "person", "admin:auth_user_changelist", for_operators),
                 ],
             },
         ]

@@ -17,6 +17,7 @@ ADD = reverse("admin:applications_application_add")
 def typed(*entries: tuple[str, str], ids: tuple[int, ...] = ()) -> dict[str, str]:
     """Return a filled form with globals as (key, text); the first ones are stored rows with these `ids`."""
     form = {"name": "Plant", "globals-TOTAL_FORMS": str(len(entries)), "globals-INITIAL_FORMS": str(len(ids))}
+    form |= {"members-TOTAL_FORMS": "0", "members-INITIAL_FORMS": "0"}
     for at, (key, text) in enumerate(entries):
         form |= {f"globals-{at}-key": key, f"globals-{at}-value": text}
     for at, row_id in enumerate(ids):
@@ -26,7 +27,7 @@ def typed(*entries: tuple[str, str], ids: tuple[int, ...] = ()) -> dict[str, str
 
 def faults(response: Any) -> list[dict[str, list[str]]]:
     """Return the faults of each global."""
-    (inline,) = response.context["inline_admin_formsets"]
+    inline = response.context["inline_admin_formsets"][0]
     return [{name: list(texts) for name, texts in errors.items()} for errors in inline.formset.errors]
 
 

@@ -1,4 +1,4 @@
-"""Applications and their globals."""
+"""Applications, their globals and their members."""
 
 from typing import Any, ClassVar
 
@@ -6,9 +6,12 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from wegnology.applications.models import Application, Global
+from wegnology.applications.access import forget, is_operator
+from wegnology.applications.member_admin import MemberInline
+from wegnology.applications.models import Application, Global, Member, Role
+from wegnology.applications.owned_admin import OwnedAdmin, OwnedInline
 from wegnology.lib.fields import JSONTextField
-from wegnology.lib.theme import ModelAdmin, ModelForm, TabularInline, Textarea
+from wegnology.lib.theme import ModelForm, Textarea
 
 
 class GlobalForm(ModelForm):
@@ -34,23 +37,40 @@ class ApplicationForm(ModelForm):
         widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
 
 
-class GlobalInline(TabularInline):
+class GlobalInline(OwnedInline):
     """The globals of an application."""
 
     model = Global
     form = GlobalForm
-    extra = 0
 
 
 @admin.register(Application)
-class ApplicationAdmin(ModelAdmin):
-    """A tenant: its globals, and how much is in it."""
+class ApplicationAdmin(OwnedAdmin):
+    """A tenant: its globals, its members, and how much is in it."""
 
+    application_path = "pk"
     form = ApplicationForm
     list_display = ("name", "integration_count", "workflow_count", "updated_at")
     search_fields = ("name", "id", "description")
     list_per_page = 100
-    inlines: ClassVar = [GlobalInline]
+    inlines: ClassVar = [GlobalInline, MemberInline]
+
+    def allowed(self, request: HttpRequest, action: str, row: Any = None) -> bool:
+        """Let create applications who runs the installation, and whom they gave the right; the rest follows from roles."""
+        if action == "add":
+            return is_operator(request.user) or request.user.has_perm("applications.add_application")
+        return super().allowed(request, action, row)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        """A new application has one member: who creates it."""
+        return [inline for inline in super().get_inlines(request, obj) if obj or inline is not MemberInline]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save; who creates an application is its administrator."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            Member.objects.create(application=obj, user_id=int(request.user.pk or 0), role=Role.ADMINISTRATOR)
+            forget(request.user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count what is in each application, in the same query."""

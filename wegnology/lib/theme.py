@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as _ModelAdmin
     from django.contrib.admin import TabularInline as _TabularInline
     from django.contrib.admin.views.main import ChangeList
+    from django.forms import BaseInlineFormSet as _InlineFormSet
     from django.forms import CheckboxInput as SwitchInput
     from django.forms import ModelForm as _ModelForm
     from django.forms import NumberInput, PasswordInput, Select, Textarea, TextInput
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     ModelAdmin = _ModelAdmin[Any]
     ModelForm = _ModelForm[Any]
+    InlineFormSet = _InlineFormSet[Any, Any, Any]
 
     def row_action(*, description: str, icon: str, permissions: Sequence[str]) -> Callable[[F], F]: ...
 
@@ -24,6 +26,7 @@ else:
     from django.forms import ModelForm
     from unfold.admin import ModelAdmin, TabularInline
     from unfold.decorators import action as row_action
+    from unfold.forms import PaginationInlineFormSet as InlineFormSet
     from unfold.views import ChangeList
     from unfold.widgets import UnfoldAdminDecimalFieldWidget as DecimalInput
     from unfold.widgets import UnfoldAdminIntegerFieldWidget as NumberInput
@@ -36,6 +39,7 @@ else:
 __all__ = [
     "ChangeList",
     "DecimalInput",
+    "InlineFormSet",
     "ModelAdmin",
     "ModelForm",
     "NumberInput",
