@@ -27,9 +27,12 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers; say where connections may go."""
+        from integrations.credential_use import IntegrationUsers
         from integrations.models import Integration
+        from wegnology.applications.credentials import register_users
         from wegnology.applications.revisions import touch_on_change
 
+        register_users(IntegrationUsers())
         _configure_egress()
         touch_on_change(Integration, lambda row: str(row.application_id))
         post_delete.connect(_drop_waiting, sender=Integration, dispatch_uid="waiting events of deleted integrations")

@@ -25,6 +25,7 @@ class Integration(SealedConfig, SavedWhole):
     integration_type = models.CharField(max_length=32, choices=connector_choices)
     enabled = models.BooleanField(default=True)
     topics = models.JSONField(default=list, blank=True)
+    credential_name = models.CharField(max_length=255, blank=True, default="", db_default="")
     throttle_per_second = models.FloatField(
         null=True,
         blank=True,

@@ -150,8 +150,8 @@ class Connector(ABC, Generic[C, M]):
     def check_access(cls, raw: JSONObject, credential: Credential | None) -> dict[str, str]:
         """Return faults of how the integration logs in, by JSON name (`credentialName` for the credential's own).
 
-        Asked when saving and before connecting. `raw` holds settings as stored, templates open; which of them are there says
-        which method was chosen.
+        Asked when saving and before connecting. `raw` holds settings as stored; which of them are there says which method was
+        chosen. When saving, templates in it are open; before connecting, their values stand in their place.
         """
         return {}
 

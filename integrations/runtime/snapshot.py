@@ -6,6 +6,7 @@ database is away the last known state stays in force.
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.db import DatabaseError, close_old_connections
 from pydantic import SecretStr
 
 from integrations.connectors.base import AnyConnector, Source
+from integrations.logins import credential_of
 from integrations.models import Integration
-from wegnology.applications.models import Application
+from wegnology.applications.models import Application, Credential
+from wegnology.lib import credential_types as kinds
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.schema import ConfigInvalid, Schema
@@ -70,29 +73,55 @@ class Snapshot:
 
 
 def _load(application_id: str) -> list[Desired]:
-    application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
+    application = Application.objects.prefetch_related("globals", "credentials").filter(pk=application_id).first()
     if application is None:
         return []
     context: JSONObject = {"globals": application.globals_for_connections()}
-    return [desire(row, context) for row in Integration.objects.filter(application_id=application_id)]
+    credentials = {row.name: row for row in application.credentials.all()}
+    return [desire(row, context, credentials) for row in Integration.objects.filter(application_id=application_id)]
 
 
-def desire(row: Integration, context: JSONObject) -> Desired:
-    """Resolve one row over its application's globals."""
+def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Credential]) -> Desired:
+    """Resolve one row over its application's globals and its service credentials, which are given by name."""
     connector: type[AnyConnector] | None = None
     config: Schema | None = None
+    login: kinds.Credential | None = None
     errors: dict[str, str] = {}
     try:
         connector = row.connector
         if row.enabled:
-            config = connector.Config.resolve(row.raw_config(), context)
+            config, login = _resolve(row, connector, context, credentials)
     except ConfigInvalid as error:
         errors = error.errors
     except (UnknownName, KeyMissing, SealBroken) as error:
         errors = {"": str(error)}
     topics = tuple(str(topic) for topic in row.topics)
-    digest = _digest([row.integration_type, row.enabled, topics, errors, _reveal(config.model_dump()) if config else None])
-    return Desired(row.pk, row.application_id, row.name, connector, config, Source(row.pk, topics), digest, row.enabled, errors)
+    settings = [_reveal(part.model_dump()) if part else None for part in (config, login)]
+    digest = _digest([row.integration_type, row.enabled, topics, errors, *settings])
+    source = Source(row.pk, topics, login)
+    return Desired(row.pk, row.application_id, row.name, connector, config, source, digest, row.enabled, errors)
+
+
+def _resolve(
+    row: Integration, connector: type[AnyConnector], context: JSONObject, credentials: Mapping[str, Credential]
+) -> tuple[Schema, kinds.Credential | None]:
+    """Return settings and login; raises `ConfigInvalid` naming the faults of both."""
+    raw = row.raw_config()
+    login, errors = None, {}
+    try:
+        login = credential_of(row, credentials)
+    except ConfigInvalid as error:
+        errors = error.errors
+    try:
+        config = connector.Config.resolve(raw, context)
+    except ConfigInvalid as error:
+        raise ConfigInvalid({**error.errors, **errors}) from None
+    if not errors:
+        values = _reveal(config.model_dump(by_alias=True))
+        errors = connector.check_access({name: values[name] for name in raw if name in values}, login)
+    if errors:
+        raise ConfigInvalid(errors)
+    return config, login
 
 
 def _digest(value: Any) -> str:

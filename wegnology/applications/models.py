@@ -1,4 +1,4 @@
-"""Applications, their members and their globals."""
+"""Applications, their members, their globals and their service credentials."""
 
 import json
 from typing import Any, ClassVar
@@ -10,11 +10,15 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F
 
+from wegnology.applications.credentials import follow_name
 from wegnology.applications.global_values import MAX_DESCRIPTION, as_text, value_fault
-from wegnology.applications.sealing import keyring
+from wegnology.applications.sealing import SealedConfig, keyring
+from wegnology.lib.credential_types import CREDENTIAL_TYPES, credential_type_choices
+from wegnology.lib.credential_types import Credential as CredentialKind
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.ids import new_id
 from wegnology.lib.known_globals import KnownGlobals
+from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject, JSONValue
 
 
@@ -164,3 +168,74 @@ class Global(SavedWhole):
         """Refuse what cannot be stored or used."""
         if not self.secret and (fault := value_fault(self.value)):
             raise ValidationError({"value": fault})
+
+
+class Credential(SealedConfig, SavedWhole):
+    """A login kept once, which integrations and nodes of its application use by name.
+
+    `enabled` off means that whatever uses it does not connect. Type and application are fixed.
+    """
+
+    sealed_label: ClassVar[str] = "credential"
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="credentials")
+    name = models.CharField(max_length=255)
+    credential_type = models.CharField(max_length=32, choices=credential_type_choices)
+    description = models.TextField(blank=True, max_length=32767)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        verbose_name = "service credential"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["application", "name"],
+                name="unique_credential_name",
+                violation_error_message="The application has a service credential of this name already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; what names the credential follows a new name, in the same transaction."""
+        with transaction.atomic():
+            before = None if self._state.adding else Credential.objects.filter(pk=self.pk).values_list("name", flat=True).first()
+            super().save(*args, **kwargs)
+            if before is not None and before != self.name:
+                follow_name(self.application_id, before, self.name)
+
+    @property
+    def kind(self) -> type[CredentialKind]:
+        """Return the class that describes its settings; raises `KeyError` for a kind that this release does not have."""
+        return CREDENTIAL_TYPES[self.credential_type]
+
+    @property
+    def kind_label(self) -> str:
+        """Return the kind as people read it."""
+        return self.kind.label if self.credential_type in CREDENTIAL_TYPES else self.credential_type
+
+    @property
+    def config_schema(self) -> type[Schema]:
+        """Return the settings of the kind."""
+        return self.kind
+
+    def opened(self) -> CredentialKind:
+        """Return the login itself; raises `ConfigInvalid`, `KeyMissing` or `SealBroken`."""
+        return self.kind.resolve(self.raw_config(), {})
+
+    def clean(self) -> None:
+        """Check that what is fixed stays, and the settings by the rules of the kind."""
+        before = None if self._state.adding else Credential.objects.filter(pk=self.pk).first()
+        if before is not None and before.credential_type != self.credential_type:
+            raise ValidationError({"credential_type": "The type of a service credential cannot be changed; add another one."})
+        if before is not None and before.application_id != self.application_id:
+            raise ValidationError({"application": "A service credential stays in its application."})
+        try:
+            self.kind.check(self.raw_config())
+        except ConfigInvalid as error:
+            raise ValidationError(str(error)) from error
