@@ -22,6 +22,7 @@ from tests import factories
 from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
+from wegnology.applications.models import Role
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
 
@@ -194,6 +195,30 @@ class TestStatus:
         assert "Redis cannot be reached since" in html
         assert "7 finished" in html
         assert "Unknown" in html
+
+    def test_a_member_sees_what_is_theirs(self, client: Client, alive: RedisServer) -> None:
+        own, other = factories.integration(name="Own"), factories.integration(name="Other")
+        for source in (other, other, other):
+            factories.workflow(source)
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+        LedgerHour.objects.create(integration_id=own.pk, hour=hour, counts={"messages": 7, "finished": 7})
+        LedgerHour.objects.create(integration_id=other.pk, hour=hour, counts={"messages": 61234, "finished": 61234})
+        client.force_login(factories.person("ann", own.application, Role.VIEWER))
+        response = client.get("/status")
+        html = response.content.decode()
+        assert (response.context["integration_count"], response.context["workflow_count"]) == (1, 0)
+        assert "7 finished" in html
+        assert "your integrations" in html
+        for theirs in ("listener-1", "61,2", "61234", "Redis memory", "Eviction policy", "Add a workflow"):
+            assert theirs not in html
+
+    def test_who_is_no_member_is_told_what_to_do(self, client: Client, alive: RedisServer) -> None:
+        factories.integration()
+        client.force_login(factories.person("ann"))
+        html = client.get("/status").content.decode()
+        assert "You are not a member of any application yet" in html
+        assert "There is no integration yet" in html
+        assert "Add the first one" not in html
 
     def test_the_front_page_leads_there(self, admin_client: Client) -> None:
         assert admin_client.get("/")["Location"] == "/status"

@@ -1,4 +1,7 @@
-"""The installation at a glance. Without Redis it shows what the database knows, and says so."""
+"""The installation at a glance: to members what is theirs, to operators all of it with its processes.
+
+Without Redis it shows what the database knows, and says so.
+"""
 
 import time
 from collections import Counter
@@ -15,6 +18,8 @@ from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
 from integrations.runtime.health import Survey
 from integrations.wording import span
+from wegnology.applications.access import applications_of, is_operator, may_anywhere
+from wegnology.applications.models import Role
 from wegnology.lib.badges import Badge
 from wegnology.pages.probes import look
 from workflows.models import ParkedRun, Workflow
@@ -32,22 +37,28 @@ class Figure:
 
 
 def status(request: HttpRequest) -> HttpResponse:
-    """Show the page; the route asks for a member of the staff."""
+    """Show the page; the route asks for who may log in."""
     now_ms = int(time.time() * 1000)
     found = look()
-    rows = list(Integration.objects.only("pk", "enabled"))
-    live = read_live([row.pk for row in rows])
-    lines = sum_lines(stored_ledger(hours=HOURS))
+    operator = is_operator(request.user)
+    own = applications_of(request.user).order_by().values("pk")
+    rows = list(Integration.objects.filter(application__in=own).only("pk", "enabled"))
+    ids = [row.pk for row in rows]
+    live = read_live(ids)
+    lines = sum_lines(stored_ledger(None if operator else ids, HOURS))
     context = {
         **admin.site.each_context(request),
         "title": "Status",
         "survey": found,
         "away_since": live.away_since,
-        "figures": _figures(found) if found.redis else [],
+        "operator": operator,
+        "outsider": not may_anywhere(request.user, Role.VIEWER),
+        "may_add": may_anywhere(request.user, Role.EDITOR),
+        "figures": _figures(found) if found.redis and operator else [],
         "states": _states(badges(rows, live, now_ms).values()),
         "integration_count": len(rows),
-        "workflow_count": Workflow.objects.count(),
-        "parked_count": ParkedRun.objects.count(),
+        "workflow_count": Workflow.objects.filter(application__in=own).count(),
+        "parked_count": ParkedRun.objects.filter(application__in=own).count(),
         "chart": chart(lines, now_ms, HOURS),
         "lines": lines,
         "unbalanced": [line for line in lines if not line.balanced],
