@@ -17,6 +17,7 @@ app.autodiscover_tasks(["integrations", "workflows"])
 STEPS = {
     "listener": "integrations.runtime.bootstep:ListenerStep",
     "worker": "workflows.bootstep:EngineStep",
+    "tasks": "integrations.runtime.tasks_step:TasksStep",
 }
 if settings.ROLE in STEPS:
     app.steps["worker"].add(STEPS[settings.ROLE])

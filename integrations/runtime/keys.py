@@ -20,6 +20,11 @@
 | sends:E | hash | sends of event E that went out before its runs ended |
 | batch:L | string | the last batch of listener L and its outcome: an append asked twice is done once |
 | status:I | string | JSON of the connection's state; `proof`, `last` (hashes): times of proof and of the last message |
+| tasks | sorted set | live processes that take tasks, likewise |
+| check:C | string | what check C is to try, sealed; taken by whoever runs it, gone after a minute |
+| checked:C | string | JSON of what check C found so far |
+| checks:A | sorted set | checks of application A under way |
+| lastcheck:I | string | the last check of integration I |
 | history | list | state transitions on their way to the database |
 | sweeper:N | string | lease of the sweeper named N |
 

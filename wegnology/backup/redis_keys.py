@@ -20,7 +20,8 @@ from wegnology.backup.exceptions import BackupFailed
 from wegnology.lib.redis import SyncRedis
 
 _TRANSIENT = re.compile(
-    r"^(listeners|workers|unheld|sweeper|bytes|outboxes|dirty|proof|(listen|run|asked|ready|batch|status):.*)$"
+    r"^(listeners|workers|tasks|unheld|sweeper|bytes|outboxes|dirty|proof|"
+    r"(listen|run|asked|ready|batch|status|check|checked|checks|lastcheck):.*)$"
 )
 _LEFT_BY_A_START = re.compile(r"^(meta|celery:_kombu\.binding\..*)$")
 _OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger):([0-9a-f]{24})(?::|$)")
