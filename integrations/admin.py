@@ -2,27 +2,25 @@
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
-from integrations.forms import IntegrationForm, form_for
+from integrations.forms import form_for, sections_of
 from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, panel
 from integrations.runtime.status import NEVER_SEEN
 from integrations.wording import ago
-from wegnology.applications.access import is_operator
-from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.access import applications_of, is_operator
+from wegnology.applications.models import Credential, Role
+from wegnology.applications.typed_admin import TypedAdmin
 from wegnology.lib.badges import Badge, badge_html
-from wegnology.lib.forms import SchemaFields
 from wegnology.lib.theme import ChangeList
 
 COMMON = ("application", "name", "enabled")
@@ -59,9 +57,11 @@ def _about(connector: type[AnyConnector]) -> str:
     return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
 
 
-class IntegrationAdmin(OwnedAdmin):
+class IntegrationAdmin(TypedAdmin):
     """List, page and form of every type."""
 
+    choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."
+    choose_empty = "No type of integration is installed. A type is one file in integrations/connectors/."
     operator_fields = ("throttle_per_second",)
 
     list_display = ("name_", "status", "type_", "application", "last_message")
@@ -76,8 +76,9 @@ class IntegrationAdmin(OwnedAdmin):
     ordering = ("name", "id")
     change_form_template = "admin/integrations/integration/change_form.html"
 
-    class Media:
-        js = ("wegnology/schema-form.js",)
+    def types(self) -> list[tuple[str, str, str]]:
+        """Return every connector."""
+        return [(cls.name, cls.label, _about(cls)) for cls in connectors]
 
     @admin.display(description="Name", ordering="name")
     def name_(self, row: Integration) -> str:
@@ -104,15 +105,6 @@ class IntegrationAdmin(OwnedAdmin):
         """Return the type for the form, where it cannot be changed."""
         return self.type_(row)
 
-    @admin.display(description="Settings")
-    def settings_readonly(self, row: Integration) -> SafeString:
-        """Return the settings for who may look but not change; secrets only say that they are there."""
-        config = row.connector.Config
-        shown = SchemaFields(config)
-        pairs = [(shown.label(n), "stored, not shown" if n in config.secret_fields() else v) for n, v in row.config.items()]
-        lines = SafeString("").join(format_html("<dt>{}</dt><dd>{}</dd>", label, value) for label, value in pairs)
-        return format_html('<dl class="wg-facts">{}</dl>', lines)
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[IntegrationList]:
         """Use the list that reads live states."""
         return IntegrationList
@@ -122,16 +114,29 @@ class IntegrationAdmin(OwnedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form of the row's type."""
-        form = form_for(self._connector(request, obj), obj.config if obj else {})
+        connector = self._connector(request, obj)
+        credentials = self._credentials(request, connector, obj)
+        named, config = (obj.credential_name, obj.config) if obj else ("", {})
+        form = form_for(connector, config, credentials, named=named, by_application=obj is None)
         return super().get_form(request, obj, change, **{**kwargs, "form": form})
+
+    def _credentials(self, request: HttpRequest, connector: type[AnyConnector], obj: Integration | None) -> Iterable[Credential]:
+        """Return the credentials that may be chosen: those of the row's application, for a new row those of every own one."""
+        if not connector.credential_types:
+            return ()
+        rows = Credential.objects.filter(credential_type__in=connector.credential_types).select_related("application")
+        owners = applications_of(request.user, Role.EDITOR).order_by()
+        own = rows.filter(application_id=obj.application_id) if obj else rows.filter(application__in=owners)
+        return own.order_by("application__name", "name")
 
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
         """Return the common fields, then the schema's sections."""
         connector = self._connector(request, obj)
         topics = ("topics",) if connector.topics_label else ()
         if obj and not self.has_change_permission(request, obj):
-            return [(None, {"fields": ("type_label", *COMMON, *topics, "settings_readonly")})]
-        sections = SchemaFields(connector.Config).sections()
+            login = ("credential_name",) if connector.credential_types else ()
+            return [(None, {"fields": ("type_label", *COMMON, *login, *topics, "settings_readonly")})]
+        sections = sections_of(connector)
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("type_label",) if obj else ()))})]
         fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
         fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
@@ -142,24 +147,6 @@ class IntegrationAdmin(OwnedAdmin):
         """Application and type are chosen once."""
         kept = ("application", "type_label", "settings_readonly") if obj else ()
         return (*kept, *super().get_readonly_fields(request, obj))
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Ask for the type first, then show its form."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        name = request.GET.get("type", "")
-        if name not in connectors:
-            return self._choose_type(request)
-        context = {"title": f"Add {connectors.get(name).label} integration", **(extra_context or {})}
-        return super().add_view(request, form_url, context)
-
-    def _choose_type(self, request: HttpRequest) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Add integration",
-            "types": [(cls.name, cls.label, _about(cls)) for cls in connectors],
-        }
-        return TemplateResponse(request, "admin/integrations/integration/choose_type.html", context)
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show the form below the integration's live state."""
@@ -175,10 +162,3 @@ class IntegrationAdmin(OwnedAdmin):
     def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
         """Return what packages above add to the page."""
         return {}
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Save, and name what was left out because other settings switch it off."""
-        super().save_model(request, obj, form, change)
-        if isinstance(form, IntegrationForm) and form.not_kept:
-            names = ", ".join(form.not_kept)
-            messages.warning(request, f"Not kept, because they do not apply with these settings: {names}.")

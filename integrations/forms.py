@@ -1,26 +1,29 @@
 """The form of one integration: what all types share, and the settings of its type from the connector's schema."""
 
 import types
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.utils.html import escape
 
 from integrations.connectors.base import AnyConnector
+from integrations.credential_field import CREDENTIAL, CredentialField
+from integrations.logins import check_login
 from integrations.models import Integration
-from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.applications.credentials import FIELD
+from wegnology.applications.models import Credential
+from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.fields import LinesField
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.schema import ConfigInvalid
-from wegnology.lib.theme import ModelForm
-from wegnology.lib.types import JSONObject, JSONValue
+from wegnology.lib.reference import hints
+from wegnology.lib.types import JSONObject
 
 
-class IntegrationForm(ModelForm):
+class IntegrationForm(SealedConfigForm):
     """Made concrete by `form_for`, which adds the fields of a connector."""
 
     connector: ClassVar[type[AnyConnector]]
-    settings: ClassVar[SchemaFields]
 
     class Meta:
         model = Integration
@@ -30,16 +33,28 @@ class IntegrationForm(ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance._state.adding:
             self.instance.integration_type = self.connector.name
-        self.not_kept: list[str] = []
-        self.initial = {**self.settings.initial(self.instance.config), **self.initial}
+        if isinstance(field := self.fields.get(CREDENTIAL), CredentialField):
+            self.initial[CREDENTIAL] = field.value_of(self.instance.credential_name)
 
     def clean(self) -> dict[str, Any]:
-        """Check topics and settings by the connector's rules; every fault goes beside its field."""
-        cleaned = super().clean() or self.cleaned_data
+        """Check topics, login and settings by the connector's rules; every fault goes beside its field."""
+        cleaned = self.cleaned_data
         self._check_topics(cleaned.get("topics") or [])
-        if not self.errors:
-            self._check_settings(cleaned)
-        return cleaned
+        self._take_credential(cleaned)
+        return super().clean()
+
+    def context(self) -> JSONObject:
+        """Let a service credential switch off the settings that it replaces."""
+        return {FIELD: self.instance.credential_name}
+
+    def prepared(self, raw: JSONObject) -> JSONObject:
+        """Let the connector fill in what it assigns."""
+        return self.connector.prepare(raw)
+
+    def judge(self, raw: JSONObject) -> None:
+        """Check the settings, then how they go together with the login."""
+        super().judge(raw)
+        check_login(self.instance, raw)
 
     def _check_topics(self, topics: list[str]) -> None:
         if "topics" not in self.fields or "topics" in self.errors:
@@ -48,48 +63,59 @@ class IntegrationForm(ModelForm):
         if faults:
             self.add_error("topics", ValidationError(faults))
 
-    def _check_settings(self, cleaned: dict[str, Any]) -> None:
-        try:
-            raw = self.settings.to_raw(cleaned, self._stored)
-            for name in self.settings.irrelevant(raw):
-                self.not_kept += [self.settings.label(name)] if self._matters(name, raw) else []
-                del raw[name]
-            raw = self.connector.prepare(raw)
-            self.connector.Config.check(raw)
-        except ConfigInvalid as error:
-            self.settings.add_errors(self, error)
-        except (KeyMissing, SealBroken) as error:
-            self.add_error(None, f"The stored secrets cannot be opened: {error}. Enter them anew, or bring the key back.")
-        else:
-            self.instance.set_config(raw)
-
-    def _matters(self, name: str, raw: JSONObject) -> bool:
-        """Say whether leaving out a setting loses something a person gave: a default does not count."""
-        return bool(raw[name] != self.connector.Config.fields()[name].get_default(call_default_factory=True))
-
-    def _stored(self, name: str) -> JSONValue:
-        """Open one stored secret: one that cannot be opened must not stand in the way of the others."""
-        if name not in self.instance.config:
-            return None
-        alone = Integration(pk=self.instance.pk, config={name: self.instance.config[name]})
-        return alone.raw_config()[name]
-
-    def _post_clean(self) -> None:
-        """Build the row only from a form without faults: the row's own check would say them all a second time."""
-        if not self.errors:
-            super()._post_clean()  # type: ignore[misc]
+    def _take_credential(self, cleaned: dict[str, Any]) -> None:
+        """Put the chosen credential into the row; it must be of the row's application."""
+        application = cleaned.get("application")
+        if self.instance._state.adding and application is not None:
+            self.instance.application = application
+        field = self.fields.get(CREDENTIAL)
+        if not isinstance(field, CredentialField) or CREDENTIAL not in cleaned:
+            return
+        chosen = cleaned[CREDENTIAL]
+        if isinstance(chosen, Credential):
+            if application is not None and chosen.application_id != application.pk:
+                text = f"“{chosen.name}” belongs to {chosen.application}, not to {application}."
+                self.add_error(CREDENTIAL, f"{text} Choose one of {application}, or add it there first.")
+            self.instance.credential_name = chosen.name
+        elif chosen is None:
+            self.instance.credential_name = ""
 
 
-def form_for(connector: type[AnyConnector], stored: JSONObject) -> type[IntegrationForm]:
-    """Return the form class of a type. `stored` is asked which secrets are there."""
+def form_for(
+    connector: type[AnyConnector],
+    stored: JSONObject,
+    credentials: Iterable[Credential] = (),
+    *,
+    named: str = "",
+    by_application: bool = False,
+) -> type[IntegrationForm]:
+    """Return the form class of a type. `stored` is asked which secrets are there.
+
+    `credentials` may be chosen from, `named` is the one that the row names now, `by_application` groups them.
+    """
     settings = SchemaFields(connector.Config)
     declared: dict[str, Any] = dict(settings.form_fields(stored))
     if connector.topics_label:
         declared["topics"] = LinesField(
             label=connector.topics_label, help_text=escape(connector.topics_help), required=connector.topics_required
         )
+    if connector.credential_types:
+        declared[CREDENTIAL] = CredentialField(credentials, named, by_application=by_application)
     members = {**declared, "connector": connector, "settings": settings, "__module__": __name__}
     made: type[IntegrationForm] = types.new_class(
         f"{connector.name.capitalize()}Form", (IntegrationForm,), exec_body=lambda namespace: namespace.update(members)
     )
     return made
+
+
+def sections_of(connector: type[AnyConnector]) -> dict[str, list[str]]:
+    """Return the form's fields by section. A choice of credentials leads the section with what it replaces, else all of them."""
+    settings = SchemaFields(connector.Config)
+    sections = settings.sections()
+    if not connector.credential_types:
+        return sections
+    replaces = {name for name, field in connector.Config.fields().items() if FIELD in hints(field).get("when", {})}
+    for section, names in sections.items():
+        if {settings.prefix + name for name in replaces} & set(names):
+            return {**sections, section: [CREDENTIAL, *names]}
+    return {"Login": [CREDENTIAL], **sections}

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 
 logger = logging.getLogger(__name__)
+NO_CREDENTIALS: Mapping[str, Credential] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def _load(application_id: str) -> list[Desired]:
     return [desire(row, context, credentials) for row in Integration.objects.filter(application_id=application_id)]
 
 
-def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Credential]) -> Desired:
+def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Credential] = NO_CREDENTIALS) -> Desired:
     """Resolve one row over its application's globals and its service credentials, which are given by name."""
     connector: type[AnyConnector] | None = None
     config: Schema | None = None

@@ -1,0 +1,74 @@
+"""The form of a row with sealed settings: its own fields, and those of the schema of its type."""
+
+import copy
+from typing import Any, ClassVar
+
+from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.forms import SchemaFields
+from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.theme import ModelForm
+from wegnology.lib.types import JSONObject, JSONValue
+
+
+class SealedConfigForm(ModelForm):
+    """Made concrete by a class that has the fields of `settings` beside those of its model."""
+
+    settings: ClassVar[SchemaFields]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.not_kept: list[str] = []
+        """Labels of settings that were given and left out, because others switch them off."""
+        self.initial = {**self.settings.initial(self.instance.config), **self.initial}
+
+    def clean(self) -> dict[str, Any]:
+        """Check the settings by the rules of the type; every fault goes beside its field."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            self._check_settings(cleaned)
+        return cleaned
+
+    def context(self) -> JSONObject:
+        """Return what is no setting, but may switch settings off; by JSON name."""
+        return {}
+
+    def prepared(self, raw: JSONObject) -> JSONObject:
+        """Fill in settings that are assigned."""
+        return raw
+
+    def judge(self, raw: JSONObject) -> None:
+        """Check the settings; raises `ConfigInvalid` by field."""
+        self.settings.schema.check(raw)
+
+    def _check_settings(self, cleaned: dict[str, Any]) -> None:
+        try:
+            raw = self.settings.to_raw(cleaned, self._stored)
+            for name in self.settings.irrelevant({**raw, **self.context()}):
+                self.not_kept += [self.settings.label(name)] if self._matters(name, raw) else []
+                del raw[name]
+            raw = self.prepared(raw)
+            self.judge(raw)
+        except ConfigInvalid as error:
+            self.settings.add_errors(self, error)
+        except (KeyMissing, SealBroken) as error:
+            self.add_error(None, f"The stored secrets cannot be opened: {error}. Enter them anew, or bring the key back.")
+        else:
+            self.instance.set_config(raw)
+
+    def _matters(self, name: str, raw: JSONObject) -> bool:
+        """Say whether leaving out a setting loses something a person gave: a default does not count."""
+        return bool(raw[name] != self.settings.schema.fields()[name].get_default(call_default_factory=True))
+
+    def _stored(self, name: str) -> JSONValue:
+        """Open one stored secret: one that cannot be opened must not stand in the way of the others."""
+        if name not in self.instance.config:
+            return None
+        alone = copy.copy(self.instance)
+        alone.config = {name: self.instance.config[name]}
+        value: JSONValue = alone.raw_config()[name]
+        return value
+
+    def _post_clean(self) -> None:
+        """Build the row only from a form without faults: the row's own check would say them all a second time."""
+        if not self.errors:
+            super()._post_clean()  # type: ignore[misc]

@@ -1,0 +1,68 @@
+"""Admin pages of rows of different types: first the type is chosen, then its form is shown, made from the type's schema."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.sealed_form import SealedConfigForm
+from wegnology.lib.forms import SchemaFields
+
+
+class TypedAdmin(OwnedAdmin):
+    """Pages of rows with `SealedConfig`, each of a type. The address of the form names it: ?type=mqtt."""
+
+    choose_lead: ClassVar[str]
+    """What is asked above the types."""
+    choose_empty: ClassVar[str] = ""
+    """What is said when there are none."""
+
+    class Media:
+        js = ("wegnology/schema-form.js",)
+
+    def types(self) -> Sequence[tuple[str, str, str]]:
+        """Return (name, label, a sentence about it) of every type."""
+        raise NotImplementedError
+
+    @admin.display(description="Settings")
+    def settings_readonly(self, row: Any) -> SafeString:
+        """Return the settings for who may look but not change; secrets only say that they are there."""
+        shown, masked = SchemaFields(row.config_schema), row.config_schema.masked(row.config)
+        secret = row.config_schema.secret_fields()
+        pairs = [(shown.label(name), "stored, not shown" if name in secret else value) for name, value in masked.items()]
+        lines = SafeString("").join(format_html("<dt>{}</dt><dd>{}</dd>", label, value) for label, value in pairs)
+        return format_html('<dl class="wg-facts">{}</dl>', lines)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask for the type first, then show its form."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        labels = {name: label for name, label, _ in self.types()}
+        chosen = request.GET.get("type", "")
+        if chosen not in labels:
+            return self._choose_type(request)
+        context = {"title": f"Add {labels[chosen]} {self.opts.verbose_name}", **(extra_context or {})}
+        return super().add_view(request, form_url, context)
+
+    def _choose_type(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Add {self.opts.verbose_name}",
+            "types": self.types(),
+            "lead": self.choose_lead,
+            "empty": self.choose_empty,
+        }
+        return TemplateResponse(request, "pages/choose_type.html", context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and name what was left out because other settings switch it off."""
+        super().save_model(request, obj, form, change)
+        if isinstance(form, SealedConfigForm) and form.not_kept:
+            names = ", ".join(form.not_kept)
+            messages.warning(request, f"Not kept, because they do not apply with these settings: {names}.")
