@@ -80,7 +80,7 @@ class CheckRecord:
         return orjson.dumps({**asdict(self), "steps": [step._asdict() for step in self.steps]})
 
     @classmethod
-    def from_json(cls, text: bytes) -> "CheckRecord":
+    def from_json(cls, text: bytes | str) -> "CheckRecord":
         """Read the stored form."""
         stored: dict[str, Any] = orjson.loads(text)
         return cls(**{**stored, "steps": tuple(CheckStep(**step) for step in stored["steps"])})
