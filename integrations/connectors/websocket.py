@@ -54,12 +54,15 @@ class WebsocketHeader(Schema):
     """One header of the request that opens the connection."""
 
     header_key: str = Field(min_length=1, max_length=1024, title="Name", description="Name of the header.")
-    header_value: str = Field(min_length=1, max_length=1024, title="Value", description="Value of the header.")
+    header_value: Templated[SecretStr] = Field(
+        min_length=1, max_length=1024, title="Value Template", description="Value of the header; kept like a password."
+    )
 
     @field_validator("header_key", "header_value")
     @classmethod
-    def _one_line(cls, text: str) -> str:
-        if "\r" in text or "\n" in text:
+    def _one_line(cls, text: str | SecretStr) -> str | SecretStr:
+        value = text if isinstance(text, str) else text.get_secret_value()
+        if "\r" in value or "\n" in value:
             raise ValueError("A header is one line.")
         return text
 
@@ -149,7 +152,7 @@ class WebsocketConfig(Schema):
 
     def header_lines(self) -> list[str]:
         """Return the headers to send, with the login."""
-        lines = [f"{header.header_key}: {header.header_value}" for header in self.headers]
+        lines = [f"{header.header_key}: {header.header_value.get_secret_value()}" for header in self.headers]
         if self.password:
             login = f"{self.username or ''}:{self.password.get_secret_value()}"
             lines.append(f"Authorization: Basic {base64.b64encode(login.encode()).decode()}")
