@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "wegnology.applications.acting.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -150,6 +151,10 @@ RUNS_PER_WORKER = env.int("WEGNOLOGY_RUNS_PER_WORKER", 2_000)
 PROOF_SECONDS = env.float("WEGNOLOGY_PROOF_SECONDS", 30.0)
 ALLOW_PRIVATE_NETWORKS = env.bool("WEGNOLOGY_ALLOW_PRIVATE_NETWORKS", True)
 EGRESS_ALLOW = env.list("WEGNOLOGY_EGRESS_ALLOW", default=[])
+AUDIT_DAYS = env.int("WEGNOLOGY_AUDIT_DAYS", 365)
+TRASH_DAYS = env.int("WEGNOLOGY_TRASH_DAYS", 30)
+SERVICE_URLS = env.dict("WEGNOLOGY_SERVICE_URLS", default={})
+GOOGLE_TOKEN_URIS = env.list("WEGNOLOGY_GOOGLE_TOKEN_URIS", default=[])
 
 # Where processes listen, and what kind of machine they run on.
 PORT = env.int("PORT", 8000)

@@ -23,7 +23,12 @@ class WorkflowsConfig(AppConfig):
 
         register_users(NodeUsers())
         touch_on_change(Workflow, lambda row: str(row.application_id))
-        touch_on_change(WorkflowVersion, _application_of_version)
+        touch_on_change(
+            WorkflowVersion,
+            _application_of_version,
+            page=lambda row: f"workflows.workflow:{row.workflow_id}",
+            hidden=lambda row: frozenset({"triggers", "nodes", "globals"}),
+        )
 
 
 def _application_of_version(version: "WorkflowVersion") -> str | None:

@@ -12,6 +12,8 @@ from django.db.models import F
 
 from wegnology.applications.credentials import follow_name
 from wegnology.applications.global_values import MAX_DESCRIPTION, as_text, value_fault
+from wegnology.applications.records import AuditEntry, TrashEntry, UsageDay  # noqa: F401  (models of this app, in a file of their own)
+from wegnology.applications.saved_whole import SavedWhole as SavedWhole
 from wegnology.applications.sealing import SealedConfig, keyring
 from wegnology.lib.credential_types import CREDENTIAL_TYPES, credential_type_choices
 from wegnology.lib.credential_types import Credential as CredentialKind
@@ -20,18 +22,6 @@ from wegnology.lib.ids import new_id
 from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject, JSONValue
-
-
-class SavedWhole(models.Model):
-    """A row whose save and the touch that follows it (see `revisions`) are one transaction, also outside of a view."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; the receivers of `post_save` take part in the transaction."""
-        with transaction.atomic():
-            super().save(*args, **kwargs)
 
 
 class Application(SavedWhole):
@@ -45,6 +35,18 @@ class Application(SavedWhole):
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True, max_length=32767)
     revision = models.PositiveBigIntegerField(default=0, editable=False)
+    payload_limit = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Payloads a calendar month (UTC). Empty means no limit. What goes beyond still runs, counted and shown.",
+    )
+    stop_at_limit = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="At the limit, take nothing more in until the month ends. Sources that can wait do; what others send is "
+        "dropped and counted.",
+    )
+    stopped_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -55,9 +57,10 @@ class Application(SavedWhole):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save all but the revision: a value read earlier must never be written over a newer one."""
+        """Save all but what the runtime counts: a value read earlier must never be written over a newer one."""
         if not self._state.adding:
-            kwargs.setdefault("update_fields", [f.name for f in self._meta.concrete_fields if f.name not in ("id", "revision")])
+            counted = ("id", "revision", "stopped_until")
+            kwargs.setdefault("update_fields", [f.name for f in self._meta.concrete_fields if f.name not in counted])
         super().save(*args, **kwargs)
 
     def globals_for_runs(self) -> JSONObject:
@@ -102,6 +105,8 @@ class Role(models.TextChoices):
 
 class Member(SavedWhole):
     """A person in an application. Whoever becomes a member may log in. `access` says what follows from the role."""
+
+    in_trash = False
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")

@@ -10,11 +10,16 @@ from typing import Any
 from django.db import models
 from django.db.models.signals import post_delete, post_save
 
+from wegnology.applications import audit
 from wegnology.applications.models import touch
 
 
-def touch_on_change(model: type[models.Model], application_of: Callable[[Any], str | None]) -> None:
-    """Touch the application that `application_of(row)` names whenever a row of `model` is created, changed or deleted."""
+def touch_on_change(model: type[models.Model], application_of: Callable[[Any], str | None], **rules: Any) -> None:
+    """Touch the application that `application_of(row)` names whenever a row of `model` is created, changed or deleted.
+
+    Who did it is recorded, too; `rules` are what `audit.watch` takes.
+    """
+    audit.watch(model, application_of, **rules)
 
     def changed(sender: object, instance: models.Model, raw: bool = False, **_: object) -> None:
         application_id = application_of(instance)

@@ -1,0 +1,140 @@
+"""Bringing back what was deleted: the same ids, everything of one deletion together, or nothing and the reason why."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from django.core import serializers
+from django.core.serializers.base import DeserializationError
+from django.db import models, transaction
+
+from wegnology.applications import audit
+from wegnology.applications.models import Global, Member
+from wegnology.applications.records import TrashEntry
+from wegnology.applications.sealing import SealedConfig
+from wegnology.applications.trash import contents_of
+from wegnology.lib.crypto import KeyMissing, SealBroken
+
+OPTIONAL = (Member,)
+"""Models whose rows stay away when what they point to is gone, or when there is another such row meanwhile."""
+NAME_LENGTH = 255
+
+
+class CannotRestore(Exception):
+    """Nothing was restored; the text says why and what to do."""
+
+
+class Restored(NamedTuple):
+    """What came back, and what is different from before, in sentences."""
+
+    rows: list[models.Model]
+    notes: list[str]
+
+
+def restore(entry_id: str) -> Restored:
+    """Bring back all of one entry and remove the entry. Raises `CannotRestore`."""
+    with transaction.atomic(), audit.restoring():
+        entry = TrashEntry.objects.select_for_update().filter(pk=entry_id).first()
+        if entry is None:
+            raise CannotRestore("This is not in the trash any more: someone restored or removed it.")
+        notes: list[str] = []
+        rows = [row for row in _rows(entry) if _fits(row, notes)]
+        there = {(type(row), row.pk) for row in rows}
+        restored = [row for row in rows if _leads_somewhere(row, there, notes)]
+        for row in _in_order(restored):
+            models.Model.save_base(row, raw=True)
+        entry.delete()
+    return Restored(restored, notes)
+
+
+def _in_order(rows: Sequence[models.Model]) -> Iterator[models.Model]:
+    """Yield rows after those that they cannot do without, so that whoever hears of them finds what they belong to."""
+    left = dict.fromkeys(type(row) for row in rows)
+    while left:
+        free = [model for model in left if not left.keys() & _needed(model)] or list(left)
+        for model in free:
+            del left[model]
+            yield from (row for row in rows if type(row) is model)
+
+
+def _needed(model: type[models.Model]) -> set[Any]:
+    fields = [field for field in model._meta.concrete_fields if not field.null]
+    return {field.remote_field.model for field in fields if field.remote_field} - {model}
+
+
+def _rows(entry: TrashEntry) -> list[models.Model]:
+    try:
+        stored = contents_of(entry)
+        return [_row(record) for record in stored]
+    except (KeyMissing, SealBroken) as error:
+        raise CannotRestore(f"What is in the trash cannot be opened: {error}.") from None
+    except DeserializationError as error:
+        raise CannotRestore(f"This release cannot read what is in the trash: {error}") from None
+
+
+def _row(record: dict[str, Any]) -> models.Model:
+    plain = {name: record[name] for name in ("model", "pk", "fields")}
+    (loaded,) = serializers.deserialize("python", [plain], ignorenonexistent=True)
+    row: models.Model = loaded.object
+    if record.get("opened") and isinstance(row, SealedConfig):
+        row.set_config(record["fields"]["config"])
+    if record.get("opened") and isinstance(row, Global):
+        row.set_value(record["fields"]["value"], secret=True)
+    return row
+
+
+def _fits(row: models.Model, notes: list[str]) -> bool:
+    """Say whether a row can come back; give it another name where its own is taken. Raises `CannotRestore`."""
+    model = type(row)
+    if model._base_manager.filter(pk=row.pk).exists():
+        raise CannotRestore(f"The {model._meta.verbose_name} {row} is there already: remove it first.")
+    for fields in _unique(model):
+        taken = model._base_manager.filter(**{name: _value(row, name) for name in fields})
+        if not taken.exists():
+            continue
+        if isinstance(row, OPTIONAL):
+            return False
+        if "name" not in fields:
+            raise CannotRestore(
+                f"There is another {model._meta.verbose_name} called {row} now: rename or remove it, then restore this one."
+            )
+        old = str(row)
+        _rename(row, fields)
+        notes.append(f"There is another {model._meta.verbose_name} called {old} now; this one is called {row}.")
+    return True
+
+
+def _unique(model: type[models.Model]) -> list[tuple[str, ...]]:
+    together = [tuple(rule.fields) for rule in model._meta.constraints if isinstance(rule, models.UniqueConstraint)]
+    return [*together, *((field.name,) for field in model._meta.concrete_fields if field.unique and not field.primary_key)]
+
+
+def _value(row: models.Model, name: str) -> Any:
+    return getattr(row, row._meta.get_field(name).attname)  # type: ignore[union-attr]
+
+
+def _rename(row: Any, fields: Sequence[str]) -> None:
+    """Give a row the first free name of its kind."""
+    others = {name: _value(row, name) for name in fields if name != "name"}
+    base = row.name
+    for number in range(1, 1000):
+        suffix = " (restored)" if number == 1 else f" (restored {number})"
+        row.name = base[: NAME_LENGTH - len(suffix)] + suffix
+        if not type(row)._base_manager.filter(name=row.name, **others).exists():
+            return
+    raise CannotRestore(f"Every name like {base} is taken: rename those first.")
+
+
+def _leads_somewhere(row: models.Model, there: set[tuple[type[models.Model], Any]], notes: list[str]) -> bool:
+    """Say whether what a row points to is there; let go of what it can do without. Raises `CannotRestore`."""
+    for field in row._meta.concrete_fields:
+        target, value = field.remote_field.model if field.remote_field else None, getattr(row, field.attname)
+        if target is None or value is None or (target, value) in there or target._base_manager.filter(pk=value).exists():
+            continue
+        what = target._meta.verbose_name
+        if isinstance(row, OPTIONAL):
+            return False
+        if not field.null:
+            raise CannotRestore(f"The {what} that {row} belongs to is gone: restore the {what} first.")
+        setattr(row, field.attname, None)
+        notes.append(f"The {what} that {row} used is gone: choose another.")
+    return True

@@ -1,0 +1,28 @@
+"""What all rows of configuration have in common."""
+
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+
+
+class SavedWhole(models.Model):
+    """A row of configuration. Its save and what follows (`revisions`, `audit`) are one transaction, also outside of a view.
+
+    `in_trash` says whether it can be restored after it was deleted alone; it always can with what it belonged to.
+    """
+
+    in_trash: ClassVar[bool] = True
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; the receivers of `post_save` take part in the transaction."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete into the trash, with all that goes along (see `trash`)."""
+        from wegnology.applications.trash import put_away
+
+        return put_away([self]).counted
