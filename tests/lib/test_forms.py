@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField, parse_json
 from wegnology.lib.forms import SchemaFields
+from wegnology.lib.row_fields import RowsField
 from wegnology.lib.schema import ConfigInvalid, Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -42,6 +43,7 @@ class LampConfig(Schema):
     )
     names: list[str] = Field(default_factory=list)
     headers: list[Header] = Field(default_factory=list, max_length=3)
+    limits: dict[str, int] = Field(default_factory=dict)
 
 
 LAMP = SchemaFields(LampConfig)
@@ -83,7 +85,8 @@ def raw_of(changes: dict[str, str], stored: JSONObject | None = None) -> JSONObj
         ("colour", forms.TypedChoiceField, False),
         ("password", SecretField, False),
         ("names", LinesField, False),
-        ("headers", JSONTextField, False),
+        ("headers", RowsField, False),
+        ("limits", JSONTextField, False),
     ],
 )
 def test_each_kind_of_setting_has_its_field(name: str, field: type[forms.Field], required: bool) -> None:
@@ -130,7 +133,8 @@ def test_a_templated_number_becomes_a_number_or_stays_text(typed: dict[str, str]
 
 def test_values_have_their_json_types() -> None:
     changes = {"config_level": "7", "config_ratio": "0.5", "config_colour": "blue", "config_names": "a\n\n b "}
-    changes["config_headers"] = '[{"headerKey": "X", "headerValue": "1"}]'
+    changes |= {"config_headers-0-headerKey": "X", "config_headers-0-headerValue": " 1 "}
+    changes |= {"config_headers-1-headerKey": "", "config_headers-1-headerValue": "", "config_limits": '{"a": 1}'}
     raw = raw_of(changes)
     assert raw == {
         "protocol": "plain",
@@ -142,6 +146,7 @@ def test_values_have_their_json_types() -> None:
         "colour": "blue",
         "names": ["a", "b"],
         "headers": [{"headerKey": "X", "headerValue": "1"}],
+        "limits": {"a": 1},
     }
     LampConfig.check(raw)
     json.dumps(raw)
@@ -162,7 +167,8 @@ def test_what_is_stored_comes_back_into_the_form_except_secrets() -> None:
         "port": "{{globals.p}}",
         "password": "hunter2",
         "privateKey": "PEM",
-        "headers": [{"a": "b"}],
+        "headers": [{"headerKey": "b"}],
+        "limits": {"a": 1},
     }
     html = lamp_form(stored=stored).as_p()
     assert "{{globals.p}}" in html
@@ -170,7 +176,8 @@ def test_what_is_stored_comes_back_into_the_form_except_secrets() -> None:
     assert "PEM" not in html
     assert html.count("A value is stored and not shown") == 2
     assert html.count("Remove the stored value") == 2
-    assert "&quot;a&quot;: &quot;b&quot;" in html
+    assert "&quot;a&quot;: 1" in html
+    assert 'name="config_headers-0-headerKey" value="b"' in html
 
 
 def test_a_form_with_faults_shows_no_secret_that_was_typed() -> None:
@@ -210,13 +217,15 @@ def test_defaults_count_in_conditions() -> None:
 
 
 def test_faults_stand_beside_their_field() -> None:
-    form = lamp_form({**FILLED, "config_headers": '[{"headerKey": "X"}]', "config_port": "many"})
+    form = lamp_form(
+        {**FILLED, "config_headers-0-headerKey": "X" * 21, "config_headers-0-headerValue": "1", "config_port": "many"}
+    )
     assert form.is_valid()
     with pytest.raises(ConfigInvalid) as caught:
         LampConfig.check(LAMP.to_raw(form.cleaned_data, lambda name: None))
     LAMP.add_errors(form, caught.value)
     assert "valid integer" in form.errors["config_port"][0]
-    assert form.errors["config_headers"] == ["0.headerValue: This field is required."]
+    assert form.errors["config_headers"] == ["Row 1, Header key: String should have at most 20 characters."]
 
 
 def test_faults_of_the_whole_stand_above() -> None:

@@ -247,7 +247,5 @@ def test_faults_of_resolving_name_the_place_and_repeat_no_value() -> None:
         "headers.1.value": "the secret global `lost` cannot be opened: the key 12345678 is not there",
     }
     raw = {"url": "ws", "headers": [{"name": "a", "value": "{{globals.token}}"}]}
-    assert errors(DeepConfig.resolve, raw, {"globals": known}) == {
-        "headers.0.value": "Value should have at most 20 items after validation, not 30."
-    }
+    assert errors(DeepConfig.resolve, raw, {"globals": known}) == {"headers.0.value": "This must have at most 20 characters."}
     assert "x" * 30 not in repr(known)

@@ -16,7 +16,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField
+from wegnology.lib.row_fields import Column, Kept, RowsField, restored
 from wegnology.lib.schema import ConfigInvalid, Schema, is_secret, is_templated
+from wegnology.lib.schema_leaves import json_names, shape_of
 from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -37,7 +39,7 @@ class SchemaFields:
 
     def initial(self, stored: Mapping[str, JSONValue]) -> dict[str, Any]:
         """Return what the inputs show: stored values, else defaults; never a secret."""
-        values = {**self._defaults(), **stored}
+        values = {**self._defaults(), **self.schema.masked(dict(stored))}
         shown = self.schema.fields().keys() - self.schema.secret_fields()
         return {self.prefix + name: values[name] for name in shown if name in values}
 
@@ -55,6 +57,8 @@ class SchemaFields:
             value = cleaned.get(self.prefix + name)
             if value is Secret.CLEAR:
                 continue
+            if isinstance(value, list) and (columns := _columns(field)):
+                value = self._rows(value, columns, name, stored)
             if value is Secret.KEEP:
                 value = stored(name)
             elif is_templated(field):
@@ -74,9 +78,18 @@ class SchemaFields:
             holder, _, place = name.partition(".")
             field = self.prefix + holder
             if field in form.fields:
+                rows = form.fields[field]
+                place = rows.place(place) if place and isinstance(rows, RowsField) else place
                 form.add_error(field, f"{place}: {text}" if place else text)
             else:
                 form.add_error(None, f"{name}: {text}" if name else text)
+
+    def _rows(self, rows: list[Any], columns: list[Column], name: str, stored: Callable[[str], JSONValue]) -> list[JSONValue]:
+        kept = any(isinstance(cell, Kept) for row in rows for cell in row.values())
+        try:
+            return restored(rows, stored(name) if kept else None, columns[0].name)
+        except LookupError:
+            raise ConfigInvalid({name: "A row was changed by somebody else meanwhile: enter its secret anew."}) from None
 
     def label(self, name: str) -> str:
         """Return a field's label; one that may hold a template says so, as the product does."""
@@ -125,12 +138,31 @@ def _plain_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
         return _choice_field(options, optional, common)
     if inner is int or inner is float:
         return _number_field(inner, field, common)
+    if columns := _columns(field):
+        return RowsField(columns, **common)
+    if shape_of(field).holds_secrets():
+        raise TypeError("a form can show secrets in rows of texts only")
     if get_origin(inner) in (list, tuple) or inner in (list, tuple):
         texts = (get_args(inner) or (Any,))[0] is str
         return LinesField(**common) if texts else JSONTextField(**common)
     if inner is str:
         return _text_field(field, common)
     return JSONTextField(**common)
+
+
+def _columns(field: FieldInfo) -> list[Column]:
+    """Return the cells of a list of objects that hold nothing but texts; of anything else nothing."""
+    items = shape_of(field).items
+    if items is None or len(items.objects) != 1:
+        return []
+    columns: list[Column] = []
+    for name, part in json_names(items.objects[0]).items():
+        inner, _ = _unwrapped(part.annotation)
+        if inner is not str and not is_secret(part):
+            return []
+        placeholder = _hints(part).get("placeholder", "")
+        columns.append(Column(name, part.title or _words(name), is_secret(part), part.is_required(), placeholder))
+    return columns if columns and not columns[0].secret else []
 
 
 def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:

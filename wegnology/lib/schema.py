@@ -5,6 +5,7 @@ application's globals and may be secret (`SecretStr`). Values are stored raw, ch
 into typed values when used (`resolve`).
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -20,6 +21,7 @@ from wegnology.lib.templating import TemplateError, check_template
 from wegnology.lib.types import JSONObject, JSONValue
 
 T = TypeVar("T")
+_SECRET_BOUND = re.compile(r"Value should have at (least|most) ([0-9]+) items? after validation")  # and the length it has
 Templated = Annotated[T, TemplatedMark()]
 
 
@@ -158,6 +160,8 @@ def _by_field(faults: Iterable[Fault]) -> dict[str, str]:
 
 def _sentence(text: str) -> str:
     text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if bound := _SECRET_BOUND.match(text):
+        return f"This must have at {bound[1]} {bound[2]} characters."
     if text == "Field required":
         return "This field is required."
     if text == "Extra inputs are not permitted":

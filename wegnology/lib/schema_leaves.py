@@ -27,6 +27,12 @@ class Shape(NamedTuple):
     values: "Shape | None" = None
     objects: tuple[type[BaseModel], ...] = ()
 
+    def holds_secrets(self) -> bool:
+        """Say whether a secret stands here or anywhere below."""
+        inner = [shape for shape in (self.items, self.values) if shape is not None]
+        inner += [shape for schema in self.objects for shape in _shapes(schema).values()]
+        return self.secret or any(shape.holds_secrets() for shape in inner)
+
     def object_for(self, raw: Mapping[str, JSONValue]) -> type[BaseModel] | None:
         """Return the schema of an object: of several, the first that knows all its keys."""
         fitting = (schema for schema in self.objects if raw.keys() <= json_names(schema).keys())
