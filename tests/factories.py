@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from integrations.models import Integration
-from wegnology.applications.models import Application, Global, Member, Role
+from wegnology.applications.models import Application, Credential, Global, Member, Role
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
 
@@ -44,6 +44,25 @@ def integration(
         application=of or application(), name=name, integration_type=integration_type, topics=list(topics), **fields
     )
     row.set_config(dict(MQTT if config is None else config))
+    row.save()
+    return row
+
+
+HTTP: JSONObject = {
+    "uriMatch": "ws://127.0.0.1",
+    "authMethod": "header",
+    "publicValue": "X-Key",
+    "secretValue": "hunter2",
+}
+"""A service credential for WebSocket servers on loopback."""
+
+
+def credential(
+    of: Application, *, name: str = "Feed login", credential_type: str = "http", config: JSONObject | None = None, **fields: Any
+) -> Credential:
+    """Create a service credential."""
+    row = Credential(application=of, name=name, credential_type=credential_type, **fields)
+    row.set_config(dict(HTTP if config is None else config))
     row.save()
     return row
 

@@ -73,6 +73,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Integrations", "hub", "admin:integrations_integration_changelist"),
                     _entry("Workflows", "account_tree", "admin:workflows_workflow_changelist"),
                     _entry("Parked runs", "inventory_2", "admin:workflows_parkedrun_changelist"),
+                    _entry("Service credentials", "key", "admin:applications_credential_changelist"),
                     _entry("Applications", "apps", "admin:applications_application_changelist", for_applications),
                 ]
             },

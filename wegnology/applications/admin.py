@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from wegnology.applications import credential_admin  # noqa: F401  (importing registers the pages)
 from wegnology.applications.access import forget, is_operator
 from wegnology.applications.member_admin import MemberInline
 from wegnology.applications.models import Application, Global, Member, Role

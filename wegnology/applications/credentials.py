@@ -62,10 +62,20 @@ def uses_of(credentials: Iterable["Credential"]) -> dict[str, list[CredentialUse
     for application_id, name in by_place:
         names[application_id].add(name)
     found: dict[str, list[CredentialUse]] = {pk: [] for pk in by_place.values()}
+    for place, use in _places_of_use(names):
+        found[by_place[place]].append(use)
+    return found
+
+
+def named_uses(names: Names) -> list[CredentialUse]:
+    """Return what says these names, whether there are such credentials or not."""
+    return [use for _, use in _places_of_use(names)]
+
+
+def _places_of_use(names: Names) -> Iterable[tuple[tuple[str, str], CredentialUse]]:
     for users in _users:
         for application_id, name, use in users.uses(names):
-            found[by_place[application_id, name]].append(use)
-    return found
+            yield (application_id, name), use
 
 
 def follow_name(application_id: str, before: str, after: str) -> None:

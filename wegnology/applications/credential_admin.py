@@ -1,0 +1,243 @@
+"""Service credentials as people see them: whose they are, when they end and what uses them; never what is secret."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from wegnology.applications.credential_facts import CredentialFacts, facts_of, use_words
+from wegnology.applications.credential_form import credential_form
+from wegnology.applications.credentials import CredentialUse, named_uses, uses_of
+from wegnology.applications.models import Credential
+from wegnology.applications.typed_admin import TypedAdmin
+from wegnology.lib import credential_types as kinds
+from wegnology.lib.badges import Badge, badge_html
+from wegnology.lib.expiry import expiry_badge
+from wegnology.lib.forms import SchemaFields
+from wegnology.lib.reference import said_of
+from wegnology.lib.theme import ChangeList, row_action
+
+COMMON = ("application", "name", "enabled", "description")
+_ENABLED = Badge("check_circle", "Enabled", "success")
+_DISABLED = Badge("pause_circle", "Disabled", "muted")
+
+
+class CredentialList(ChangeList):
+    """A page of credentials with what uses them, read together."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, then what is shown of each."""
+        super().get_results(request)
+        rows: list[Credential] = list(self.result_list)
+        self.result_list = rows
+        uses = uses_of(rows)
+        for row in rows:
+            row.shown = _Shown(facts_of(row), uses[row.pk])  # type: ignore[attr-defined]
+
+
+class _Shown:
+    def __init__(self, facts: CredentialFacts, uses: Sequence[CredentialUse]) -> None:
+        self.facts = facts
+        self.uses = uses
+
+
+@admin.register(Credential)
+class CredentialAdmin(TypedAdmin):
+    """List, page and form of every kind."""
+
+    choose_lead = "What is the login for? The kind of a service credential cannot be changed later."
+    list_display = ("name_", "state", "kind_", "application", "whose", "ends", "used_by")
+    list_display_links = ("name_",)
+    list_select_related = ("application",)
+    list_filter = ("enabled", "credential_type", "application")
+    list_filter_submit = False
+    list_per_page = 100
+    search_fields = ("name", "id", "description")
+    search_help_text = "Search by name, id or description"
+    ordering = ("name", "id")
+    change_form_template = "admin/applications/credential/change_form.html"
+    actions = ("delete_selected",)
+    actions_row: ClassVar = ["delete_row"]
+
+    # -- the list
+
+    @admin.display(description="Name", ordering="name")
+    def name_(self, row: Credential) -> str:
+        """Return the name; a column that links."""
+        return row.name
+
+    @admin.display(description="State", ordering="enabled")
+    def state(self, row: Credential) -> SafeString:
+        """Return whether it may be used."""
+        return badge_html(_ENABLED if row.enabled else _DISABLED)
+
+    @admin.display(description="Kind", ordering="credential_type")
+    def kind_(self, row: Credential) -> str:
+        """Return the kind's label."""
+        return row.kind_label
+
+    @admin.display(description="Login")
+    def whose(self, row: Credential) -> str:
+        """Return what helps to recognise it."""
+        facts = row.shown.facts.facts  # type: ignore[attr-defined]
+        return str(facts[0][1]) if facts else "—"
+
+    @admin.display(description="Ends")
+    def ends(self, row: Credential) -> SafeString | str:
+        """Return how many days are left, where it ends at all."""
+        badge = row.shown.facts.badge(timezone.now())  # type: ignore[attr-defined]
+        return badge_html(badge) if badge else "—"
+
+    @admin.display(description="Used by")
+    def used_by(self, row: Credential) -> str:
+        """Return how many use it."""
+        return use_words(row.shown.uses) or "—"  # type: ignore[attr-defined]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CredentialList]:
+        """Use the list that reads what is shown."""
+        return CredentialList
+
+    # -- the form
+
+    def types(self) -> list[tuple[str, str, str]]:
+        """Return every kind."""
+        return [(kind.name, kind.label, said_of(kind).partition("\n")[0]) for kind in kinds.CREDENTIAL_TYPES.values()]
+
+    def _kind(self, request: HttpRequest, obj: Credential | None) -> type[kinds.Credential]:
+        return obj.kind if obj else kinds.CREDENTIAL_TYPES[request.GET.get("type", "")]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form of the row's kind."""
+        form = credential_form(self._kind(request, obj), obj.config if obj else {})
+        return super().get_form(request, obj, change, **{**kwargs, "form": form})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
+        """Return the common fields, then those of the kind."""
+        if obj and not self.has_change_permission(request, obj):
+            return [(None, {"fields": ("kind_label", *COMMON, "settings_readonly")})]
+        sections = SchemaFields(self._kind(request, obj)).sections()
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("kind_label",) if obj else ()))})]
+        return [*fieldsets, *((name or "Settings", {"fields": fields}) for name, fields in sections.items())]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Application and kind are chosen once."""
+        return ("application", "kind_label", "settings_readonly") if obj else ()
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Show the form below what the credential is, when it ends and what uses it."""
+        row = self.get_object(request, unquote(object_id))
+        context = dict(extra_context or {})
+        if row is not None and self.has_view_permission(request, row):
+            if row.credential_type not in kinds.CREDENTIAL_TYPES:
+                messages.error(request, f"This release knows no service credentials of kind {row.credential_type}.")
+                return self.response_post_save_change(request, row)
+            facts = facts_of(row)
+            now = timezone.now()
+            ends = [(entry, expiry_badge(entry, now), SchemaFields(row.kind).label(entry.field)) for entry in facts.ends]
+            context = {"facts": facts, "ends": ends, "uses": uses_of([row])[row.pk], **context}
+        return super().change_view(request, object_id, form_url, context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save; one in use is not disabled before the question what happens then was answered."""
+        ask = change and "enabled" in form.changed_data and not obj.enabled and bool(self._in_use(obj, form))
+        if ask:
+            obj.enabled = True
+        super().save_model(request, obj, form, change)
+        request.ask_before_disabling = ask  # type: ignore[attr-defined]
+        if change and "name" in form.changed_data:
+            self._tell_who_keeps_the_name(request, obj, str(form.initial["name"]))
+
+    def _in_use(self, row: Credential, form: Any) -> list[CredentialUse]:
+        """Return what uses a row that may have got another name in the form."""
+        return named_uses({row.application_id: {str(form.initial["name"])}})
+
+    def _tell_who_keeps_the_name(self, request: HttpRequest, row: Credential, before: str) -> None:
+        left = [use for use in named_uses({row.application_id: {before}}) if use.certain]
+        if left:
+            names = ", ".join(f"{use.kind.lower()} {use.name} ({use.detail})" for use in left)
+            messages.warning(request, f"These still say “{before}” and have to be changed: {names}.")
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Lead to the question where one is open."""
+        if getattr(request, "ask_before_disabling", False):
+            messages.info(request, "It stays enabled until you answer. Everything else is saved.")
+            return redirect("admin:applications_credential_disable", obj.pk)
+        return super().response_change(request, obj)
+
+    # -- disabling and deleting what is in use
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that asks before disabling."""
+        view = self.admin_site.admin_view(self.disable_view)
+        disable = path("<path:object_id>/disable/", view, name="applications_credential_disable")
+        return [disable, *super().get_urls()]
+
+    def disable_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, naming what uses it, then disable."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._ask(request, [row], "disable")
+        row.enabled = False
+        row.save()
+        self.log_change(request, row, "Disabled.")
+        messages.success(request, f"Disabled: {row.name}. What uses it does not connect.")
+        return HttpResponseRedirect(reverse("admin:applications_credential_change", args=[row.pk]))
+
+    @row_action(description="Delete", icon="delete", permissions=["delete"])
+    def delete_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that asks."""
+        return redirect("admin:applications_credential_delete", object_id)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Ask, naming what uses it, or delete."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_delete_permission(request, row):
+            raise PermissionDenied
+        return self._delete(request, [row]) or self._ask(request, [row], "delete")
+
+    @admin.action(description="Delete selected service credentials", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> HttpResponse | None:
+        """Ask, naming what uses them, or delete."""
+        rows = list(queryset)
+        return self._delete(request, rows) or self._ask(request, rows, "delete")
+
+    def _ask(self, request: HttpRequest, rows: Sequence[Credential], what: str) -> HttpResponse:
+        uses = uses_of(rows)
+        several = f"{len(rows)} service credentials"
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{what.capitalize()} {f'the service credential “{rows[0].name}”' if len(rows) == 1 else several}",
+            "what": what,
+            "rows": [(row, uses[row.pk]) for row in rows],
+            "used": any(uses.values()),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/applications/credential/ask.html", context)
+
+    def _delete(self, request: HttpRequest, rows: Sequence[Credential]) -> HttpResponse | None:
+        """Delete when the question was answered."""
+        if request.method != "POST" or "confirmed" not in request.POST:
+            return None
+        with transaction.atomic():
+            chosen = Credential.objects.filter(pk__in=[row.pk for row in rows])
+            self.log_deletions(request, chosen)
+            chosen.delete()
+        messages.success(request, f"Deleted: {', '.join(row.name for row in rows)}.")
+        return HttpResponseRedirect(reverse("admin:applications_credential_changelist"))

@@ -1,0 +1,55 @@
+"""What may be shown of a service credential: whose it is, when it ends, whether it can be opened; never a secret."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wegnology.applications.credentials import CredentialUse
+from wegnology.applications.models import Credential
+from wegnology.lib.badges import Badge
+from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.expiry import Expiry, expiries, expiry_badge
+from wegnology.lib.forms import SchemaFields
+from wegnology.lib.schema import ConfigInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """`facts` are (label, text) pairs; `fault` says why the credential is of no use as it stands."""
+
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    ends: list[Expiry] = field(default_factory=list)
+    fault: str = ""
+
+    def badge(self, now: datetime) -> Badge | None:
+        """Return what matters most: that it cannot be used, or what ends first; None when nothing ends."""
+        if self.fault:
+            return Badge("error", "Unusable", "danger", self.fault)
+        return expiry_badge(self.ends[0], now) if self.ends else None
+
+
+def facts_of(row: Credential) -> CredentialFacts:
+    """Open a credential and return what may be shown of it."""
+    try:
+        kind = row.kind
+        raw = row.raw_config()
+        return CredentialFacts(kind.resolve(raw, {}).shown(), expiries(raw))
+    except KeyError:
+        return CredentialFacts(fault=f"This release has no credentials of kind {row.credential_type}")
+    except ConfigInvalid as error:
+        shown = SchemaFields(row.kind)
+        said = [f"{shown.label(name)}: {text}" if name in row.kind.fields() else text for name, text in error.errors.items()]
+        return CredentialFacts(fault=" ".join(said))
+    except (KeyMissing, SealBroken) as error:
+        return CredentialFacts(fault=str(error))
+
+
+def use_words(uses: Sequence[CredentialUse]) -> str:
+    """Count what uses a credential: "2 integrations, 1 workflow"; "" when nothing does."""
+    counts: dict[str, int] = {}
+    for use in uses:
+        if use.certain:
+            counts[use.kind] = counts.get(use.kind, 0) + 1
+    parts = [f"{count:,} {kind.lower()}{'' if count == 1 else 's'}" for kind, count in counts.items()]
+    perhaps = sum(not use.certain for use in uses)
+    return ", ".join([*parts, *([f"perhaps {perhaps:,} more"] if perhaps else [])])
