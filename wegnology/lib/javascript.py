@@ -194,11 +194,12 @@ def settled(value: int | float) -> int | float:
     return value
 
 
-def json_text(value: Any) -> str:
+def json_text(value: Any, sort_keys: bool = False) -> str:
     """Return compact JSON in which whole floats have no `.0`; raises `TypeError` for numbers beyond 64 bits."""
-    written = orjson.dumps(value)
+    option = orjson.OPT_SORT_KEYS if sort_keys else 0
+    written = orjson.dumps(value, option=option)
     if b".0" in written:
-        written = orjson.dumps(_without_fractions(value))
+        written = orjson.dumps(_without_fractions(value), option=option)
     return written.decode()
 
 

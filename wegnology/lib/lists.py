@@ -5,15 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from wegnology.lib import javascript
 
 
 def identity(value: Any) -> tuple[str, Any]:
     """Return what is equal for strictly equal values and can be a key; objects and arrays are equal by content."""
     if isinstance(value, (dict, list)):
-        return "json", orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return "json", javascript.json_text(value, sort_keys=True)
     if isinstance(value, bool) or value is None:
         return "word", value
     return ("text" if isinstance(value, str) else "number"), value
