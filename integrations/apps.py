@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.signals import post_delete
 
-from wegnology.lib import egress
+from wegnology.lib import egress, endpoints
 
 if TYPE_CHECKING:
     from integrations.models import Integration
@@ -34,6 +34,7 @@ class IntegrationsConfig(AppConfig):
 
         register_users(IntegrationUsers())
         _configure_egress()
+        _configure_services()
         touch_on_change(Integration, lambda row: str(row.application_id))
         post_delete.connect(_drop_waiting, sender=Integration, dispatch_uid="waiting events of deleted integrations")
 
@@ -49,6 +50,13 @@ def _configure_egress() -> None:
         egress.configure(allow_private=settings.ALLOW_PRIVATE_NETWORKS, allow=settings.EGRESS_ALLOW, own=services)
     except ValueError as error:
         raise ImproperlyConfigured(f"WEGNOLOGY_EGRESS_ALLOW: {error}.") from error
+
+
+def _configure_services() -> None:
+    try:
+        endpoints.configure(settings.SERVICE_URLS)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"WEGNOLOGY_SERVICE_URLS: {error}.") from error
 
 
 def _drop_waiting(instance: "Integration", **_: object) -> None:

@@ -10,7 +10,11 @@ class Refused(IntegrationError):
 
 
 class Unreachable(IntegrationError):
-    """No connection could be made: back off and try again."""
+    """No connection could be made: back off and try again, not before `retry_after` seconds where the other side said so."""
+
+    def __init__(self, text: str = "", *, retry_after: float = 0.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(text)
 
 
 class Disconnected(IntegrationError):

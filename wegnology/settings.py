@@ -153,7 +153,7 @@ ALLOW_PRIVATE_NETWORKS = env.bool("WEGNOLOGY_ALLOW_PRIVATE_NETWORKS", True)
 EGRESS_ALLOW = env.list("WEGNOLOGY_EGRESS_ALLOW", default=[])
 AUDIT_DAYS = env.int("WEGNOLOGY_AUDIT_DAYS", 365)
 TRASH_DAYS = env.int("WEGNOLOGY_TRASH_DAYS", 30)
-SERVICE_URLS = env.dict("WEGNOLOGY_SERVICE_URLS", default={})
+SERVICE_URLS = env.list("WEGNOLOGY_SERVICE_URLS", default=[])
 GOOGLE_TOKEN_URIS = env.list("WEGNOLOGY_GOOGLE_TOKEN_URIS", default=[])
 
 # Where processes listen, and what kind of machine they run on.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, Unreachable
-from integrations.runtime.backoff import Backoff
+from integrations.runtime.backoff import REFUSED_CAP_SECONDS, Backoff
 from integrations.runtime.book import StatusBook, now_ms
 from integrations.runtime.inbox import Held, Intake
 from integrations.runtime.keys import partition_of
@@ -119,7 +119,7 @@ class Line:
             return
         self.probing = True
         try:
-            async with asyncio.timeout(CONNECT_PHASE_SECONDS):
+            async with asyncio.timeout(connector.probe_limit):
                 await connector.probe()
         except Exception as error:  # noqa: BLE001  (any failure to prove life is a dead line)
             if connector is self.connector:
@@ -199,6 +199,8 @@ class Line:
         state = ConnectionState.REFUSED if isinstance(error, Refused) else ConnectionState.FAILING
         changed = str(error) != self.status.latest_cause or self.status.state is not state
         delay = self._backoff.next_seconds(refused=state is ConnectionState.REFUSED)
+        if isinstance(error, Unreachable):
+            delay = max(delay, min(error.retry_after, REFUSED_CAP_SECONDS))
         self._fall(state, str(error), delay)
         self._note(transition=changed)
         if changed:

@@ -118,7 +118,7 @@ def test_drop_and_reset(proxy: Proxy, there: socket.socket, kind: str) -> None:
 def test_slow(proxy: Proxy, there: socket.socket) -> None:
     proxy.fault("slow")
     there.sendall(b"x" * (SLOW_BYTES * 8))
-    pieces = []
+    pieces: list[int] = []
     while sum(pieces) < SLOW_BYTES * 8:
         pieces.append(len(there.recv(SLOW_BYTES * 8)))
     assert len(pieces) > 1

@@ -94,6 +94,17 @@ def test_the_next_holder_announces_the_end_of_a_failure(hub: Hub) -> None:
     run_lines(hub, test)
 
 
+def test_the_other_side_may_ask_for_a_pause(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        line, far = lines.begin()
+        far.error_on_connect = Unreachable("too many requests", retry_after=120)
+        await until(lambda: line.status.state is ConnectionState.FAILING)
+        assert line.status.next_attempt_ms - line.status.since_ms >= 119_000
+        assert far.connects == 1
+
+    run_lines(hub, test)
+
+
 def test_a_refused_login_is_tried_again_slowly(hub: Hub) -> None:
     async def test(lines: Lines) -> None:
         line, far = lines.begin()
