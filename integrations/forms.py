@@ -9,7 +9,6 @@ from django.utils.html import escape
 
 from integrations.connectors.base import AnyConnector
 from integrations.credential_field import CREDENTIAL, CredentialField
-from integrations.logins import check_login
 from integrations.models import Integration
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
@@ -54,7 +53,7 @@ class IntegrationForm(SealedConfigForm):
     def judge(self, raw: JSONObject) -> None:
         """Check the settings, then how they go together with the login."""
         super().judge(raw)
-        check_login(self.instance, raw)
+        self.instance.check_login(raw)
 
     def _check_topics(self, topics: list[str]) -> None:
         if "topics" not in self.fields or "topics" in self.errors:

@@ -1,5 +1,6 @@
 """What a user configured, and what the runtime keeps about it in the database."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -7,8 +8,10 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
-from wegnology.applications.models import Application, SavedWhole
+from wegnology.applications.credentials import find_credential
+from wegnology.applications.models import Application, Credential, SavedWhole
 from wegnology.applications.sealing import SealedConfig
+from wegnology.lib import credential_types as kinds
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
@@ -55,13 +58,34 @@ class Integration(SealedConfig, SavedWhole):
         """Store raw settings: assign what is assigned once, seal what is secret."""
         super().set_config(self.connector.prepare(dict(raw)))
 
+    def login(self, credentials: Mapping[str, Credential], *, even_disabled: bool = False) -> kinds.Credential | None:
+        """Return the opened service credential that the row names, of `credentials` by name; None when it names none.
+
+        Raises `ConfigInvalid` at `credentialName` with the reason.
+        """
+        if not self.credential_name:
+            return None
+        return find_credential(self.credential_name, self.connector.credential_types, credentials, even_disabled=even_disabled)
+
+    def check_login(self, raw: JSONObject) -> None:
+        """Check that raw settings (templates open) and the named credential go together.
+
+        A disabled credential is one to come back to, so it may be named. Raises `ConfigInvalid` by field.
+        """
+        named = Credential.objects.filter(application_id=self.application_id, name=self.credential_name)
+        faults = self.connector.check_access(raw, self.login({row.name: row for row in named}, even_disabled=True))
+        if faults:
+            raise ConfigInvalid(faults)
+
     def clean(self) -> None:
-        """Check topics and settings by the connector's rules."""
+        """Check topics, settings and login by the connector's rules."""
         faults = self.connector.check_topics(self.topics)
         if faults:
             raise ValidationError({"topics": [f"{self.topics[at]}: {text}" for at, text in faults.items()]})
         try:
-            self.connector.Config.check(self.raw_config())
+            raw = self.raw_config()
+            self.connector.Config.check(raw)
+            self.check_login(raw)
         except ConfigInvalid as error:
             raise ValidationError(str(error)) from error
 

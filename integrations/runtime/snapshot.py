@@ -16,7 +16,6 @@ from django.db import DatabaseError, close_old_connections
 from pydantic import SecretStr
 
 from integrations.connectors.base import AnyConnector, Source
-from integrations.logins import credential_of
 from integrations.models import Integration
 from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
@@ -111,7 +110,7 @@ def _resolve(
     raw = row.raw_config()
     login, errors = None, {}
     try:
-        login = credential_of(row, credentials)
+        login = row.login(credentials)
     except ConfigInvalid as error:
         errors = error.errors
     try:
