@@ -1,7 +1,8 @@
-"""Deleting integrations, with or without the workflows that they trigger. One function for row, page, bulk and REST.
+"""Deleting, with or without the workflows that integrations trigger. One function for row, page, bulk, REST and applications.
 
-Neither validates nor connects: what is broken can be deleted. Waiting events are dropped after the commit (reason `deleted`) by a
-receiver of `post_delete` in `integrations.apps`, which also sees the deletion of a whole application.
+It neither validates nor connects: what is broken can be deleted. What is deleted can be restored (`restoring`), except waiting
+events: those are dropped after the commit (reason `deleted`) by a receiver of `post_delete` in `integrations.apps`, which also
+sees the deletion of a whole application.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,8 +10,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Model
 
 from integrations.models import Integration
+from wegnology.applications.records import TrashEntry
+from wegnology.applications.trash import put_away
 from wegnology.lib.types import JSONValue
 from workflows.graph import INTEGRATION
 from workflows.models import Workflow, WorkflowVersion
@@ -55,10 +59,22 @@ def _is_ours(triggers: Iterable[JSONValue], ours: set[str]) -> Iterable[bool]:
         yield isinstance(trigger, dict) and trigger.get("type") == INTEGRATION and trigger.get("key") in ours
 
 
-def delete_integrations(integration_ids: Collection[str], take: Take = Take.NONE) -> list[str]:
-    """Delete integrations and the workflows of the choice, all or nothing; return the names of those workflows."""
+class Deletion(NamedTuple):
+    """What was deleted: names of the workflows that went along by choice, and the entries of the trash."""
+
+    workflows: list[str]
+    entries: list[TrashEntry]
+
+
+def delete(rows: Collection[Model], take: Take = Take.NONE) -> Deletion:
+    """Delete integrations, workflows, applications or what else is configured, all or nothing, into the trash together.
+
+    With integrations go the workflows of the choice.
+    """
     with transaction.atomic():
-        workflows = affected_workflows(integration_ids).taken(take)
-        Workflow.objects.filter(pk__in=[row.pk for row in workflows]).delete()
-        Integration.objects.filter(pk__in=integration_ids).delete()
-    return [row.name for row in workflows]
+        integrations = [row.pk for row in rows if isinstance(row, Integration)]
+        chosen = {(type(row), row.pk) for row in rows}
+        workflows = affected_workflows(integrations).taken(take) if integrations else []
+        workflows = [row for row in workflows if (Workflow, row.pk) not in chosen]
+        deleted = put_away([*rows, *workflows])
+    return Deletion([row.name for row in workflows], deleted.entries)

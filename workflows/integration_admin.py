@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -17,7 +17,7 @@ from django.urls import reverse
 from integrations.admin import IntegrationAdmin
 from integrations.models import Integration
 from wegnology.lib.theme import row_action
-from workflows.deletion import Take, affected_workflows, delete_integrations
+from workflows.deletion import Take, affected_workflows, delete
 from workflows.models import ParkedRun
 
 
@@ -74,13 +74,12 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
         if request.method != "POST" or "confirmed" not in request.POST:
             return None
         take = Take(request.POST.get("take", Take.NONE)) if request.POST.get("take") in list(Take) else Take.NONE
-        with transaction.atomic():
-            self.log_deletions(request, Integration.objects.filter(pk__in=[row.pk for row in rows]))
-            workflows = delete_integrations([row.pk for row in rows], take)
-        messages.success(request, _what_was_deleted([row.name for row in rows], workflows))
+        deletion = delete(rows, take)
+        messages.success(request, _what_was_deleted([row.name for row in rows], deletion.workflows))
         return HttpResponseRedirect(reverse("admin:integrations_integration_changelist"))
 
 
 def _what_was_deleted(integrations: list[str], workflows: list[str]) -> str:
     text = f"Deleted: {', '.join(integrations)}."
-    return f"{text} With workflows: {', '.join(workflows)}." if workflows else text
+    text = f"{text} With workflows: {', '.join(workflows)}." if workflows else text
+    return f"{text} For {settings.TRASH_DAYS} days an administrator can restore this from the trash."

@@ -3,13 +3,19 @@
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
+
 from integrations.events import EventUnreadable, TriggerEvent
+from integrations.models import Integration
 from integrations.runtime.inbox import append_replays
 from integrations.runtime.limits import Limits
+from wegnology.applications.audit import record
 from wegnology.lib.redis import sync_client
-from workflows.models import ParkedRun
+from workflows.models import ParkedRun, Workflow
 
 logger = logging.getLogger(__name__)
+
+EVENTS_NAMED = 10
 
 
 def replay(parked_ids: Sequence[str]) -> int:
@@ -31,6 +37,23 @@ def replay(parked_ids: Sequence[str]) -> int:
         return 0
     accepted = append_replays(sync_client(timeout=5.0), events, Limits.from_settings())
     done = [row.pk for row, went in zip(rows, accepted, strict=True) if went]
-    ParkedRun.objects.filter(pk__in=done).delete()
+    with transaction.atomic():
+        _record([row for row, went in zip(rows, accepted, strict=True) if went])
+        ParkedRun.objects.filter(pk__in=done).delete()
     logger.info("replayed %d parked runs, %d stay for want of room in their inbox", len(done), len(rows) - len(done))
     return len(done)
+
+
+def _record(rows: Sequence[ParkedRun]) -> None:
+    """Write one audit entry for each workflow, or integration where the event itself was parked, however many its runs."""
+    events: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        key = ("workflow", row.workflow_id) if row.workflow_id else ("integration", row.integration_id)
+        events.setdefault(key, []).append(row.event_id)
+    workflows = Workflow.objects.in_bulk([pk for kind, pk in events if kind == "workflow"])
+    integrations = Integration.objects.in_bulk([pk for kind, pk in events if kind == "integration"])
+    for (kind, pk), ids in events.items():
+        of = workflows.get(pk) if kind == "workflow" else integrations.get(pk)
+        if of is not None:
+            more = f" and {len(ids) - EVENTS_NAMED} more" if len(ids) > EVENTS_NAMED else ""
+            record(None, "replayed", of, {"runs": str(len(ids)), "events": ", ".join(ids[:EVENTS_NAMED]) + more})

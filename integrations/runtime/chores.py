@@ -14,6 +14,7 @@ from integrations.runtime.dispatch import enqueue
 from integrations.runtime.inbox import discard
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.sweeper import Chore
+from wegnology.applications import audit, trash
 from wegnology.lib.redis import SyncRedis
 
 LEDGER_ROWS = 500
@@ -116,6 +117,12 @@ def trim(_client: SyncRedis) -> None:
     LedgerHour.objects.filter(hour__lt=now - timedelta(days=LEDGER_DAYS)).delete()
 
 
+def trim_records(_client: SyncRedis) -> None:
+    """Delete entries of the audit and of the trash that were kept long enough."""
+    audit.trim()
+    trash.trim()
+
+
 def drop_orphans(client: SyncRedis) -> None:
     """Drop what waits for integrations that are deleted, should the deletion not have reached Redis."""
     with client.pipeline(transaction=False) as pipe:
@@ -141,4 +148,5 @@ HUB = (
     Chore(2.0, write_history),
     Chore(30.0, drop_orphans),
     Chore(3600.0, trim),
+    Chore(3600.0, trim_records),
 )

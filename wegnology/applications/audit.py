@@ -16,9 +16,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import models
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils import timezone
@@ -199,3 +201,8 @@ def _action(changes: Mapping[str, Any]) -> str:
 def _deleting(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
     """Before and not after: what the row belongs to may go in the same deletion."""
     record(None, "deleted", instance)
+
+
+def trim() -> int:
+    """Remove entries that were kept long enough; return how many."""
+    return AuditEntry.objects.filter(time__lt=timezone.now() - timedelta(days=settings.AUDIT_DAYS)).delete()[0]

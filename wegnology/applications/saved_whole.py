@@ -1,8 +1,24 @@
 """What all rows of configuration have in common."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models, transaction
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class SavedWholeQuerySet(models.QuerySet[M]):
+    """Rows of configuration; deleted together they go into the trash together."""
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete into the trash, with all that goes along (see `trash`)."""
+        from wegnology.applications.trash import put_away
+
+        return put_away(list(self)).counted
+
+    # Django's marks: not for the manager, where it would delete everything, and not for templates.
+    delete.queryset_only = True  # type: ignore[attr-defined]
+    delete.alters_data = True  # type: ignore[attr-defined]
 
 
 class SavedWhole(models.Model):
@@ -12,6 +28,8 @@ class SavedWhole(models.Model):
     """
 
     in_trash: ClassVar[bool] = True
+
+    objects = SavedWholeQuerySet.as_manager()
 
     class Meta:
         abstract = True

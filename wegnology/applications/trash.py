@@ -4,8 +4,8 @@ One deletion is one entry, with everything that goes by cascade: of an applicati
 and workflows; of a workflow its versions. Only configuration is kept (`SavedWhole`): waiting events and parked runs are gone for
 good. Secrets are opened and sealed again with the entry as a whole, so `rotate_secrets` needs to change one value an entry.
 
-`put_away` deletes; it is what `SavedWhole.delete` does, so pages, forms and commands need not know of it. `QuerySet.delete`
-does not come here.
+`put_away` deletes; it is what `delete` of a row and of a queryset of `SavedWhole` does, so pages, forms and commands need not
+know of it.
 """
 
 import base64

@@ -1,0 +1,224 @@
+"""Pages of the audit and of the trash, for members of the application that the rows tell about."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from wegnology.applications import audit
+from wegnology.applications.access import applications_of, is_operator
+from wegnology.applications.history import changes_html, kind_of, name_of_kind
+from wegnology.applications.models import Application, Role
+from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.records import AuditEntry, TrashEntry
+from wegnology.applications.restoring import CannotRestore, restore
+from wegnology.lib.theme import row_action
+
+
+class ApplicationFilter(admin.SimpleListFilter):
+    """Applications of the person, by name."""
+
+    title = "application"
+    parameter_name = "application_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return list(applications_of(request.user).values_list("pk", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(application_id=self.value()) if self.value() else queryset
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Kinds of things that own entries are about."""
+
+    title = "object"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        kinds = [model._meta.label_lower for model in audit.watched()]
+        return sorted(((kind, name_of_kind(kind)) for kind in kinds), key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+class RecordAdmin(OwnedAdmin):
+    """Rows that name their application by id, for reading: it may be gone; then they are for operators."""
+
+    def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
+        """Narrow rows to those of some applications."""
+        return queryset.filter(application_id__in=applications.order_by().values("pk"))
+
+    def application_id_of(self, row: Any) -> str | None:
+        """Return the application; without one it is for operators."""
+        return str(row.application_id) or None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes."""
+        return False
+
+    @admin.display(description="Kind")
+    def kind_name(self, row: Any) -> str:
+        """Return the kind as people say it."""
+        return kind_of(row)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(RecordAdmin):
+    """Who changed what."""
+
+    list_display = ("time", "actor_name", "action", "kind_name", "object_", "what")
+    list_filter = ("action", KindFilter, "actor_name", "time", ApplicationFilter)
+    list_per_page = 100
+    show_full_result_count = False
+    search_fields = ("object_name", "object_id", "actor_name")
+    search_help_text = "Search by name or id of the object, or by person"
+    fields = ("time", "actor_name", "actor_kind", "action", "kind_name", "object_", "object_id", "application_id", "what")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes; what is old enough goes by itself."""
+        return False
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """Let people filter by those who acted in their own applications."""
+        return [ActorFilter if entry == "actor_name" else entry for entry in super().get_list_filter(request)]
+
+    @admin.display(description="Object", ordering="object_name")
+    def object_(self, row: AuditEntry) -> str:
+        """Return the object's name at that time."""
+        return row.object_name
+
+    @admin.display(description="Change")
+    def what(self, row: AuditEntry) -> SafeString:
+        """Return what changed."""
+        return format_html('<div class="wg-detail">{}</div>', changes_html(row))
+
+
+class ActorFilter(admin.SimpleListFilter):
+    """Who acted in own applications."""
+
+    title = "user"
+    parameter_name = "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        names = model_admin.get_queryset(request).order_by("actor_name").values_list("actor_name", flat=True).distinct()
+        return [(name, name) for name in names[:200]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(actor_name=self.value()) if self.value() else queryset
+
+
+@admin.register(TrashEntry)
+class TrashEntryAdmin(RecordAdmin):
+    """What was deleted: to bring it back, or to remove it for good."""
+
+    roles: ClassVar[Mapping[str, Role]] = dict.fromkeys(("view", "add", "change", "delete", "restore"), Role.ADMINISTRATOR)
+    list_display = ("name", "kind_name", "application_", "deleted_by", "deleted_at", "days_left", "contents_short")
+    list_filter = (ApplicationFilter, "deleted_at")
+    list_per_page = 100
+    search_fields = ("name", "deleted_by", "application_name")
+    fields = ("name", "kind_name", "application_", "deleted_by", "deleted_at", "expires_at", "contents_")
+    change_form_template = "admin/applications/trashentry/change_form.html"
+    actions = ("restore_selected",)
+    actions_row: ClassVar = ["restore_row"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return entries of the applications where the person is an administrator."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows if is_operator(request.user) else self.within(rows, applications_of(request.user, self.roles["view"]))
+
+    def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say who may bring something back."""
+        return self.allowed(request, "restore", obj)
+
+    @admin.display(description="Application", ordering="application_name")
+    def application_(self, row: TrashEntry) -> str:
+        """Return the application's name when it was deleted."""
+        return row.application_name
+
+    @admin.display(description="Days left", ordering="expires_at")
+    def days_left(self, row: TrashEntry) -> int:
+        """Return for how many days it can still be restored."""
+        return max((row.expires_at - timezone.now() + timedelta(days=1)).days, 0)
+
+    @admin.display(description="Contents")
+    def contents_short(self, row: TrashEntry) -> str:
+        """Return how much of what is in it."""
+        kinds = [str(kind) for kind, _ in row.contents]
+        counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+        return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+
+    @admin.display(description="Contents")
+    def contents_(self, row: TrashEntry) -> SafeString:
+        """Return everything in it by name; more cannot be seen without restoring it."""
+        lines = format_html_join("", "<li>{}: {}</li>", row.contents)
+        return format_html('<ul class="wg-list">{}</ul>', lines)
+
+    @row_action(description="Restore", icon="restore_from_trash", permissions=["restore"])
+    def restore_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page with the button."""
+        return HttpResponseRedirect(reverse("admin:applications_trashentry_change", args=[object_id]))
+
+    @admin.action(description="Restore", permissions=["restore"])
+    def restore_selected(self, request: HttpRequest, queryset: QuerySet[TrashEntry]) -> None:
+        """Bring the chosen entries back, the latest first: what was deleted before it may belong to it."""
+        for pk in list(queryset.order_by("-deleted_at", "-pk").values_list("pk", flat=True)):
+            self._restore(request, pk)
+
+    def _restore(self, request: HttpRequest, entry_id: str) -> None:
+        try:
+            restored = restore(entry_id)
+        except CannotRestore as error:
+            messages.error(request, str(error))
+            return
+        names = ", ".join(str(row) for row in restored.rows[:10])
+        messages.success(request, f"Restored: {names}{' and more' if len(restored.rows) > 10 else ''}.")
+        for note in restored.notes:
+            messages.warning(request, note)
+        messages.info(request, "What was enabled is enabled again. Events that waited when it was deleted are gone.")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of the restore button."""
+        view = self.admin_site.admin_view(require_POST(self.restore_view))
+        return [path("<path:object_id>/restore/", view, name="applications_trashentry_restore"), *super().get_urls()]
+
+    def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Bring one entry back."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if self.has_restore_permission(request, row):
+            self._restore(request, row.pk)
+        else:
+            messages.error(request, "Only an administrator of the application may restore what was deleted.")
+        return HttpResponseRedirect(reverse("admin:applications_trashentry_changelist"))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Remove it for good, and record who did."""
+        self.delete_queryset(request, TrashEntry.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Remove entries for good, and record who did."""
+        with transaction.atomic():
+            for row in queryset:
+                audit.record(None, "purged", row, {"deleted by": row.deleted_by})
+            queryset.delete()
