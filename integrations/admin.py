@@ -7,10 +7,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
+from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
 from integrations.live import Live, read_live
 from integrations.models import Integration
@@ -18,6 +20,7 @@ from integrations.panel import badges, panel
 from integrations.runtime.status import NEVER_SEEN
 from integrations.wording import ago
 from wegnology.applications.access import applications_of, is_operator
+from wegnology.applications.credential_facts import ending_lines
 from wegnology.applications.models import Credential, Role
 from wegnology.applications.typed_admin import TypedAdmin
 from wegnology.lib.badges import Badge, badge_html
@@ -156,7 +159,8 @@ class IntegrationAdmin(TypedAdmin):
             if row.integration_type not in connectors:
                 messages.error(request, f"This release knows no integrations of type {row.integration_type}.")
                 return self.response_post_save_change(request, row)
-            context = {"panel": panel(row), **self.panel_context(request, row), **context}
+            ends = ending_lines(row.config_schema, endings_of(row), timezone.now())
+            context = {"panel": panel(row), "ends": ends, **self.panel_context(request, row), **context}
         return super().change_view(request, object_id, form_url, context)
 
     def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Cred
     except (UnknownName, KeyMissing, SealBroken) as error:
         errors = {"": str(error)}
     topics = tuple(str(topic) for topic in row.topics)
-    settings = [_reveal(part.model_dump()) if part else None for part in (config, login)]
+    settings = [reveal(part.model_dump()) if part else None for part in (config, login)]
     digest = _digest([row.integration_type, row.enabled, topics, errors, *settings])
     source = Source(row.pk, topics, login)
     return Desired(row.pk, row.application_id, row.name, connector, config, source, digest, row.enabled, errors)
@@ -118,7 +118,7 @@ def _resolve(
     except ConfigInvalid as error:
         raise ConfigInvalid({**error.errors, **errors}) from None
     if not errors:
-        values = _reveal(config.model_dump(by_alias=True))
+        values = reveal(config.model_dump(by_alias=True))
         errors = connector.check_access({name: values[name] for name in raw if name in values}, login)
     if errors:
         raise ConfigInvalid(errors)
@@ -129,14 +129,14 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value)).hexdigest()
 
 
-def _reveal(value: Any) -> Any:
+def reveal(value: Any) -> Any:
     """Replace masked secrets by their values, so that an edit of a password is an edit."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, dict):
-        return {name: _reveal(part) for name, part in value.items()}
+        return {name: reveal(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_reveal(part) for part in value]
+        return [reveal(part) for part in value]
     return value
 
 

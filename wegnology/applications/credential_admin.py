@@ -16,14 +16,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from wegnology.applications.credential_facts import CredentialFacts, facts_of, use_words
+from wegnology.applications.credential_facts import CredentialFacts, ending_lines, facts_of, use_words
 from wegnology.applications.credential_form import credential_form
 from wegnology.applications.credentials import CredentialUse, named_uses, uses_of
 from wegnology.applications.models import Credential
 from wegnology.applications.typed_admin import TypedAdmin
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.badges import Badge, badge_html
-from wegnology.lib.expiry import expiry_badge
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.reference import said_of
 from wegnology.lib.theme import ChangeList, row_action
@@ -143,8 +142,7 @@ class CredentialAdmin(TypedAdmin):
                 messages.error(request, f"This release knows no service credentials of kind {row.credential_type}.")
                 return self.response_post_save_change(request, row)
             facts = facts_of(row)
-            now = timezone.now()
-            ends = [(entry, expiry_badge(entry, now), SchemaFields(row.kind).label(entry.field)) for entry in facts.ends]
+            ends = ending_lines(row.kind, facts.ends, timezone.now())
             context = {"facts": facts, "ends": ends, "uses": uses_of([row])[row.pk], **context}
         return super().change_view(request, object_id, form_url, context)
 

@@ -10,7 +10,7 @@ from wegnology.lib.badges import Badge
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.expiry import Expiry, expiries, expiry_badge
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.schema import ConfigInvalid, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,12 @@ def facts_of(row: Credential) -> CredentialFacts:
         return CredentialFacts(fault=" ".join(said))
     except (KeyMissing, SealBroken) as error:
         return CredentialFacts(fault=str(error))
+
+
+def ending_lines(schema: type[Schema], ends: Sequence[Expiry], now: datetime) -> list[tuple[Expiry, Badge, str]]:
+    """Return what pages show of endings (`pages/expiries.html`): entry, badge, and the label of the setting."""
+    shown = SchemaFields(schema)
+    return [(entry, expiry_badge(entry, now), shown.label(entry.field)) for entry in ends]
 
 
 def use_words(uses: Sequence[CredentialUse]) -> str:

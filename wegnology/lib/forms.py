@@ -102,7 +102,8 @@ class SchemaFields:
         return {name: _plain(value) for name, value in defaults.items() if value is not PydanticUndefined and value is not None}
 
     def _applies(self, name: str, values: Mapping[str, Any], seen: set[str]) -> bool:
-        conditions: Mapping[str, list[JSONValue]] = _hints(self.schema.fields()[name]).get("when", {})
+        field = self.schema.fields().get(name)  # None: what stands beside the settings, such as a chosen credential
+        conditions: Mapping[str, list[JSONValue]] = _hints(field).get("when", {}) if field else {}
         return all(
             other not in seen and values.get(other) in allowed and self._applies(other, values, seen | {name})
             for other, allowed in conditions.items()
