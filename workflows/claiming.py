@@ -107,13 +107,14 @@ class Claiming:
             if not answer:
                 self._holding.lost(box.lease.token)
                 continue
-            entries, wait, claimed_before = answer
-            started, _, starter = claimed_before.partition(b"/")
-            if box.fresh and starter and starter != self._process.encode():
-                box.suspects_up_to = started
-            box.fresh = False
-            more = not wait and len(entries) == wanted
-            task = start(self._begin_entries(box, known, entries, wait, more), lambda _: None)
+            wait = answer[0]
+            if box.fresh:
+                started, _, starter = answer[1].partition(b"/")
+                if starter and starter != self._process.encode():
+                    box.suspects_up_to = started
+                box.fresh = False
+            more = not wait and len(answer) == 2 * wanted + 2
+            task = start(self._begin_entries(box, known, answer, wait, more), _nothing)
             if task is not None:
                 self._tasks.add(task)
                 task.add_done_callback(self._begun)
@@ -121,18 +122,19 @@ class Claiming:
                 await asyncio.sleep(0)
                 slice_ends = time.perf_counter() + SLICE_SECONDS
 
-    async def _begin_entries(self, box: Box, known: Known, entries: list[Any], wait: int, more: bool) -> None:
+    async def _begin_entries(self, box: Box, known: Known, answer: list[Any], wait: int, more: bool) -> None:
         """Start claimed events in order. One waits while a run before it still computes, so that messages keep the order too."""
-        for identifier, stored in entries:
-            while self._turns.busy(box.integration_id):
+        holding, turns, integration_id = self._holding, self._turns, box.integration_id
+        for at in range(2, len(answer), 2):
+            while turns.busy(integration_id):
                 await asyncio.sleep(BUSY_SECONDS)
-            if self._holding.boxes.get(box.integration_id) is not box:
+            if holding.boxes.get(integration_id) is not box:
                 return  # the partition was lost meanwhile: what is left is somebody else's
-            box.after = identifier
+            identifier = box.after = answer[at]
             box.flying += 1
-            self._holding.flying += 1
+            holding.flying += 1
             suspect = bool(box.suspects_up_to) and _order(identifier) <= _order(box.suspects_up_to)
-            claimed = Claimed(identifier, stored, suspect)
+            claimed = Claimed(identifier, answer[at + 1], suspect)
             if suspect or box.waiting:
                 self._suspects.add(box, known, claimed)
             else:
@@ -149,6 +151,10 @@ class Claiming:
         if not task.cancelled() and task.exception() is not None:
             self._fault = task.exception()
             self._holding.wake.set()
+
+
+def _nothing(_: object) -> None:
+    """Take the result of a coroutine that has none."""
 
 
 def _order(identifier: bytes) -> tuple[int, int]:

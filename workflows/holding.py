@@ -194,10 +194,16 @@ class Holding:
         if self._due:
             self.wake.set()
 
+    async def _unsuspect(self, integration_id: str) -> None:
+        """Take back the note of what was started; the throttle's bucket, before the semicolon, stays."""
+        note = await self._client.hget(key("claims"), integration_id)
+        if isinstance(note, bytes):
+            await self._client.hset(key("claims"), integration_id, note.partition(b";")[0] + b";")
+
     async def release(self) -> None:
         """Give everything back in good order: what is unfinished is not suspected of having killed us."""
         for box in self.boxes.values():
             if box.flying or box.waiting:
-                await self._client.hdel(key("box", box.integration_id), "started")
+                await self._unsuspect(box.integration_id)
         await self._leases.release(list(self._leases.held))
         await self._presence.leave()

@@ -10,12 +10,15 @@ from integrations.runtime import scripts
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
-from workflows.flight import Flight, Send
+from workflows.flight import Box, Flight, Send
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 CONGESTED_SECONDS = 0.05
+
+_Step = tuple[Flight, Send | str]
+"""A message to send, or the outcome with which an event ends."""
 
 
 class Settling:
@@ -31,8 +34,7 @@ class Settling:
         self._limits = limits
         self._on_settled = on_settled
         self._on_lost = on_lost
-        self._steps: list[tuple[Flight, Send | str]] = []
-        """What is to be done, in order: a message to send, or the outcome with which an event ends."""
+        self._steps: list[_Step] = []
         self._wake = asyncio.Event()
         self._congested: dict[str, float] = {}
 
@@ -62,24 +64,48 @@ class Settling:
         finally:
             await self._link.close()
 
-    async def _settle(self, steps: list[tuple[Flight, Send | str]]) -> None:
-        arguments: list[Any] = [prefix(), self._limits.outbox_messages, len(steps)]
-        for flight, step in steps:
-            lease = flight.box.lease
-            if isinstance(step, Send):
-                arguments += ["S", lease.partition, lease.token, flight.box.integration_id, flight.identifier]
-                arguments += [flight.event.id, *step]
-                continue
-            arguments += ["F", lease.partition, lease.token, flight.box.integration_id, flight.identifier, flight.size]
-            arguments += [step, flight.event.id, "1" if flight.repeated else "0", len(flight.sends)]
-            for send in flight.sends:
-                arguments += send
-        lost, congested = await self._ask(arguments)
+    async def _settle(self, steps: list[_Step]) -> None:
+        lost, congested = await self._ask(self._arguments(steps))
         until = time.monotonic() + CONGESTED_SECONDS
         self._congested = {name.decode(): until for name in congested}
         for token in set(lost):
             self._on_lost(token.decode())
         self._on_settled([flight for flight, step in steps if not isinstance(step, Send)])
+
+    def _arguments(self, steps: list[_Step]) -> list[Any]:
+        """Return what `settle.lua` reads. Leases and targets are named once; steps of one integration in a row share a head."""
+        leases: dict[str, tuple[int, int]] = {}
+        targets: dict[str, tuple[int, int]] = {}
+        groups = 0
+        tail: list[Any] = []
+        box: Box | None = None
+        count_at = 0
+        for flight, step in steps:
+            if flight.box is not box:
+                box = flight.box
+                lease = leases.setdefault(box.lease.token, (len(leases) + 1, box.lease.partition))
+                tail += (lease[0], box.integration_id, 0)
+                count_at = len(tail) - 1
+                groups += 1
+            tail[count_at] += 1
+            if isinstance(step, Send):
+                target = targets.setdefault(step.integration_id, (len(targets) + 1, step.partition))
+                tail += ("S", flight.identifier, flight.event.id, step.visit, target[0], step.body)
+                continue
+            repeated = flight.repeated
+            tail += (step, flight.identifier, flight.size, flight.event.id if repeated else "", len(flight.sends))
+            for send in flight.sends:
+                target = targets.setdefault(send.integration_id, (len(targets) + 1, send.partition))
+                tail += (send.visit, target[0], send.body) if repeated else (target[0], send.body)
+        limits = self._limits
+        head: list[Any] = [prefix(), limits.outbox_messages, limits.inbox_bytes // limits.inbox_events, len(leases)]
+        for token, (_, partition) in leases.items():
+            head += (partition, token)
+        head.append(len(targets))
+        for integration_id, (_, partition) in targets.items():
+            head += (partition, integration_id)
+        head.append(groups)
+        return head + tail
 
     async def _ask(self, arguments: list[Any]) -> Any:
         delay = 0.05

@@ -9,7 +9,8 @@
 | asked:P | string | a drain task was enqueued a moment ago |
 | unheld | hash | partition -> since when (ms) it has work and no worker |
 | inbox:I | stream | events waiting for workflows, field `e` |
-| box:I | hash | `bytes` in the inbox, throttle bucket (`tokens`, `at`), `started` (last id claimed, by whom) |
+| box:I | hash | `bytes` that events in the inbox are larger than their shares (`beyond` in `prelude.lua`) |
+| claims | hash | integration -> throttle bucket (tokens, when, in ms), a semicolon, and the last id claimed, by whom |
 | starts:I | hash | `deaths` of workers with events of I under way; `trial`: the event watched at the last |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |

@@ -201,13 +201,14 @@ class OutboxSender:
                 await asyncio.sleep(0.2)
 
     def _arguments(self, confirmed: list[Confirmed]) -> list[Any]:
-        groups: dict[Line, list[Confirmed]] = {}
-        for one in confirmed:
-            groups.setdefault(one.line, []).append(one)
+        groups: dict[tuple[Line, str], list[bytes]] = {}
+        for line, identifier, outcome in confirmed:
+            groups.setdefault((line, outcome), []).append(identifier)
         arguments: list[Any] = [prefix(), len(groups)]
-        for line, ones in groups.items():
-            arguments += [line.partition, self._token_of(line.partition) or "-", line.integration_id, len(ones)]
-            arguments += [part for one in ones for part in (one.identifier, one.outcome)]
+        for (line, outcome), identifiers in groups.items():
+            token = self._token_of(line.partition) or "-"
+            arguments += (line.partition, token, line.integration_id, outcome, len(identifiers))
+            arguments += identifiers
         return arguments
 
 

@@ -42,8 +42,13 @@ def flight(box: Box, entry: Entry, *sends: Out, repeated: bool = False) -> Fligh
     """Return an event under way, with what its runs want to send."""
     event = TriggerEvent.from_json(entry.stored)
     result = Flight(box, entry.identifier, entry.stored, event, repeated=repeated)
-    result.sends = [Send(*send.arguments()) for send in sends]
+    result.sends = [send_of(send) for send in sends]
     return result
+
+
+def send_of(out: Out) -> Send:
+    """Return a message as runs send it."""
+    return Send(out.visit, partition_of(out.target), out.target, out.stored)
 
 
 def number_of(entry: Claimed | Entry) -> int:

@@ -11,9 +11,9 @@ from integrations.runtime.status import ConnectionState, Status
 from tests.integrations.runtime.hub import Hub, Out, ids_apart, stored, until
 from tests.integrations.runtime.lines import Forgetful
 from tests.servers.redis import RedisServer
-from tests.workflows.boxes import flight, held_box
+from tests.workflows.boxes import flight, held_box, send_of
 from wegnology.lib.ending import end_tasks
-from workflows.flight import Box, Flight, Send
+from workflows.flight import Box, Flight
 from workflows.settling import Settling
 
 
@@ -72,9 +72,9 @@ def test_messages_of_a_run_that_goes_on_leave_before_its_end_and_in_order_with_o
         box = bench.box(2)
         first, second = hub.inbox(box.integration_id)
         going_on = flight(box, first, repeated=True)
-        bench.settling.send(going_on, Send(*Out(target, "a", "w:1").arguments()))
+        bench.settling.send(going_on, send_of(Out(target, "a", "w:1")))
         bench.settling.end(flight(box, second, Out(target, "b")), "finished")
-        bench.settling.send(going_on, Send(*Out(target, "c", "w:2").arguments()))
+        bench.settling.send(going_on, send_of(Out(target, "c", "w:2")))
         bench.settling.end(going_on, "finished")
         await until(lambda: len(bench.settled) == 2)
         assert hub.outbox(target) == ["a", "b", "c"]
@@ -90,7 +90,7 @@ def test_a_batch_whose_answer_was_lost_happens_once(hub: Hub) -> None:
         first, second = hub.inbox(box.integration_id)
         bench.forgetful.forget = 2
         going_on = flight(box, first, repeated=True)
-        bench.settling.send(going_on, Send(*Out(target, "a").arguments()))
+        bench.settling.send(going_on, send_of(Out(target, "a")))
         bench.settling.end(going_on, "finished")
         bench.settling.end(flight(box, second, Out(target, "b")), "parked:failed")
         await until(lambda: len(bench.settled) == 2)

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import redis
 
@@ -139,10 +139,18 @@ def work_out(client: SyncRedis) -> None:
         kind, _, rest = name.partition(":")
         if kind == "inbox" and client.xlen(key(name)):
             client.sadd(key("ready", partition_of(rest)), rest)
+            total += _waiting_bytes(client, name)
         elif kind == "outbox" and client.xlen(key(name)):
             client.sadd(key("outboxes"), rest)
-        elif kind == "box":
-            total += int(client.hget(key(name), "bytes") or 0)
         elif kind in ("ledger", "sent"):
             client.sadd(key("dirty"), name)
     client.set(key("bytes"), total)
+
+
+def _waiting_bytes(client: SyncRedis, name: str) -> int:
+    """Return the size of all events of an inbox, read a batch at a time."""
+    total, after = 0, "-"
+    while entries := cast(list[tuple[bytes, dict[bytes, bytes]]], client.xrange(key(name), min=after, count=_BATCH)):
+        total += sum(len(fields[b"e"]) for _, fields in entries)
+        after = f"({entries[-1][0].decode()}"
+    return total

@@ -14,14 +14,30 @@ end
 local max_events, max_bytes, max_total = tonumber(take()), tonumber(take()), tonumber(take())
 local groups = tonumber(take())
 local outcomes, need = {}, {}
-local room = max_total > 0 and max_total - tonumber(call('GET', P .. 'bytes') or 0) or math.huge
+local share = math.floor(max_bytes / max_events)
+local together = tonumber(call('GET', P .. 'bytes') or 0)
+local room = max_total > 0 and max_total - together or math.huge
 
-local function drop_oldest(i)
-  local first = call('XRANGE', P .. 'inbox:' .. i, '-', '+', 'COUNT', 1)[1]
-  if not first then return nil end
+-- Of the inbox at hand: how many events are in it, and what they count for beyond their shares (nil: not read yet).
+local inbox, integration, length, excess
+
+local function is_full(size)
+  if length >= max_events or gained + size > room then return true end
+  local bytes = (length + 1) * share + beyond(size, share)
+  if bytes + together + gained <= max_bytes then return false end  -- no inbox holds more than all together
+  if not excess then excess = tonumber(call('HGET', P .. 'box:' .. integration, 'bytes') or 0) end
+  return bytes + excess > max_bytes
+end
+
+local function drop_oldest()
+  local first = call('XRANGE', inbox, '-', '+', 'COUNT', 1)[1]
+  if not first then return false end
   local size = #first[2][2]
-  finish(i, first[1], size, 'dropped:full')
-  return size
+  take_out(integration, inbox, first[1], size, share)
+  count('ledger:', integration, hour_of(first[1]), 'dropped:full')
+  length = length - 1
+  if excess then excess = excess - beyond(size, share) end
+  return true
 end
 
 local partitions, ahead = {}, at
@@ -38,44 +54,47 @@ for g = 1, groups do
   local n = #policies
   if token ~= '*' and token_of('listen', p) ~= token then
     outcomes[g] = -1
-    at = at + n
   else
-    local inbox, box = P .. 'inbox:' .. i, P .. 'box:' .. i
-    local length = call('XLEN', inbox)
+    inbox, integration, excess = P .. 'inbox:' .. i, i, nil
+    length = call('XLEN', inbox)
     local was_empty = length == 0
     local accepted, added = 0, false
+    local messages, signals, hour = 0, 0, nil
     for k = 1, n do
       local event, letter = A[at + k], string.byte(policies, k)
-      local kind = 'messages'
-      if letter > 96 then  -- lower case
-        kind = 'signals'
-        letter = letter - 32
-      end
+      local is_message = letter < 97  -- upper case
+      if not is_message then letter = letter - 32 end
       if letter == 88 then  -- X
-        local hour = hour_of(call('TIME')[1] .. '000')
-        count('ledger:', i, hour, kind)
-        count('ledger:', i, hour, event)
+        local now = hour_of(call('TIME')[1] .. '000')
+        count('ledger:', i, now, is_message and 'messages' or 'signals')
+        count('ledger:', i, now, event)
       else
         local size = #event
-        local bytes = call('HINCRBY', box, 'bytes', size)
-        local full = length >= max_events or bytes > max_bytes or gained + size > room
-        if full and letter == 87 then  -- W
-          call('HINCRBY', box, 'bytes', -size)
-          break
+        local full = is_full(size)
+        if full and letter == 87 then break end  -- W
+        while full and drop_oldest() do full = is_full(size) end
+        if was_empty and not added then
+          call('HDEL', P .. 'box:' .. i, 'bytes')  -- bounds that were changed may have left something
+          excess = nil
         end
-        while full do
-          local freed = drop_oldest(i)
-          if not freed then break end
-          length, bytes = length - 1, bytes - freed
-          full = length >= max_events or bytes > max_bytes or gained + size > room
+        local more = beyond(size, share)
+        if more > 0 then
+          call('HINCRBY', P .. 'box:' .. i, 'bytes', more)
+          if excess then excess = excess + more end
         end
-        local id = call('XADD', inbox, '*', 'e', event)
+        local received = hour_of(call('XADD', inbox, '*', 'e', event))
         length, gained, added = length + 1, gained + size, true
-        count('ledger:', i, hour_of(id), kind)
+        if received ~= hour then
+          if messages > 0 then count('ledger:', i, hour, 'messages', messages) end
+          if signals > 0 then count('ledger:', i, hour, 'signals', signals) end
+          messages, signals, hour = 0, 0, received
+        end
+        if is_message then messages = messages + 1 else signals = signals + 1 end
       end
       accepted = accepted + 1
     end
-    at = at + n
+    if messages > 0 then count('ledger:', i, hour, 'messages', messages) end
+    if signals > 0 then count('ledger:', i, hour, 'signals', signals) end
     if added then
       if was_empty then call('SADD', P .. 'ready:' .. p, i) end
       if not wake('run', 'wake', p, i) and call('SET', P .. 'asked:' .. p, 1, 'NX', 'PX', 3000) then
@@ -84,6 +103,7 @@ for g = 1, groups do
     end
     outcomes[g] = accepted
   end
+  at = at + n
 end
 write_counts()
 send_wakes()

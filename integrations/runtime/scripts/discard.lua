@@ -1,18 +1,21 @@
 -- Drop what waits for an integration that is gone. ARGV: prefix, partition, integration, reason, most. Returns how many are left.
 local p, i, reason, most = take(), take(), take(), take()
-for _, entry in ipairs(call('XRANGE', P .. 'inbox:' .. i, '-', '+', 'COUNT', most)) do
-  finish(i, entry[1], #entry[2][2], 'dropped:' .. reason)
+local inbox, outbox = P .. 'inbox:' .. i, P .. 'outbox:' .. i
+for _, entry in ipairs(call('XRANGE', inbox, '-', '+', 'COUNT', most)) do
+  take_out(i, inbox, entry[1], #entry[2][2], math.huge)  -- its box goes too
+  count('ledger:', i, hour_of(entry[1]), 'dropped:' .. reason)
 end
-for _, entry in ipairs(call('XRANGE', P .. 'outbox:' .. i, '-', '+', 'COUNT', most)) do
-  call('XDEL', P .. 'outbox:' .. i, entry[1])
+for _, entry in ipairs(call('XRANGE', outbox, '-', '+', 'COUNT', most)) do
+  call('XDEL', outbox, entry[1])
   count('sent:', i, hour_of(entry[1]), 'dropped:' .. reason)
 end
 write_counts()
-local left = call('XLEN', P .. 'inbox:' .. i) + call('XLEN', P .. 'outbox:' .. i)
+local left = call('XLEN', inbox) + call('XLEN', outbox)
 if left == 0 then
   call('SREM', P .. 'ready:' .. p, i)
   call('SREM', P .. 'outboxes', i)
-  call('DEL', P .. 'inbox:' .. i, P .. 'outbox:' .. i, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i)
+  call('DEL', inbox, outbox, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i)
+  call('HDEL', P .. 'claims', i)
   call('HDEL', P .. 'proof', i)
   call('HDEL', P .. 'last', i)
 end

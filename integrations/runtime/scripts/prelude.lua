@@ -49,13 +49,13 @@ end
 -- Counts are gathered and written once per field.
 local counts = {}
 
-local function count(ledger, i, hour, field)
+local function count(ledger, i, hour, field, number)
   local name = ledger .. i .. ':' .. hour
   local row = counts[name]
   if not row then
-    counts[name] = {[field] = 1}
+    counts[name] = {[field] = number or 1}
   else
-    row[field] = (row[field] or 0) + 1
+    row[field] = (row[field] or 0) + (number or 1)
   end
 end
 
@@ -65,8 +65,9 @@ local gained = 0
 local function write_counts()
   local names, n = {}, 0
   for name, row in pairs(counts) do
+    local full = P .. name
     for field, number in pairs(row) do
-      call('HINCRBY', P .. name, field, number)
+      call('HINCRBY', full, field, number)
     end
     n = n + 1
     names[n] = name
@@ -104,11 +105,16 @@ local function send_wakes()
   end
 end
 
--- Takes one entry out of an inbox and counts how it ended; false when it was not there any more.
-local function finish(i, id, size, outcome)
-  if call('XDEL', P .. 'inbox:' .. i, id) == 0 then return false end
-  call('HINCRBY', P .. 'box:' .. i, 'bytes', -size)
+-- What an event counts for beyond its share of an inbox. A share is the bound in bytes divided by the bound in events:
+-- as long as no event is larger, the number of events says enough, and nothing has to be written for each.
+local function beyond(size, share)
+  return size > share and size - share or 0
+end
+
+-- Takes one entry out of an inbox; false when it was not there any more. Whoever calls it counts how the event ended.
+local function take_out(i, inbox, id, size, share)
+  if call('XDEL', inbox, id) == 0 then return false end
   gained = gained - size
-  count('ledger:', i, hour_of(id), outcome)
+  if size > share then call('HINCRBY', P .. 'box:' .. i, 'bytes', share - size) end
   return true
 end

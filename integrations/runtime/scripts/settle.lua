@@ -1,19 +1,39 @@
 -- End events and hand over what their runs send, in one step.
--- ARGV: prefix, max outbox, operations, then each one of
---   F partition token integration id size outcome event repeated sends, then a send: visit, target partition, target, body
---     ends an event; its sends go out only if it was still there. repeated: 1 when earlier sends of the event may exist.
---   S partition token integration id event visit, target partition, target, body
+-- ARGV: prefix, max outbox, share (see `beyond`), leases, then each: partition, token; targets, then each: partition,
+--       integration; groups, then each: number of its lease, integration, operations, then each operation one of
+--   outcome, id, size, event, sends, then a send: visit, number of its target, body
+--     ends an event; its sends go out only if it was still there. event: empty unless earlier sends of it may exist; only
+--     then a send has its visit.
+--   S, id, event, visit, number of its target, body
 --     a send of an event whose runs go on; refused once the event has ended.
 -- Returns {tokens that are lost, congested outboxes}.
-local max_outbox, n = tonumber(take()), tonumber(take())
+local max_outbox, share = tonumber(take()), tonumber(take())
 local lost, congested = {}, {}
-local inboxes, outboxes = {}, {}
 
-local function drop_oldest(i)
-  local first = call('XRANGE', P .. 'outbox:' .. i, '-', '+', 'COUNT', 1)[1]
+local runs, partitions, tokens = tonumber(take()), {}, {}
+for k = 1, runs do
+  partitions[k], tokens[k] = take(), take()
+end
+local wanted = {}
+for k = 1, runs do wanted[partitions[k]] = true end
+read_tokens('run', wanted)
+for k = 1, runs do
+  if token_of('run', partitions[k]) ~= tokens[k] then
+    lost[#lost + 1] = tokens[k]
+    tokens[k] = false
+  end
+end
+
+local targets = {}
+for k = 1, tonumber(take()) do
+  targets[k] = {p = take(), i = take(), queued = 0}
+end
+
+local function drop_oldest(target)
+  local first = call('XRANGE', target.outbox, '-', '+', 'COUNT', 1)[1]
   if not first then return end
-  call('XDEL', P .. 'outbox:' .. i, first[1])
-  count('sent:', i, hour_of(first[1]), 'dropped:full')
+  call('XDEL', target.outbox, first[1])
+  count('sent:', target.i, hour_of(first[1]), 'dropped:full')
 end
 
 local function connected(i)
@@ -21,67 +41,83 @@ local function connected(i)
   return status and string.find(status, '"state":"connected"', 1, true)
 end
 
-local function send(p, i, body)
-  local outbox = P .. 'outbox:' .. i
-  local length = outboxes[i]
-  if not length then
-    length = call('XLEN', outbox)
-    if length == 0 then call('SADD', P .. 'outboxes', i) end
-    wake('listen', 'out', p, i)
-  end
-  if length >= max_outbox then
-    if length < 10 * max_outbox and connected(i) then
-      congested[#congested + 1] = i
+local function begin(target)
+  target.outbox = P .. 'outbox:' .. target.i
+  target.length = call('XLEN', target.outbox)
+  if target.length == 0 then call('SADD', P .. 'outboxes', target.i) end
+  wake('listen', 'out', target.p, target.i)
+end
+
+local function send(number, body)
+  local target = targets[tonumber(number)]
+  if not target.length then begin(target) end
+  if target.length >= max_outbox then
+    if target.length < 10 * max_outbox and connected(target.i) then
+      congested[#congested + 1] = target.i
     else
-      drop_oldest(i)
-      length = length - 1
+      drop_oldest(target)
+      target.length = target.length - 1
     end
   end
-  outboxes[i] = length + 1
-  count('sent:', i, hour_of(call('XADD', outbox, '*', 'm', body)), 'queued')
+  target.length = target.length + 1
+  local hour = hour_of(call('XADD', target.outbox, '*', 'm', body))
+  if hour ~= target.hour then
+    if target.queued > 0 then count('sent:', target.i, target.hour, 'queued', target.queued) end
+    target.hour, target.queued = hour, 0
+  end
+  target.queued = target.queued + 1
 end
 
-local runs, ahead = {}, at
-for _ = 1, n do
-  runs[A[ahead + 2]] = true
-  ahead = ahead + 10 + (A[ahead + 1] == 'F' and 4 * tonumber(A[ahead + 10]) or 0)
-end
-read_tokens('run', runs)
+local emptied = {}
 
-for _ = 1, n do
-  local op, p, token = A[at + 1], A[at + 2], A[at + 3]
-  if op == 'F' then
-    local i, id, outcome, event = A[at + 4], A[at + 5], A[at + 7], A[at + 8]
-    local repeated, sends = A[at + 9] == '1', tonumber(A[at + 10])
-    local size = tonumber(A[at + 6])
-    at = at + 10
-    if token_of('run', p) ~= token then
-      lost[#lost + 1] = token
-    elseif finish(i, id, size, outcome) then
-      for k = at, at + 4 * (sends - 1), 4 do
-        if not repeated or call('HSETNX', P .. 'sends:' .. event, A[k + 1], 1) == 1 then
-          send(A[k + 2], A[k + 3], A[k + 4])
+for _ = 1, tonumber(take()) do
+  local number, i = tonumber(take()), take()
+  local ours, inbox = tokens[number], P .. 'inbox:' .. i
+  local ended, as, hour = 0, nil, nil
+  for _ = 1, tonumber(take()) do
+    local outcome, id = A[at + 1], A[at + 2]
+    if outcome == 'S' then
+      local event, visit = A[at + 3], A[at + 4]
+      if ours and #call('XRANGE', inbox, id, id) == 1 and call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
+        call('EXPIRE', P .. 'sends:' .. event, 3600)
+        send(A[at + 5], A[at + 6])
+      end
+      at = at + 6
+    else
+      local event, sends = A[at + 4], tonumber(A[at + 5])
+      local repeated = event ~= ''
+      local width = repeated and 3 or 2
+      local there = ours and take_out(i, inbox, id, tonumber(A[at + 3]), share)
+      at = at + 5
+      if there then
+        local received = hour_of(id)
+        if received ~= hour or outcome ~= as then
+          if ended > 0 then count('ledger:', i, hour, as, ended) end
+          ended, as, hour = 0, outcome, received
         end
+        ended = ended + 1
+        for k = at, at + width * (sends - 1), width do
+          if not repeated then
+            send(A[k + 1], A[k + 2])
+          elseif call('HSETNX', P .. 'sends:' .. event, A[k + 1], 1) == 1 then
+            send(A[k + 2], A[k + 3])
+          end
+        end
+        if repeated then call('DEL', P .. 'sends:' .. event) end
       end
-      if repeated then
-        call('DEL', P .. 'sends:' .. event)
-      end
-      inboxes[i] = p
+      at = at + width * sends
     end
-    at = at + 4 * sends
-  else
-    local i, id, event, visit = A[at + 4], A[at + 5], A[at + 6], A[at + 7]
-    if token_of('run', p) ~= token then
-      lost[#lost + 1] = token
-    elseif #call('XRANGE', P .. 'inbox:' .. i, id, id) == 1 and call('HSETNX', P .. 'sends:' .. event, visit, 1) == 1 then
-      call('EXPIRE', P .. 'sends:' .. event, 3600)
-      send(A[at + 8], A[at + 9], A[at + 10])
-    end
-    at = at + 10
+  end
+  if ended > 0 then
+    count('ledger:', i, hour, as, ended)
+    emptied[i] = partitions[number]
   end
 end
-for i, p in pairs(inboxes) do
+for i, p in pairs(emptied) do
   if call('XLEN', P .. 'inbox:' .. i) == 0 then call('SREM', P .. 'ready:' .. p, i) end
+end
+for _, target in ipairs(targets) do
+  if target.queued > 0 then count('sent:', target.i, target.hour, 'queued', target.queued) end
 end
 write_counts()
 send_wakes()

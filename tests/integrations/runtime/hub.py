@@ -16,18 +16,16 @@ from integrations.runtime.ledger import LedgerLine, read_ledger
 from integrations.runtime.limits import Limits
 from integrations.runtime.snapshot import Desired
 from tests.fakes import FakeConfig, FakeConnector
+from tests.integrations.runtime.operations import SHARE as SHARE
+from tests.integrations.runtime.operations import Early as Early
+from tests.integrations.runtime.operations import End as End
+from tests.integrations.runtime.operations import Entry as Entry
+from tests.integrations.runtime.operations import Out as Out
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import AsyncRedis, SyncRedis, async_client
 from wegnology.lib.types import JSONObject
 
 PLENTY = 1_000_000
-
-
-class Entry(NamedTuple):
-    """One entry of an inbox as a claim hands it out."""
-
-    identifier: bytes
-    stored: bytes
 
 
 class Claim(NamedTuple):
@@ -36,18 +34,6 @@ class Claim(NamedTuple):
     entries: list[Entry]
     wait_ms: int
     started: bytes
-
-
-class Out(NamedTuple):
-    """A message that a run sends."""
-
-    target: str
-    body: str
-    visit: str = "w:1"
-
-    def arguments(self) -> list[Any]:
-        """Return it as `settle.lua` reads it."""
-        return [self.visit, partition_of(self.target), self.target, orjson.dumps({"m": {"body": self.body}})]
 
 
 class Hub:
@@ -103,7 +89,10 @@ class Hub:
         """Claim events of one integration; None when the lease is lost."""
         arguments = [prefix(), worker, now_ms, burst, 1, partition_of(integration_id), token, integration_id]
         (answer,) = scripts.claim.call_sync(self.client, [*arguments, after, wanted, rate])
-        return Claim([Entry(*entry) for entry in answer[0]], *answer[1:]) if answer else None
+        if not answer:
+            return None
+        wait_ms, started, *flat = answer
+        return Claim([Entry(*entry) for entry in zip(flat[::2], flat[1::2], strict=True)], wait_ms, started)
 
     def end(
         self,
@@ -118,14 +107,21 @@ class Hub:
         most: int = PLENTY,
     ) -> tuple[list[bytes], list[bytes]]:
         """End an event; return the lost tokens and the congested outboxes."""
-        arguments = ["F", partition_of(integration_id), token, integration_id, entry.identifier, len(entry.stored), outcome]
-        arguments += [event, "1" if repeated else "0", len(sends)]
-        return self.settle([[*arguments, *[part for send in sends for part in send.arguments()]]], most)
+        return self.settle([End(integration_id, token, entry, outcome, event if repeated else "", sends)], most)
 
-    def settle(self, operations: Sequence[Sequence[Any]], most: int = PLENTY) -> tuple[list[bytes], list[bytes]]:
-        """Settle; see `settle.lua` for the operations."""
-        flat = [part for operation in operations for part in operation]
-        lost, congested = scripts.settle.call_sync(self.client, [prefix(), most, len(operations), *flat])
+    def settle(self, operations: Sequence["End | Early"], most: int = PLENTY) -> tuple[list[bytes], list[bytes]]:
+        """Settle, each operation in a group of its own."""
+        targets = list({send.target: None for operation in operations for send in operation.sends})
+        arguments: list[Any] = [prefix(), most, SHARE, len(operations)]
+        for operation in operations:
+            arguments += [partition_of(operation.integration_id), operation.token]
+        arguments.append(len(targets))
+        for target in targets:
+            arguments += [partition_of(target), target]
+        arguments.append(len(operations))
+        for number, operation in enumerate(operations, 1):
+            arguments += [number, operation.integration_id, 1, *operation.arguments(targets)]
+        lost, congested = scripts.settle.call_sync(self.client, arguments)
         return lost, congested
 
     def inbox(self, integration_id: str) -> list[Entry]:

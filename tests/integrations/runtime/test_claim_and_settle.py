@@ -5,7 +5,7 @@ import pytest
 from integrations.runtime import scripts
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.status import ConnectionState, Status
-from tests.integrations.runtime.hub import Claim, Hub, Out, ids_apart, stored
+from tests.integrations.runtime.hub import Claim, Early, End, Hub, Out, ids_apart, stored
 from wegnology.lib.ids import new_id
 
 
@@ -35,9 +35,9 @@ def test_a_stale_run_token_gets_nothing_and_moves_nothing(hub: Hub) -> None:
     fill(hub, i, 3)
     stale = hub.hold("run", i)
     hub.hold("run", i, "w2")
-    before = hub.client.hgetall(key("box", i))
+    before = hub.client.hgetall(key("claims"))
     assert hub.claim(i, stale, rate=20) is None
-    assert hub.client.hgetall(key("box", i)) == before
+    assert hub.client.hgetall(key("claims")) == before
 
 
 def test_five_thousand_events_leave_at_twenty_a_second_after_the_burst(hub: Hub) -> None:
@@ -106,6 +106,10 @@ def test_a_claim_tells_who_claimed_before_and_how_far(hub: Hub) -> None:
     assert first.started == b""
     second = brought(hub.claim(i, hub.hold("run", i), worker="w2"))
     assert second.started == first.entries[1].identifier + b"/w1"
+    third = brought(hub.claim(i, hub.hold("run", i), wanted=1, worker="w3"))
+    assert third.started == second.entries[-1].identifier + b"/w2"
+    fourth = brought(hub.claim(i, hub.hold("run", i), worker="w4"))  # w3 may have run up to where w2 was
+    assert fourth.started == second.entries[-1].identifier + b"/w3"
 
 
 @pytest.mark.parametrize("outcome", ["finished", "unmatched", "parked:failed"])
@@ -133,7 +137,7 @@ def test_the_last_end_takes_the_integration_off_the_list_of_due_ones(hub: Hub) -
     assert hub.client.smembers(key("ready", partition_of(i))) == {i.encode()}
     hub.end(i, second, run)
     assert hub.client.smembers(key("ready", partition_of(i))) == set()
-    assert int(hub.client.get(key("bytes"))) == int(hub.client.hget(key("box", i), "bytes")) == 0
+    assert int(hub.client.get(key("bytes"))) == 0
 
 
 def test_a_stale_token_ends_nothing_and_sends_nothing(hub: Hub) -> None:
@@ -143,7 +147,7 @@ def test_a_stale_token_ends_nothing_and_sends_nothing(hub: Hub) -> None:
     current = hub.hold("run", i, "w2")
     (entry,) = hub.inbox(i)
     assert hub.end(i, entry, stale, sends=[Out(target, "a")]) == ([stale.encode()], [])
-    assert hub.settle([early(i, entry.identifier, stale, Out(target, "a"))]) == ([stale.encode()], [])
+    assert hub.settle([Early(i, stale, entry.identifier, Out(target, "a"))]) == ([stale.encode()], [])
     assert hub.inbox(i) == [entry]
     assert hub.outbox(target) == []
     assert hub.counts(i) == {"messages": 1}
@@ -156,26 +160,19 @@ def test_the_operations_after_a_refused_one_are_carried_out(hub: Hub) -> None:
     stale = hub.hold("run", i)
     current = hub.hold("run", i, "w2")
     first, second = hub.inbox(i)
-    refused = ["F", partition_of(i), stale, i, first.identifier, len(first.stored), "finished", "e1", "0", 1]
-    accepted = ["F", partition_of(i), current, i, second.identifier, len(second.stored), "finished", "e2", "0", 1]
-    operations = [[*refused, *Out(target, "a").arguments()], [*accepted, *Out(target, "b").arguments()]]
+    operations = [End(i, stale, first, sends=[Out(target, "a")]), End(i, current, second, sends=[Out(target, "b")])]
     assert hub.settle(operations) == ([stale.encode()], [])
     assert hub.outbox(target) == ["b"]
     assert hub.inbox(i) == [first]
-
-
-def early(integration_id: str, identifier: bytes, token: str, out: Out, event: str = "e1") -> list[object]:
-    """Return the operation of a send whose event goes on."""
-    return ["S", partition_of(integration_id), token, integration_id, identifier, event, *out.arguments()]
 
 
 def test_sends_that_went_out_before_a_crash_do_not_go_out_again(hub: Hub) -> None:
     i, target = ids_apart(2)
     fill(hub, i, 1)
     (entry,) = hub.inbox(i)
-    hub.settle([early(i, entry.identifier, hub.hold("run", i), Out(target, "a"))])
+    hub.settle([Early(i, hub.hold("run", i), entry.identifier, Out(target, "a"))])
     second = hub.hold("run", i, "w2")  # the first worker died here
-    hub.settle([early(i, entry.identifier, second, Out(target, "a"))])
+    hub.settle([Early(i, second, entry.identifier, Out(target, "a"))])
     hub.end(i, entry, second, repeated=True, sends=[Out(target, "a"), Out(target, "b", "w:2")])
     assert hub.outbox(target) == ["a", "b"]
     assert not hub.client.exists(key("sends", "e1"))
@@ -186,9 +183,8 @@ def test_a_batch_whose_answer_was_lost_sends_nothing_twice(hub: Hub) -> None:
     fill(hub, i, 1)
     run = hub.hold("run", i)
     (entry,) = hub.inbox(i)
-    end = ["F", partition_of(i), run, i, entry.identifier, len(entry.stored), "finished", "e1", "1", 0]
     for _ in range(2):
-        hub.settle([early(i, entry.identifier, run, Out(target, "a")), end])
+        hub.settle([Early(i, run, entry.identifier, Out(target, "a")), End(i, run, entry, event="e1")])
     assert hub.outbox(target) == ["a"]
     assert hub.line(i).finished == 1
 
@@ -241,8 +237,8 @@ def test_confirmed_messages_leave_the_outbox_only_with_the_right_token(hub: Hub)
     current = hub.hold("listen", i, "p2")
 
     def confirm(token: str, *messages: tuple[bytes, str]) -> object:
-        flat = [part for message in messages for part in message]
-        return scripts.sent.call_sync(hub.client, [prefix(), 1, partition_of(i), token, i, len(messages), *flat])
+        groups = [part for name, outcome in messages for part in (partition_of(i), token, i, outcome, 1, name)]
+        return scripts.sent.call_sync(hub.client, [prefix(), len(messages), *groups])
 
     assert confirm(stale, (ids[0], "sent")) == [partition_of(i)]
     assert hub.outbox(i) == ["a", "b", "c"]
@@ -251,6 +247,26 @@ def test_confirmed_messages_leave_the_outbox_only_with_the_right_token(hub: Hub)
         assert hub.sent(i) == {"sent": 1, "failed": 1}
     assert hub.client.smembers(key("outboxes")) == {i.encode()}
     confirm(current, (ids[2], "sent"))
+    assert hub.client.smembers(key("outboxes")) == set()
+
+
+def test_many_confirmed_messages_leave_the_outbox_once(hub: Hub) -> None:
+    i = new_id()
+    hub.queue(i, *(str(n) for n in range(2_500)))
+    ids = [name for name, _ in hub.client.xrange(key("outbox", i))]
+    token = hub.hold("listen", i)
+
+    def confirm(*names: bytes) -> None:
+        scripts.sent.call_sync(hub.client, [prefix(), 1, partition_of(i), token, i, "sent", len(names), *names])
+
+    confirm(*ids[:2_200])
+    assert hub.sent(i) == {"sent": 2_200}
+    confirm(*ids[2_150:2_300])  # the answer was lost, and more were confirmed meanwhile
+    assert hub.sent(i) == {"sent": 2_300}
+    hub.client.xdel(key("outbox", i), ids[2_300])
+    confirm(*ids[2_300:])
+    assert hub.sent(i) == {"sent": 2_499}
+    assert hub.outbox(i) == []
     assert hub.client.smembers(key("outboxes")) == set()
 
 
