@@ -7,7 +7,8 @@ steps. However a connector behaves, the steps end within the limit; `check_in_th
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 from integrations.connectors.base import AnyConnector, Source
 from integrations.exceptions import IntegrationError
@@ -25,7 +26,7 @@ _CLOSING_SECONDS = 1.5
 _NOT_TRIED = "Not tried: the time of the check was over."
 
 
-async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncIterator[CheckStep]:
+async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncGenerator[CheckStep, None]:
     """Check an integration as it is desired; the steps end within `seconds`, each as ok, warning, failed or skipped."""
     connector, config = desired.connector, desired.config
     if connector is None or config is None:
@@ -33,11 +34,14 @@ async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncIt
         yield CheckStep(SETTINGS, "failed", 0.0, detail, "Correct the settings, or the globals and the credential they name.")
         return
     yield CheckStep(SETTINGS, "ok", 0.0, "They are complete.")
-    async for step in _bounded(connector, config, desired.source, seconds):
-        yield step
+    async with aclosing(_bounded(connector, config, desired.source, seconds)) as steps:
+        async for step in steps:
+            yield step
 
 
-async def _bounded(connector: type[AnyConnector], config: Schema, source: Source, seconds: float) -> AsyncIterator[CheckStep]:
+async def _bounded(
+    connector: type[AnyConnector], config: Schema, source: Source, seconds: float
+) -> AsyncGenerator[CheckStep, None]:
     """Pass on a connector's steps until the time is over; then say of each what became of it."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds - _CLOSING_SECONDS

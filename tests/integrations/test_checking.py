@@ -171,7 +171,7 @@ class TestRunning:
             async for step in steps:
                 if step.state == "running":
                     break
-            await steps.aclose()  # type: ignore[attr-defined]
+            await steps.aclose()
 
         asyncio.run(story())
         assert Checked.ends == [True]

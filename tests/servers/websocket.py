@@ -1,6 +1,7 @@
 """A WebSocket server on loopback, in a thread, which notes what it is sent."""
 
 import asyncio
+import contextlib
 import http
 import ssl
 import threading
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection, basic_auth, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.servers.processes import LOOPBACK, free_port
@@ -80,8 +82,9 @@ class WebsocketServer:
 
     async def _publish(self, messages: Sequence[str | bytes]) -> None:
         for connection in list(self._server.connections) if self._server else []:
-            for message in messages:
-                await connection.send(message)
+            with contextlib.suppress(ConnectionClosed):  # who leaves meanwhile hears no more
+                for message in messages:
+                    await connection.send(message)
 
     def hang_up(self, code: int = 1000, reason: str = "") -> None:
         """Close every connection in order, with this code."""

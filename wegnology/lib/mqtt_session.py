@@ -62,6 +62,7 @@ class Session:
 
     def __init__(self, login: Login, seconds: float, *, clean: bool) -> None:
         self.client: LoopClient | None = None
+        self._line: ByteLine | None = None
         self.login, self._seconds, self._clean = login, seconds, clean
 
     async def over(self, sock: socket.socket, on_arrival: OnMessage, on_lost: Any) -> None:
@@ -77,13 +78,15 @@ class Session:
 
     async def log_in(self, session_seconds: int) -> Connack:
         """Log in; a version 5 broker is asked to keep the session for so long. Raises `BrokerFault` and `TimeoutError`."""
-        client = self._here()
+        client, line = self._here(), self._line
+        if line is None:
+            raise RuntimeError("a line is needed first")
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = session_seconds
         # Named although it is below the protocol's default: mosquitto keeps to 20 where a client says nothing, and a burst
         # then fills its queue, from which it drops.
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
-        asking = client.log_in(self._line, clean_start=self._clean, properties=properties)
+        asking = client.log_in(line, clean_start=self._clean, properties=properties)
         answer = await self._answer(asking, "The login")
         if answer.code:
             self.close()
@@ -110,8 +113,11 @@ class Session:
     def close(self) -> None:
         """Say goodbye and free everything. May be called twice."""
         client, self.client = self.client, None
+        line, self._line = self._line, None
         if client is not None:
             client.hang_up()
+        if line is not None:
+            line.close()  # the client has it only from the login on
 
     def _here(self) -> LoopClient:
         if self.client is None:

@@ -27,6 +27,7 @@ async def in_thread(
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
+    given_up = threading.Event()
 
     def settle(result: T | None, error: BaseException | None) -> None:
         if outcome.done():
@@ -42,7 +43,10 @@ async def in_thread(
             result = work()
         except BaseException as caught:  # noqa: BLE001  (handed to the caller)
             error = caught
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+        if given_up.is_set():  # nobody waits; the loop may be about to close, and would not see to it any more
+            dispose()
+            return
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name=what, daemon=True).start()
@@ -52,8 +56,10 @@ async def in_thread(
     except TimeoutError as error:
         if outcome.done() and not outcome.cancelled():
             raise  # the work's own
+        given_up.set()
         abandon()
         raise TimeoutError(f"{what} took longer than {seconds:g} s") from error
     except asyncio.CancelledError:
+        given_up.set()
         abandon()
         raise

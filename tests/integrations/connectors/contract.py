@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Literal, NotRequired, Required, get_args, get_
 import pytest
 import uvloop
 
-from integrations.connectors.base import AnyConnector, Delivery, Source
+from integrations.checking import run_check
+from integrations.connectors.base import AnyConnector, CheckStep, Delivery, Source
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown
+from integrations.runtime.snapshot import Desired
 from tests.servers.proxy import Proxy
 from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject
@@ -84,6 +86,16 @@ class ConnectorContract:
             yield connector
         finally:
             await connector.close()
+
+    @asynccontextmanager
+    async def sending(self, server: Counterpart, settings: JSONObject | None = None) -> Any:
+        """Give a way to send by request; closed at the end."""
+        connector = self.make(server, settings)
+        sender = type(connector).sender(connector.config, connector.source)
+        try:
+            yield sender
+        finally:
+            await sender.close()
 
     async def take(self, connector: AnyConnector, count: int) -> list[Delivery]:
         """Receive and acknowledge as the runtime does, until `count` have come."""
@@ -264,9 +276,32 @@ class ConnectorContract:
 
         async def story() -> None:
             texts = [f"{number} grüß dich" for number in range(count)]
+            if not self.connector.sends_live:
+                async with self.sending(server) as sender:
+                    for number, text in enumerate(texts):
+                        assert isinstance(await sender.send(server.outgoing(text), str(number)), dict)
+                    await until(lambda: server.watched() == texts, "the server having got every message in order")
+                return
             async with self.connected(server) as connector:
                 assert list(await connector.send_many([server.outgoing(text) for text in texts])) == [None] * count
                 await until(lambda: server.watched() == texts, "the server having got every message in order")
+
+        run(story())
+
+    def test_a_send_by_request_fails_in_plain_words_and_leaves_nothing(self, server: Counterpart) -> None:
+        if self.connector.Outgoing is None or self.connector.sends_live:
+            pytest.skip(f"{self.connector.name}: does not send by request")
+
+        async def story() -> None:
+            async with self.sending(server, server.wrong_settings()) as sender:
+                with pytest.raises(SendFailed) as caught:
+                    await sender.send(server.outgoing("refused"), "one")
+                assert [text for text in [repr(sender), *causes(caught.value)] if server.secret in text] == []
+            async with self.sending(server) as sender:
+                await sender.send(server.outgoing("taken"), "two")
+                server.proxy.cut()
+                await sender.close()
+            await until(lambda: server.proxy.connections == 0, "every line being closed")
 
         run(story())
 
@@ -295,6 +330,89 @@ class ConnectorContract:
             with pytest.raises(SendLater):
                 await connector.send(server.outgoing("late"))
             await connector.close()
+
+        run(story())
+
+    # -- checking
+
+    async def checked(self, server: Counterpart, settings: JSONObject | None = None) -> list[CheckStep]:
+        """Run a check; return how each step ended."""
+        one = self.make(server, settings)
+        steps = run_check(Desired("5f00", "", "", self.connector, one.config, one.source, ""))
+        async with asyncio.timeout(SECONDS):
+            return list({step.name: step async for step in steps}.values())
+
+    def test_a_check_finds_that_it_works(self, server: Counterpart) -> None:
+        async def story() -> None:
+            steps = await self.checked(server)
+            assert [step for step in steps if step.state not in ("ok", "warning")] == []
+            assert len(steps) > 3
+            assert [step for step in steps if server.secret in f"{step.detail}{step.advice}"] == []
+            await until(lambda: server.proxy.connections == 0, "its lines being closed")
+
+        run(story())
+
+    def test_a_check_says_of_a_wrong_login_what_the_status_says(self, server: Counterpart) -> None:
+        async def story() -> None:
+            connector = self.make(server, server.wrong_settings())
+            with pytest.raises((Refused, *connector.refused)) as caught:
+                await asyncio.wait_for(connector.connect(), SECONDS)
+            await connector.close()
+            assert_fails_like(await self.checked(server, server.wrong_settings()), connector, caught.value)
+
+        run(story())
+
+    def test_a_check_says_of_an_unreachable_server_what_the_status_says(self, server: Counterpart) -> None:
+        async def story() -> None:
+            server.proxy.stop()
+            connector = self.make(server)
+            with pytest.raises(connector.transient) as caught:
+                await asyncio.wait_for(connector.connect(), SECONDS)
+            await connector.close()
+            assert_fails_like(await self.checked(server), connector, caught.value)
+
+        run(story())
+
+    def test_a_check_of_a_silent_server_ends(self, server: Counterpart) -> None:
+        async def story() -> None:
+            server.proxy.freeze()
+            steps = await self.checked(server)
+            assert [step.state for step in steps].count("failed") == 1
+            assert {step.state for step in steps} <= {"ok", "warning", "failed", "skipped"}
+
+        run(story())
+
+    def test_twenty_checks_leave_the_live_connection_receiving(self, server: Counterpart) -> None:
+        async def story() -> None:
+            texts = [str(number) for number in range(40)]
+            async with self.connected(server) as connector:
+                taking = asyncio.ensure_future(self.take(connector, len(texts)))
+                for number in range(4):
+                    checking = asyncio.gather(*(self.checked(server) for _ in range(5)))
+                    await publish(server, texts[10 * number : 10 * number + 10])
+                    found = [step for steps in await checking for step in steps]
+                    assert [step for step in found if step.state not in ("ok", "warning")] == []
+                assert [server.text(delivery.data) for delivery in await taking] == texts
+                await asyncio.wait_for(connector.probe(), SECONDS)
+
+        run(story())
+
+    def test_a_check_that_is_given_up_leaves_nothing(self, server: Counterpart) -> None:
+        async def story() -> None:
+            await self.checked(server)
+            await until(lambda: server.proxy.connections == 0, "its lines being closed")
+            before = held()
+            one = self.make(server)
+            for wanted in range(12):
+                steps = run_check(Desired("5f00", "", "", self.connector, one.config, one.source, ""))
+                seen = 0
+                async for step in steps:
+                    seen += step.state == "running"
+                    if seen > wanted % 6:
+                        break
+                await steps.aclose()
+            await until(lambda: server.proxy.connections == 0, "every line being closed")
+            await until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)), f"no more than {before}")
 
         run(story())
 
@@ -384,9 +502,23 @@ def event(connector: AnyConnector, kind: EventKind, error: BaseException) -> JSO
     return {"type": kind.value, **connector.event_data(kind, error)}
 
 
+def assert_fails_like(steps: Sequence[CheckStep], connector: AnyConnector, error: BaseException) -> None:
+    """Compare the one step that failed with the cause that the status would name; those after it were not tried."""
+    states = [step.state for step in steps]
+    failed = states.index("failed")
+    assert steps[failed].detail == connector.explain(error)
+    assert steps[failed].advice.endswith(".")
+    assert set(states[failed + 1 :]) <= {"skipped"}
+
+
 def texts_of(connector: AnyConnector, error: BaseException) -> list[str]:
     """Return all that may be shown of an error, its causes included."""
-    texts = [connector.explain(error)]
+    return [connector.explain(error), *causes(error)]
+
+
+def causes(error: BaseException) -> list[str]:
+    """Return what an error and its causes say."""
+    texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
         texts += [str(cause), repr(cause)]
