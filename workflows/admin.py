@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
@@ -11,6 +11,7 @@ from integrations.models import Integration
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.forms import WorkflowForm
+from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.parked_admin import pretty
@@ -58,6 +59,9 @@ class WorkflowAdmin(OwnedAdmin):
         """Save the workflow and its develop version together."""
         super().save_model(request, obj, form, change)
         form.save_versions()
+        parts = form.cleaned_data
+        for key in secrets_named(obj.application_id, parts["nodes"], parts["globals"]):
+            messages.warning(request, f"The global `{key}` is secret: workflows do not see it, and it renders as nothing here.")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show triggers by name, parked runs and named versions above the form."""

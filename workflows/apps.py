@@ -17,11 +17,14 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""
         from wegnology.applications.credentials import register_users
+        from wegnology.applications.global_uses import register_finder
         from wegnology.applications.revisions import touch_on_change
         from workflows.credential_use import NodeUsers
+        from workflows.global_use import mentions
         from workflows.models import Workflow, WorkflowVersion
 
         register_users(NodeUsers())
+        register_finder(mentions)
         touch_on_change(Workflow, lambda row: str(row.application_id))
         touch_on_change(
             WorkflowVersion,

@@ -6,27 +6,13 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from wegnology.applications import credential_admin  # noqa: F401  (importing registers the pages)
+from wegnology.applications import credential_admin, records_admin  # noqa: F401  (importing registers the pages)
 from wegnology.applications.access import forget, is_operator
+from wegnology.applications.global_admin import GlobalInline, warn_of_deleted
 from wegnology.applications.member_admin import MemberInline
-from wegnology.applications.models import Application, Global, Member, Role
-from wegnology.applications.owned_admin import OwnedAdmin, OwnedInline
-from wegnology.lib.fields import JSONTextField
+from wegnology.applications.models import Application, Member, Role
+from wegnology.applications.owned_admin import OwnedAdmin
 from wegnology.lib.theme import ModelForm, Textarea
-
-
-class GlobalForm(ModelForm):
-    """A global, its value typed as JSON."""
-
-    value = JSONTextField(rows=1, help_text='A JSON value: 30, "text" in quotes, true, [1, 2] or {"a": 1}.')
-
-    class Meta:
-        model = Global
-        fields = ("key", "value", "description")
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """Leave the value to the form's field: the model's would refuse [] and {} as blank."""
-        return {*super()._get_validation_exclusions(), "value"}  # type: ignore[misc]
 
 
 class ApplicationForm(ModelForm):
@@ -36,13 +22,6 @@ class ApplicationForm(ModelForm):
         model = Application
         fields = ("name", "description")
         widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
-
-
-class GlobalInline(OwnedInline):
-    """The globals of an application."""
-
-    model = Global
-    form = GlobalForm
 
 
 @admin.register(Application)
@@ -72,6 +51,11 @@ class ApplicationAdmin(OwnedAdmin):
         if not change:
             Member.objects.create(application=obj, user_id=int(request.user.pk or 0), role=Role.ADMINISTRATOR)
             forget(request.user)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save; say what still names a global that was deleted."""
+        super().save_formset(request, form, formset, change)
+        warn_of_deleted(request, formset)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Count what is in each application, in the same query."""

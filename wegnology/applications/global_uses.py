@@ -1,0 +1,69 @@
+"""What names the globals of an application: settings with sealed configurations by themselves, others by `register_finder`."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from django.apps import apps
+from django.db.models import Model
+from django.urls import NoReverseMatch, reverse
+
+from wegnology.applications.sealing import SealedConfig
+from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.template_names import global_names
+
+
+class GlobalUse(NamedTuple):
+    """Something that names a global: what it is, its name and its page; "" where it has none."""
+
+    kind: str
+    name: str
+    address: str
+
+
+Mention = tuple[GlobalUse, Iterable[str]]
+"""A row, and every text in it that may hold a template."""
+Finder = Callable[[str], Iterable[Mention]]
+_finders: list[Finder] = []
+
+
+def register_finder(finder: Finder) -> None:
+    """Let a package above say which of its rows hold templates; called with the id of an application."""
+    _finders.append(finder)
+
+
+def uses_of_globals(application_id: str, keys: Collection[str]) -> dict[str, list[GlobalUse]]:
+    """Return by key what names each global, in a number of queries that does not grow with the rows."""
+    uses: dict[str, list[GlobalUse]] = {key: [] for key in keys}
+    for finder in (_settings, *_finders):
+        for use, texts in finder(application_id):
+            named = [global_names(text) for text in texts]
+            for key in keys:
+                if any(names.mentions(key) for names in named):
+                    uses[key].append(use)
+    return uses
+
+
+def uses_of_global(application_id: str, key: str) -> list[GlobalUse]:
+    """Return what names one global."""
+    return uses_of_globals(application_id, [key])[key]
+
+
+def use_of(row: Model) -> GlobalUse:
+    """Return a row as something that names a global."""
+    try:
+        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    except NoReverseMatch:
+        address = ""
+    return GlobalUse(str(row._meta.verbose_name), str(row), address)
+
+
+def _settings(application_id: str) -> Iterator[Mention]:
+    """Yield the templates in the settings of integrations and the like; what cannot be opened or read names nothing."""
+    for model in apps.get_models():
+        if issubclass(model, SealedConfig) and any(field.name == "application" for field in model._meta.fields):
+            for row in model._base_manager.filter(**{"application_id": application_id}):
+                try:
+                    templates = row.config_schema.templates(row.raw_config())
+                except (KeyMissing, SealBroken, LookupError):
+                    continue
+                yield use_of(row), templates.values()
