@@ -254,6 +254,43 @@ def test_a_websocket_server_is_heard_and_answered(hub: Stack, application: Appli
         hub.wait(lambda: server.connections == 0, EDIT_SECONDS, "the deleted integration disconnected")
 
 
+def test_an_edit_of_a_credential_reconnects_who_uses_it_and_nobody_else(hub: Stack, application: Application) -> None:
+    credential = factories.credential(application)
+    with WebsocketServer() as used, WebsocketServer() as beside:
+        rows = [
+            factories.integration(
+                application,
+                integration_type="websocket",
+                config={"url": f"ws://{LOOPBACK}:{server.port}/feed"},
+                topics=(),
+                credential_name=name,
+            )
+            for server, name in ((used, credential.name), (beside, ""))
+        ]
+        hub.wait_connected(*[row.pk for row in rows])
+        assert [request["X-Key"] for request in used.requests] == ["hunter2"]
+
+        credential.set_config({**factories.HTTP, "secretValue": "new"})
+        credential.save()
+        hub.wait(lambda: len(used.requests) == 2, EDIT_SECONDS, "a connection with the new login")
+        assert used.requests[1]["X-Key"] == "new"
+        hub.wait_connected(rows[0].pk)
+
+        credential.enabled = False
+        credential.save()
+        hub.wait(lambda: used.connections == 0, EDIT_SECONDS, "the connection closed with its credential disabled")
+        hub.wait_state(ConnectionState.NOT_CONFIGURED, rows[0].pk)
+        assert hub.status(rows[0].pk).errors == {"credentialName": "The service credential “Feed login” is disabled."}
+
+        credential.enabled, credential.name = True, "Other name"
+        credential.save()
+        hub.wait_connected(rows[0].pk)
+        assert (len(used.requests), len(beside.requests)) == (3, 1)
+        for row in rows:
+            row.delete()
+        hub.wait(lambda: used.connections + beside.connections == 0, EDIT_SECONDS, "both disconnected")
+
+
 @transaction.atomic
 def _echo(of: Application, url: str) -> Integration:
     integration = factories.integration(of, integration_type="websocket", config={"url": url}, topics=())
