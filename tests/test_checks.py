@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connection
 from pytest_django import Settings
 
 from integrations.runtime.keys import key
+from tests import factories
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
-from wegnology.lib.crypto import new_key
+from wegnology.applications.models import Global
+from wegnology.lib.crypto import key_id, new_key
 
 
 def ids(*, deploy: bool = False) -> set[str]:
@@ -100,3 +103,35 @@ def test_every_finding_points_to_a_section_that_exists(production: Settings, set
     for message in found:
         section = str(message.hint).rpartition("section ")[2].rstrip(".")
         assert f"## {section}\n" in text, message
+
+
+@pytest.mark.django_db
+def test_a_missing_key_is_named_with_what_it_opens(production: Settings) -> None:
+    def found() -> list[str]:
+        messages = run_checks(tags=["wegnology"], include_deployment_checks=True, databases=["default"])
+        return [str(message.msg) for message in messages if message.id == "wegnology.E004"]
+
+    old = production.SECRET_KEYS[0]
+    row = factories.application()
+    for name in ("a", "b"):
+        entry = Global(application=row, key=name)
+        entry.set_value(1, secret=True)
+        entry.save()
+    assert found() == []
+    production.SECRET_KEYS = [new_key()]
+    assert found() == [f"2 stored secrets need the key {key_id(old)}, which is not among WEGNOLOGY_SECRET_KEYS."]
+    assert "wegnology.E004" not in ids(deploy=True)  # it asks the database: only where that was asked for
+    production.SECRET_KEYS = [new_key(), old]
+    assert found() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_installation_without_tables_has_no_missing_keys(production: Settings) -> None:
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(Global, "applications_global", "applications_global_away")
+    try:
+        found = run_checks(tags=["wegnology"], include_deployment_checks=True, databases=["default"])
+        assert "wegnology.E004" not in {message.id for message in found}
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(Global, "applications_global_away", "applications_global")

@@ -9,9 +9,11 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
 
 from integrations.runtime.keys import key
+from wegnology.applications.resealing import missing_keys
 from wegnology.lib.crypto import key_id
 from wegnology.lib.redis import sync_client
 
@@ -57,6 +59,27 @@ def check_keys(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         hint = f"Set a random text of 50 characters. {_see('Keys')}"
         found.append(Warning("DJANGO_SECRET_KEY is short enough to be guessed.", hint=hint, id="wegnology.W003"))
     return found
+
+
+@register(TAG, Tags.database, deploy=True)
+def check_sealed(app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Refuse keys that do not open everything stored. Reads the database: only with `check --deploy --database default`."""
+    if not databases or any(message.id == "wegnology.E001" for message in check_keys(None)):
+        return []
+    try:
+        missing = missing_keys()
+    except DatabaseError:
+        return []  # before the first migration, or of this release: there is nothing, or `migrate` comes next
+    return [
+        Error(
+            f"{number} stored secret{' needs' if number == 1 else 's need'} the key {identifier}, "
+            "which is not among WEGNOLOGY_SECRET_KEYS.",
+            hint="Add it at the end of WEGNOLOGY_SECRET_KEYS. If it is lost: `manage.py rotate_secrets --forget "
+            f"{identifier}` removes those secrets. {_see('Keys')}",
+            id="wegnology.E004",
+        )
+        for identifier, number in missing.items()
+    ]
 
 
 @register(TAG)

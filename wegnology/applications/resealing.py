@@ -95,6 +95,12 @@ def count_by_key() -> Counter[str]:
     return counts
 
 
+def missing_keys() -> dict[str, int]:
+    """Count the sealed values by the id of a key that is not configured."""
+    known = keyring().ids
+    return {key: number for key, number in sorted(count_by_key().items()) if key and key not in known}
+
+
 def _keys_of(column: SealedColumn, row: Any) -> list[str]:
     keys: list[str] = []
 
