@@ -141,6 +141,7 @@ def send_node(connector: type[AnyConnector]) -> type[SendNode]:
         "message_parts": message_parts,
         "direct_parts": direct_parts,
         "needs_task": connector.send_waits or not connector.sends_live,
+        "__module__": __name__,
         "__doc__": f"Sends through an integration of type {connector.label}.",
     }
     return type(connector.send_node, (SendNode,), attributes)

@@ -15,7 +15,11 @@ from workflows.nodes.send import SendNode
 Faults = Iterator[tuple[str, str]]
 Rule = Callable[[AnyNodeClass], Faults]
 
+_OWN_LOGIN = "the original product's setting, which workflows brought from there hold; a service credential is advised"
 WAIVERS: dict[tuple[str, str, str], str] = {
+    ("SqsSendNode", "secrets", "accessKeyIdTemplate"): _OWN_LOGIN,
+    ("SqsSendNode", "secrets", "secretAccessKeyTemplate"): _OWN_LOGIN,
+    ("ParticleCallNode", "secrets", "accessTokenTemplate"): _OWN_LOGIN,
     ("HashNode", "secrets", "secretTemplate"): "the original product's setting; its description says that everyone can read it",
     ("HashNode", "secrets", "secretEncodingTemplate"): "says how the secret is written and is none itself",
 }
