@@ -74,7 +74,7 @@ def test_a_page_that_is_not_current_is_named_and_written_anew(tmp_path: Path) ->
         call_command("document", check=True, folder=tmp_path)
     assert (tmp_path / "nodes.md").read_text() == "old"
     call_command("document", folder=tmp_path, stdout=StringIO())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.md", "integrations.md", "nodes.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["credentials.md", "index.md", "integrations.md", "nodes.md"]
     call_command("document", check=True, folder=tmp_path)
 
 

@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.events import EventKind
+from wegnology.lib.credential_reference import credential_parts
+from wegnology.lib.credential_types import CREDENTIAL_TYPES
 from wegnology.lib.examples import settings_example, shape_example
 from wegnology.lib.reference import json_block, said_of, settings_table, shape_table, table
 from wegnology.lib.template_helpers import CONDITIONS, helpers
@@ -59,7 +61,12 @@ class Command(BaseCommand):
 def pages(types: Iterable[type[AnyConnector]], kinds: Iterable[AnyNodeClass]) -> dict[str, str]:
     """Return every page by its file name."""
     types, kinds = list(types), list(kinds)
-    made = {"index.md": _index(types, kinds), "integrations.md": _integrations(types), "nodes.md": _nodes(kinds)}
+    made = {
+        "index.md": _index(types, kinds),
+        "integrations.md": _integrations(types),
+        "nodes.md": _nodes(kinds),
+        "credentials.md": credential_parts(_takers(types)),
+    }
     return {name: "\n\n".join([_MADE, *filter(None, parts)]) + "\n" for name, parts in made.items()}
 
 
@@ -83,6 +90,11 @@ def _index(types: list[type[AnyConnector]], kinds: list[AnyNodeClass]) -> Iterat
         if rows:
             yield f"### {category.value.capitalize()}"
             yield table(("Node", "What it does"), rows)
+    yield "## Service credentials"
+    yield table(
+        ("Kind", "Name", "What it is"),
+        [(_link(c.label, "credentials.md", c.label), f"`{c.name}`", _first_line(c)) for c in CREDENTIAL_TYPES.values()],
+    )
     yield "## Templates and expressions"
     yield "[Helpers of templates](nodes.md#helpers-of-templates), [functions of expressions](nodes.md#functions-of-expressions)."
 
@@ -127,6 +139,9 @@ def _abilities(connector: type[AnyConnector]) -> Iterator[str]:
         yield f"{connector.topics_label} (`topics`): {needed}. {connector.topics_help}".strip()
     else:
         yield "No topics: whatever arrives is a message."
+    if connector.credential_types:
+        taken = [CREDENTIAL_TYPES[name].label for name in connector.credential_types]
+        yield f"Takes a service credential (`credentialName`): {', '.join(_link(t, 'credentials.md', t) for t in taken)}."
     yield f"Receives: {', '.join(f'{_KINDS[kind]} (`{kind}`)' for kind in EventKind if kind in connector.payloads)}."
     yield f"Sends: {_sending(connector)}"
     if connector.redelivers:
@@ -138,6 +153,12 @@ def _abilities(connector: type[AnyConnector]) -> Iterator[str]:
     else:
         yield "The source cannot wait: when the inbox is full, the oldest event is dropped and counted."
     yield f"A quiet connection is asked for proof of life every {connector.probe_seconds:g} s."
+
+
+def _takers(types: list[type[AnyConnector]]) -> dict[str, str]:
+    """Say by kind of service credential which types take it."""
+    takers = {kind: [t.label for t in types if kind in t.credential_types] for kind in CREDENTIAL_TYPES}
+    return {kind: ", ".join(_link(label, "integrations.md", label) for label in labels) for kind, labels in takers.items()}
 
 
 def _sending(connector: type[AnyConnector]) -> str:
@@ -213,7 +234,7 @@ def _heading(kind: AnyNodeClass) -> str:
     return f"{kind.label} message" if kind.category is Category.OUTPUT else kind.label
 
 
-def _first_line(kind: AnyNodeClass) -> str:
+def _first_line(kind: type) -> str:
     return said_of(kind).partition("\n")[0]
 
 
