@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from wegnology.applications.owned_admin import OperatorAdmin
+from wegnology.applications.operator_admin import OperatorAdmin
 from wegnology.lib.theme import SwitchInput
 
 admin.site.unregister(User)

@@ -20,7 +20,7 @@ class ApplicationForm(ModelForm):
 
     class Meta:
         model = Application
-        fields = ("name", "description")
+        fields = ("name", "description", "payload_limit", "stop_at_limit")
         widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
 
 
@@ -29,9 +29,11 @@ class ApplicationAdmin(OwnedAdmin):
     """A tenant: its globals, its members, and how much is in it."""
 
     application_path = "pk"
+    operator_fields = ("payload_limit", "stop_at_limit")
     form = ApplicationForm
     list_display = ("name", "integration_count", "workflow_count", "updated_at")
     search_fields = ("name", "id", "description")
+    ordering = ("name", "id")
     list_per_page = 100
     inlines: ClassVar = [GlobalInline, MemberInline]
 

@@ -21,7 +21,7 @@ answer as for a missing row) and ask `self.allowed(request, "change", row)`. A `
 `model_admin.get_queryset(request)`. A model without a foreign key to its application overrides `within` and
 `application_id_of`. Never ask `user.has_perm`.
 
-`OperatorAdmin` is for what concerns the whole installation.
+`operator_admin.OperatorAdmin` is for what concerns the whole installation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,12 +30,14 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import NotRelationField, get_model_from_relation
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, PermissionDenied
 from django.db.models import Field, Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from wegnology.applications.access import applications_of, is_operator, may, may_anywhere
+from wegnology.applications.history import AuditedPages
 from wegnology.applications.models import Application, Role
+from wegnology.applications.operator_admin import Permissions
 from wegnology.lib.theme import ModelAdmin, TabularInline
 
 ROLES: Mapping[str, Role] = {
@@ -76,31 +78,7 @@ class OwnFilter(admin.RelatedFieldListFilter):
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": rows})  # type: ignore[no-any-return]
 
 
-class _Permissions:
-    """What the admin asks, led to the one question of these pages."""
-
-    def allowed(self, request: HttpRequest, action: str, row: Any = None) -> bool:
-        """Say whether a person may do something with a row; without one, with any."""
-        raise NotImplementedError
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say who may look."""
-        return self.allowed(request, "view", obj)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say who may add; `save_model` asks for the application."""
-        return self.allowed(request, "add", obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say who may change."""
-        return self.allowed(request, "change", obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say who may delete."""
-        return self.allowed(request, "delete", obj)
-
-
-class OwnedAdmin(_Permissions, ModelAdmin):
+class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
     """Pages of rows that belong to an application (see the module)."""
 
     application_path: ClassVar[str] = "application"
@@ -208,35 +186,23 @@ class OwnedAdmin(_Permissions, ModelAdmin):
         return others <= {self.application_id_of(row)}
 
 
-class OwnedInline(_Permissions, TabularInline):
+class OwnedInline(Permissions, TabularInline):
     """Rows on the page of something that belongs to an application; roles count there."""
 
     roles: ClassVar[Mapping[str, Role]] = PART_ROLES
     extra = 0
 
-    def allowed(self, request: HttpRequest, action: str, parent: Any = None) -> bool:
-        """Say whether a person may do something with the rows of a parent; without one, with those of a new one."""
+    def allowed(self, request: HttpRequest, action: str, row: Any = None) -> bool:
+        """Say whether a person may do something with the rows of a parent; without one, with those of any or of a new one."""
         owner = self.admin_site._registry[self.parent_model]
-        if parent is None or not isinstance(owner, OwnedAdmin):
-            return owner.has_add_permission(request)
-        return owner.holds(request, self.roles[action], parent)
+        if not isinstance(owner, OwnedAdmin):
+            raise ImproperlyConfigured(f"The page of {self.parent_model.__name__} has to be an OwnedAdmin.")
+        return owner.holds(request, self.roles[action], row) or (row is None and owner.has_add_permission(request))
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         """Offer own rows to choose from."""
         own = choices_for(self.admin_site, request, db_field.remote_field.model, self.roles["change"])
         return super().get_field_queryset(db, db_field, request) if own is None else own
-
-
-class OperatorAdmin(_Permissions, ModelAdmin):
-    """Pages of what concerns the whole installation: for superusers, whatever permissions others were given."""
-
-    def allowed(self, request: HttpRequest, action: str, row: Any = None) -> bool:
-        """Let operators do everything."""
-        return is_operator(request.user)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Show the model to operators."""
-        return is_operator(request.user)
 
 
 def _greatest(roles: Iterable[Role]) -> Role:
