@@ -7,17 +7,10 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from integrations.runtime.ledger import HOUR_MS, LedgerLine
+from wegnology.lib.bars import Segment, stacked
 
 WIDTH = 720
 HEIGHT = 120
-
-
-class Segment(NamedTuple):
-    """One part of a bar; `kind` is its CSS class."""
-
-    kind: str
-    y: float
-    height: float
 
 
 class Bar(NamedTuple):
@@ -62,13 +55,7 @@ def _bar(line: LedgerLine, x: float, width: float, top: int) -> Bar:
         "parked": sum(line.parked.values()),
         "dropped": sum(line.dropped.values()),
     }
-    segments = []
-    y = float(HEIGHT)
-    for kind, count in parts.items():
-        if count:
-            height = max(count / top * HEIGHT, 1.5)
-            y -= height
-            segments.append(Segment(kind, round(y, 1), round(height, 1)))
+    segments = stacked(parts, top, HEIGHT)
     counted = ", ".join(f"{count:,} {kind}" for kind, count in parts.items() if count) or "nothing received"
     balance = "" if line.balanced else " (does not balance)"
     return Bar(round(x, 1), round(width, 1), f"{_local(line.hour_ms):%d %b %H:%M}: {counted}{balance}", segments, line.balanced)

@@ -96,6 +96,7 @@ class LedgerHour(models.Model):
     integration_id = models.CharField(max_length=24)
     hour = models.DateTimeField()
     counts = models.JSONField(default=dict)
+    application_id = models.CharField(max_length=24, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["integration_id", "hour"], name="unique_ledger_hour")]

@@ -38,6 +38,14 @@ def for_members(request: HttpRequest) -> bool:
     return may_anywhere(request.user, Role.VIEWER)
 
 
+def for_administrators(request: HttpRequest) -> bool:
+    """Show a line of the menu to administrators of any application."""
+    from wegnology.applications.access import may_anywhere
+    from wegnology.applications.models import Role
+
+    return may_anywhere(request.user, Role.ADMINISTRATOR)
+
+
 def for_applications(request: HttpRequest) -> bool:
     """Show a line of the menu to members, and to who may create the first application."""
     return for_members(request) or request.user.has_perm("applications.add_application")
@@ -83,6 +91,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry("Ledger", "receipt_long", "admin:integrations_ledgerhour_changelist"),
                     _entry("State changes", "history", "admin:integrations_statuschange_changelist"),
+                    _entry("Audit", "policy", "admin:applications_auditentry_changelist"),
+                    _entry("Trash", "delete", "admin:applications_trashentry_changelist", for_administrators),
                 ],
             },
             {

@@ -11,10 +11,11 @@ from django.conf import settings
 from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.runtime import scripts
 from integrations.runtime.dispatch import enqueue
+from integrations.runtime.hours import store
 from integrations.runtime.inbox import discard
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.sweeper import Chore
-from wegnology.applications import audit, trash
+from wegnology.applications import audit, trash, usage
 from wegnology.lib.redis import SyncRedis
 
 LEDGER_ROWS = 500
@@ -62,12 +63,7 @@ def write_ledger(client: SyncRedis) -> None:
     if not names:
         return
     hours = sorted({tuple(name.decode().split(":")[1:3]) for name in names})
-    LedgerHour.objects.bulk_create(
-        _ledger_rows(client, hours),
-        update_conflicts=True,
-        unique_fields=["integration_id", "hour"],
-        update_fields=["counts"],
-    )
+    store(_ledger_rows(client, hours))
     client.srem(key("writing"), *names)
 
 
@@ -118,9 +114,15 @@ def trim(_client: SyncRedis) -> None:
 
 
 def trim_records(_client: SyncRedis) -> None:
-    """Delete entries of the audit and of the trash that were kept long enough."""
+    """Delete entries of audit, trash and usage that were kept long enough."""
     audit.trim()
+    usage.trim()
     trash.trim()
+
+
+def judge_limits(_client: SyncRedis) -> None:
+    """Stop the intake of applications whose payload limit is reached and stops, and let it go on in a new month."""
+    usage.judge_limits()
 
 
 def drop_orphans(client: SyncRedis) -> None:
@@ -145,6 +147,7 @@ HUB = (
     Chore(1.0, ask_for_workers),
     Chore(5.0, expire_outboxes),
     Chore(5.0, write_ledger),
+    Chore(5.0, judge_limits),
     Chore(2.0, write_history),
     Chore(30.0, drop_orphans),
     Chore(3600.0, trim),

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
 from integrations.connectors.base import AnyConnector, Delivery
@@ -26,6 +27,7 @@ FULL_RETRY_SECONDS = 0.25
 BATCH_EVENTS = 1_000
 LINE_EVENTS = 200
 TOO_LARGE = b"dropped:too large"
+OVER_LIMIT = b"dropped:limit"
 
 
 class Held(NamedTuple):
@@ -46,6 +48,8 @@ class IntakeLine(Protocol):
     held_bytes: int
     reading: bool
     inbox_full: bool
+    stopped: bool
+    """The application has reached a payload limit that stops: what can wait does, the rest is dropped and counted."""
 
     def set_reading(self, reading: bool) -> None:
         """Stop or resume reading the source."""
@@ -91,6 +95,8 @@ class Intake:
             policy = "D" if delivery.receipt is None else "W"
             if len(event) > self._limits.payload_bytes:
                 event, policy = TOO_LARGE, "X"
+            elif line.stopped and policy == "D":
+                event, policy = OVER_LIMIT, "X"
             held.append(Held(event, policy, delivery, connector))
             line.held_bytes += len(event)
             self.held_bytes += len(event)
@@ -104,6 +110,12 @@ class Intake:
         line.held_bytes += len(event)
         self.held_bytes += len(event)
         self.mark(line)
+
+    def stop(self, line: IntakeLine, stopped: bool) -> None:
+        """Take nothing more in from a line, or go on."""
+        if line.stopped != stopped:
+            line.stopped = stopped
+            self.mark(line)
 
     def mark(self, line: IntakeLine) -> None:
         """Say that a line has something to append."""
@@ -150,6 +162,10 @@ class Intake:
             if not line.held or token is None:
                 continue
             part = [line.held[k] for k in range(min(len(line.held), LINE_EVENTS))]
+            if line.stopped:
+                part = list(takewhile(lambda held: held.policy != "W", part))
+                if not part:
+                    continue
             batch.append((line, token, part))
             events += len(part)
             if events >= BATCH_EVENTS:

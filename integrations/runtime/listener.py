@@ -55,6 +55,7 @@ class Line:
         self.held_bytes = 0
         self.reading = True
         self.inbox_full = False
+        self.stopped = False
         self.connector: AnyConnector | None = None
         self.connected = False
         self.proof_ms = 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 from pydantic import SecretStr
 
 from integrations.connectors.base import AnyConnector, Source
@@ -51,13 +52,18 @@ class Snapshot:
 
     def __init__(self) -> None:
         self.desired: dict[str, Desired] = {}
+        self.stopped: frozenset[str] = frozenset()
+        """Applications that take nothing in because their payload limit is reached."""
         self._revisions: dict[str, int] = {}
         self._members: dict[str, list[str]] = {}
 
     def refresh(self) -> bool:
         """Load what changed; say whether anything did. Raises `DatabaseError` while the database is away."""
         close_old_connections()
-        current = dict(Application.objects.values_list("pk", "revision"))
+        rows = list(Application.objects.values_list("pk", "revision", "stopped_until"))
+        now = timezone.now()
+        self.stopped = frozenset(pk for pk, _, until in rows if until is not None and until > now)
+        current = {pk: revision for pk, revision, _ in rows}
         changed = {pk for pk, revision in current.items() if self._revisions.get(pk) != revision}
         gone = self._revisions.keys() - current.keys()
         if not changed and not gone:

@@ -183,6 +183,8 @@ class Supervisor:
             if (wanted is None or wanted.digest != line.desired.digest) and integration_id not in self._ending:
                 ending = self._ending[integration_id] = asyncio.create_task(self._stop(line))
                 ending.add_done_callback(partial(self._ended, line.desired))
+        for line in self.lines.values():
+            self._intake.stop(line, line.desired.application_id in self._snapshot.stopped)
         self._idle = {i: digest for i, digest in self._idle.items() if i in desired}
         fresh = [d for i, d in desired.items() if i not in self.lines and self._idle.get(i) != d.digest]
         if fresh:

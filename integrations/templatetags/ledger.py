@@ -34,6 +34,12 @@ def reasons(counts: Mapping[str, int]) -> str:
 
 
 @register.filter
+def of(counts: Mapping[str, int], name: str) -> int:
+    """Return one count; what was not counted is 0."""
+    return counts.get(name, 0)
+
+
+@register.filter
 def mebibytes(size: int) -> str:
     """Write a size in bytes as MiB."""
     return f"{size / 1024 / 1024:,.1f} MiB"

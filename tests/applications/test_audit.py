@@ -217,7 +217,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WITHOUT_SIGNALS = {
     "wegnology/applications/models.py": "the revision, and that a member may log in",
     "wegnology/applications/member_admin.py": "no watched model",
-    "integrations/runtime/chores.py": "ledger hours and history",
+    "wegnology/applications/usage.py": "usage; that intake is stopped, which it records itself",
+    "integrations/runtime/chores.py": "history",
+    "integrations/runtime/hours.py": "ledger hours",
     "workflows/parking.py": "parked runs",
 }
 """Files that use `update` or bulk methods of querysets, which the audit does not see, and for what."""

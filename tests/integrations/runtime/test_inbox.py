@@ -94,6 +94,39 @@ def test_what_cannot_wait_pushes_the_oldest_out_of_a_full_inbox(hub: Hub) -> Non
     run_lines(hub, test, Limits(partitions=4, inbox_events=5))
 
 
+def test_a_stopped_line_lets_wait_what_can_and_counts_the_rest_as_dropped(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        line, far = await lines.connected()
+        await until(lambda: not line.held)
+        lines.intake.stop(line, True)
+        for waits in (False, True, False, True):
+            far.publish(waits=waits)
+        await until(lambda: hub.line(line.integration_id).dropped == {"limit": 1})
+        assert len(line.held) == 3
+        assert far.acked == []
+        lines.intake.stop(line, False)
+        await until(lambda: far.acked == [2, 4])
+        assert hub.numbers(line.integration_id) == [2, 4]
+        counted = hub.line(line.integration_id)
+        assert (counted.messages, counted.dropped) == (4, {"limit": 2})
+        far.publish(waits=False)
+        await until(lambda: hub.numbers(line.integration_id) == [2, 4, 5])
+
+    run_lines(hub, test)
+
+
+def test_a_stopped_line_does_not_stop_its_neighbour(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        (line, far), (_, other) = [await lines.connected(desired(i)) for i in ids_apart(2)]
+        lines.intake.stop(line, True)
+        far.publish()
+        numbers = [other.publish() for _ in range(20)]
+        await until(lambda: other.acked == numbers)
+        assert far.acked == []
+
+    run_lines(hub, test)
+
+
 @pytest.mark.parametrize("limits", [Limits(partitions=4, held_messages=10), Limits(partitions=4, held_bytes=1_500)])
 def test_a_source_is_not_read_while_too_much_is_held(hub: Hub, limits: Limits) -> None:
     async def test(lines: Lines) -> None:
