@@ -13,9 +13,11 @@ from integrations.models import Integration
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
 from wegnology.applications.sealed_form import SealedConfigForm
+from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.fields import LinesField
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.reference import hints
+from wegnology.lib.schema_preview import resolved_preview, show_beside
 from wegnology.lib.types import JSONObject
 
 
@@ -34,6 +36,17 @@ class IntegrationForm(SealedConfigForm):
             self.instance.integration_type = self.connector.name
         if isinstance(field := self.fields.get(CREDENTIAL), CredentialField):
             self.initial[CREDENTIAL] = field.value_of(self.instance.credential_name)
+        if not (self.is_bound or self.instance._state.adding):
+            self._show_resolved()
+
+    def _show_resolved(self) -> None:
+        """Show beside each template what it gives now, or why it gives nothing."""
+        try:
+            raw = self.instance.raw_config()
+        except (KeyMissing, SealBroken):
+            return  # the status says which key is missing
+        context: JSONObject = {"globals": self.instance.application.globals_for_connections()}
+        show_beside(self, self.settings.prefix, resolved_preview(self.connector.Config, raw, context))
 
     def clean(self) -> dict[str, Any]:
         """Check topics, login and settings by the connector's rules; every fault goes beside its field."""

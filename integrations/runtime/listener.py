@@ -242,11 +242,12 @@ class Line:
 def _translate(connector: AnyConnector, error: Exception, otherwise: type[IntegrationError]) -> Exception:
     """Turn an exception of a client library into an instruction, with its cause in plain words."""
     if isinstance(error, IntegrationError):
+        error.args = tuple(connector.config.scrub(part) if isinstance(part, str) else part for part in error.args)
         return error
     kind = Refused if isinstance(error, connector.refused) else otherwise
     if not isinstance(error, (*connector.refused, *connector.transient)):
         logger.error("%s connector: unexpected %s", connector.name, type(error).__name__, exc_info=error)
-    translated = kind(connector.explain(error))
+    translated = kind(connector.config.scrub(connector.explain(error)))
     translated.__cause__ = error
     return translated
 

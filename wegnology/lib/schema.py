@@ -6,15 +6,15 @@ into typed values when used (`resolve`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from wegnology.lib.config_templates import is_template, render_config
-from wegnology.lib.known_globals import MASK
+from wegnology.lib.known_globals import MASK, known_globals, scrub
 from wegnology.lib.schema_leaves import Leaf, TemplatedMark, is_secret, is_templated, json_names, map_leaves
 from wegnology.lib.schema_rules import Fault, field_faults, open_places, rule_faults
 from wegnology.lib.templating import TemplateError, check_template
@@ -54,6 +54,8 @@ class Schema(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
     )
     form_only: ClassVar[frozenset[str]] = frozenset()
+    _from_secrets: frozenset[str] = PrivateAttr(frozenset())
+    """Texts outside of secret fields that secret globals gave."""
 
     @classmethod
     def fields(cls) -> dict[str, FieldInfo]:
@@ -105,22 +107,49 @@ class Schema(BaseModel):
     def resolve(cls, raw: JSONObject, context: JSONObject) -> Self:
         """Render the templates over `context` ({"globals": {...}}), then validate; raise `ConfigInvalid` by field."""
         errors: dict[str, str] = {}
+        known, hidden = known_globals(context), set[str]()
 
         def render(value: Any, leaf: Leaf) -> JSONValue:
             if leaf.templated and is_template(value):
                 try:
-                    return render_config(value, context)
+                    rendered = render_config(value, context)
                 except TemplateError as error:
                     errors[leaf.place] = str(error)
+                else:
+                    hidden.update(known.secret_texts(value, rendered))
+                    return rendered
             return value  # type: ignore[no-any-return]
 
         values = map_leaves(cls, raw, render)
         if errors:
             raise ConfigInvalid(errors)
         try:
-            return cls.model_validate(values)
+            config = cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigInvalid(_errors_by_field(error)) from None
+            raise ConfigInvalid({name: scrub(text, hidden) for name, text in _errors_by_field(error).items()}) from None
+        config._from_secrets = frozenset(hidden)
+        return config
+
+    def __repr__(self) -> str:
+        return scrub(super().__repr__(), self._from_secrets)
+
+    def __str__(self) -> str:
+        return scrub(super().__str__(), self._from_secrets)
+
+    def scrub(self, text: str) -> str:
+        """Return a text with a mask in place of everything secret in these settings: for errors that may repeat them."""
+        return scrub(text, self._from_secrets | set(_secrets_in(self)))
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    """Yield every secret in a validated value."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from _secrets_in([part for _, part in value])
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _secrets_in(part)
 
 
 def _syntax_errors(templates: Mapping[str, str]) -> dict[str, str]:
