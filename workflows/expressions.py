@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wegnology.lib.javascript import UNDEFINED, truthy
+from wegnology.lib.template_helpers import helper, shown
 from wegnology.lib.template_values import TagFault, Unplain, Value, element, plain
 from workflows.exceptions import ExpressionError
 from workflows.expression_tokens import Token, fault, tokens_of
@@ -217,6 +218,16 @@ def _found(value: Any, keys: tuple[str, ...]) -> Any:
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+@helper("evalExpression", contextual=True)
+def _eval_expression(context: Any, text: Any, /) -> Any:
+    """Return the value of an expression over the template's context."""
+    try:
+        value = compile_expression(shown(text)).evaluate(context)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from None
+    return None if value is UNDEFINED else value
 
 
 __all__ = ["Expression", "ExpressionError", "compile_expression"]

@@ -103,10 +103,13 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
+def _saturday(moment: datetime) -> datetime:
+    """Return the last day of the week as counted in the United States: the first week of a year holds January 1."""
+    return moment + timedelta(days=6 - moment.isoweekday() % 7)
+
+
 def _week(moment: datetime) -> int:
-    """Return the week as counted in the United States: from Sunday on, the first holds January 1."""
-    first = moment.replace(month=1, day=1)
-    return (moment.timetuple().tm_yday - 1 + first.isoweekday() % 7) // 7 + 1
+    return (_saturday(moment).timetuple().tm_yday - 1) // 7 + 1
 
 
 def _offset(moment: datetime, colon: str) -> str:
@@ -122,8 +125,8 @@ _SHOW: dict[str, Callable[[datetime], str]] = {
     "Y": lambda m: str(m.year),
     "GGGG": lambda m: f"{m.isocalendar()[0]:04d}",
     "GG": lambda m: f"{m.isocalendar()[0] % 100:02d}",
-    "gggg": lambda m: f"{m.year:04d}",
-    "gg": lambda m: f"{m.year % 100:02d}",
+    "gggg": lambda m: f"{_saturday(m).year:04d}",
+    "gg": lambda m: f"{_saturday(m).year % 100:02d}",
     "Q": lambda m: str((m.month + 2) // 3),
     "Qo": lambda m: _ordinal((m.month + 2) // 3),
     "MMMM": lambda m: MONTHS[m.month - 1],

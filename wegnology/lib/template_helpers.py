@@ -19,15 +19,19 @@ H = TypeVar("H", bound=Helper)
 helpers: dict[str, Helper] = {}
 CONDITIONS: set[str] = set()
 """Helpers whose answer is yes or no; they also work as a block: {{#eq a b}}...{{else}}...{{/eq}}."""
+CONTEXTUAL: set[str] = set()
+"""Helpers that get the context they are called in before their values."""
 
 
-def helper(name: str, *, condition: bool = False) -> Callable[[H], H]:
+def helper(name: str, *, condition: bool = False, contextual: bool = False) -> Callable[[H], H]:
     """Register a function under the name that templates use."""
 
     def register(function: H) -> H:
         helpers[name] = function
         if condition:
             CONDITIONS.add(name)
+        if contextual:
+            CONTEXTUAL.add(name)
         return function
 
     return register
@@ -36,15 +40,17 @@ def helper(name: str, *, condition: bool = False) -> Callable[[H], H]:
 def arity_fault(name: str, values: int, options: list[str]) -> str:
     """Say what is wrong with a call of `name` with so many values, or return ""."""
     signature = inspect.signature(helpers[name])
+    own = 1 if name in CONTEXTUAL else 0
     try:
-        signature.bind(*[None] * values, **dict.fromkeys(options))
+        signature.bind(*[None] * (values + own), **dict.fromkeys(options))
     except TypeError:
-        wanted = list(signature.parameters)
+        wanted = [each.name for each in signature.parameters.values() if each.kind is each.POSITIONAL_ONLY][own:]
         return f"the helper {name} takes {len(wanted)} value(s) ({', '.join(wanted)}), here are {values}"
     return ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return the value as a template prints it: what is missing prints nothing."""
     return "" if value is None else javascript.text(value)
 
 
@@ -82,7 +88,7 @@ def _lte(a: Any, b: Any, /) -> bool:
 def _includes(collection: Any, value: Any, /) -> bool:
     if isinstance(collection, list):
         return javascript.holds(collection, value)
-    return isinstance(collection, str) and _shown(value) in collection
+    return isinstance(collection, str) and shown(value) in collection
 
 
 @helper("add")
@@ -107,17 +113,17 @@ def _divide(a: Any, b: Any, /) -> Any:
 
 @helper("upper")
 def _upper(value: Any, /) -> str:
-    return _shown(value).upper()
+    return shown(value).upper()
 
 
 @helper("lower")
 def _lower(value: Any, /) -> str:
-    return _shown(value).lower()
+    return shown(value).lower()
 
 
 @helper("trim")
 def _trim(value: Any, /) -> str:
-    return _shown(value).strip()
+    return shown(value).strip()
 
 
 @helper("length")
@@ -128,11 +134,11 @@ def _length(value: Any, /) -> int:
 @helper("join")
 def _join(values: Any, separator: Any = ",", /) -> str:
     if not isinstance(values, list):
-        return _shown(values)
-    between = _shown(separator)
+        return shown(values)
+    between = shown(separator)
     if len(between) * len(values) > MAX_TEXT:
         raise ValueError(f"the joined text would be longer than {MAX_TEXT} characters")
-    return between.join(map(_shown, values))
+    return between.join(map(shown, values))
 
 
 @helper("defaultTo")
@@ -148,8 +154,8 @@ def _json_encode(value: Any = None, /) -> SafeString:
 @helper("lookup")
 def _lookup(collection: Any, key: Any, /) -> Any:
     if isinstance(collection, dict):
-        return collection.get(_shown(key))
-    if isinstance(collection, list) and _shown(key).isdecimal():
+        return collection.get(shown(key))
+    if isinstance(collection, list) and shown(key).isdecimal():
         index = int(number(key))
         return collection[index] if index < len(collection) else None
     return None

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 from wegnology.lib.template_helpers import CONDITIONS, helpers
 from wegnology.lib.template_values import BUILT_IN_BLOCKS, TagFault, Unplain, plain
 
+LITERAL = "literal"
+_QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'|\[[^\]]*\]""")
+_FIRST = re.compile(r"(?:\[[^\]]*\]|[^\s\[])+")
 _ELSE = re.compile(r"else(?: (?:if|unless) .+)?\Z", re.DOTALL)
 
 
@@ -38,7 +41,7 @@ def scan(source: str) -> tuple[list[str | Tag], bool]:
             parts.append(source[position:start])
         raw = source.startswith(("{{{", "{{~{"), start)
         closer = _closer(source, start, raw)
-        end = source.find(closer, start + 2)
+        end = _end_of(source, start + 2, closer)
         if end < 0:
             raise TagFault(f"the tag is not closed: {closer} is missing", start)
         position = end + len(closer)
@@ -51,6 +54,36 @@ def scan(source: str) -> tuple[list[str | Tag], bool]:
     if position < len(source):
         parts.append(source[position:])
     return parts, values_only
+
+
+def _end_of(source: str, start: int, closer: str) -> int:
+    """Return where a tag ends; braces inside of quotes and brackets do not end it. -1: nowhere."""
+    end = source.find(closer, start)
+    if end < 0 or closer == "--}}" or source[start : start + 2].lstrip("~").startswith("!"):
+        return end
+    for quoted in _QUOTED.finditer(source, start):
+        if quoted.start() >= end:
+            break
+        if quoted.end() > end:
+            end = source.find(closer, quoted.end())
+    return end
+
+
+def without_quoted_braces(source: str, parts: list[str | Tag]) -> tuple[str, list[str]]:
+    """Return the source with each quoted text that holds braces replaced by `(literal N)`, and those texts.
+
+    The library ends a tag at the first braces, wherever they stand.
+    """
+    texts: list[str] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[0][0] == "[" or ("{{" not in match[0] and "}}" not in match[0]):
+            return match[0]
+        texts.append(match[0][1:-1])
+        return f"({LITERAL} {len(texts) - 1})"
+
+    pieces = [p if isinstance(p, str) else _QUOTED.sub(replaced, source[p.start : p.end]) for p in parts]
+    return ("".join(pieces), texts) if texts else (source, [])
 
 
 def _closer(source: str, start: int, raw: bool) -> str:
@@ -68,7 +101,7 @@ def check_blocks(tags: list[Tag]) -> None:
             continue
         if body.startswith((">", "#>", "*", "#*")):
             raise TagFault("partials and decorators are not available", tag.start)
-        name = body.lstrip("#^/& ").split(None, 1)[0] if body.lstrip("#^/& ") else ""
+        name = _first_word(body.lstrip("#^/& "))
         if body.startswith("/"):
             if not opened or opened[-1][0] != name:
                 expected = f"; {{{{/{opened[-1][0]}}}}} is expected" if opened else ""
@@ -87,6 +120,12 @@ def check_blocks(tags: list[Tag]) -> None:
         raise TagFault(f"the block is not closed: {{{{/{name}}}}} is missing", start)
 
 
+def _first_word(body: str) -> str:
+    """Return the path that a tag begins with; a key in brackets may hold blanks."""
+    match = _FIRST.match(body)
+    return match[0] if match else ""
+
+
 def _check_call(body: str, start: int, blocks: Any, known: Any) -> None:
     """Refuse what the library would only refuse when rendering."""
     try:
@@ -98,7 +137,8 @@ def _check_call(body: str, start: int, blocks: Any, known: Any) -> None:
     else:
         if not blocks:
             return
-    name, _, rest = body.partition(" ")
+    name = _first_word(body)
+    rest = body[len(name) :]
     if blocks and name in helpers and name not in blocks:
         raise TagFault(f"the helper {name} is no block; write {{{{{name} ...}}}}", start)
     if rest.strip() and not rest.strip().startswith("as |") and name not in known:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from wegnology.lib.template_helpers import arity_fault, helpers
+from wegnology.lib.template_library import CONTEXTUAL, arity_fault, helpers
 
 Reader = Callable[[Any], Any]
 """Takes the context, returns the value or None where nothing is there."""
@@ -103,7 +103,10 @@ def _call(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[Value, in
     if fault:
         raise TagFault(fault)
     paths = tuple(path for value in values for path in value.paths)
-    return Value(_calling(helpers[name], [value.read for value in values]), paths), at
+    readers = [value.read for value in values]
+    if name in CONTEXTUAL:
+        readers.insert(0, lambda context: context)
+    return Value(_calling(helpers[name], readers), paths), at
 
 
 def _calling(helper: Callable[..., Any], readers: list[Reader]) -> Reader:

@@ -10,7 +10,7 @@ from typing import Any, overload
 from dotpromptz_handlebars import Handlebars, HelperOptions, SafeString
 
 from wegnology.lib.javascript import number_text, truthy
-from wegnology.lib.template_helpers import CONDITIONS, Helper, helpers
+from wegnology.lib.template_library import CONDITIONS, CONTEXTUAL, Helper, helpers
 from wegnology.lib.template_values import element
 
 MAX_ITERATIONS = 10_000
@@ -146,6 +146,9 @@ def configure(library: Handlebars) -> Handlebars:
 
 def _adapted(name: str, helper: Helper) -> Callable[[list[Any], HelperOptions], Any]:
     def call(values: list[Any], options: HelperOptions) -> Any:
+        if name in CONTEXTUAL:
+            context = options.context
+            values = [{key: _unseen(item) for key, item in context.items()} if isinstance(context, Mapping) else context, *values]
         result = helper(*map(_unseen, values), **{key: _unseen(value) for key, value in options.hash.items()})
         if options.is_block and name in CONDITIONS:
             return options.fn() if truthy(result) else options.inverse()

@@ -7,6 +7,7 @@ JavaScript and bound how much a template may iterate.
 
 import re
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,8 @@ from dotpromptz_handlebars import Handlebars, SafeString, StrictModeError
 
 from wegnology.lib import javascript
 from wegnology.lib.javascript import MAX_TEXT
-from wegnology.lib.template_tags import Tag, check_blocks, scan
+from wegnology.lib.template_helpers import helper, shown
+from wegnology.lib.template_tags import LITERAL, Tag, check_blocks, scan, without_quoted_braces
 from wegnology.lib.template_values import Reader, TagFault, Unplain, Value, plain
 from wegnology.lib.template_views import IterationLimit, configure, view
 from wegnology.lib.types import JSONObject, JSONValue
@@ -73,6 +75,27 @@ def check_template(text: str) -> None:
     compile_template(text)
 
 
+MAX_INNER_SOURCE = 4096
+_inside = ContextVar("inside the helper template", default=False)
+
+
+@helper("template", contextual=True)
+def _template(context: Any, source: Any, /) -> SafeString:
+    """Render a text as a template over the same context; such a template may not render another."""
+    text = shown(source)
+    if len(text) > MAX_INNER_SOURCE:
+        raise ValueError(f"the template is longer than {MAX_INNER_SOURCE} characters")
+    if _inside.get():
+        raise ValueError("a template that the helper template renders may not use it again")
+    token = _inside.set(True)
+    try:
+        return SafeString(compile_template(text).render(context))
+    except TemplateError as error:
+        raise ValueError(str(error)) from None
+    finally:
+        _inside.reset(token)
+
+
 def parse_json_template(template: Template, context: JSONObject) -> JSONValue:
     """Render a template whose result must be JSON and return the value; raises `TemplateError`."""
     rendered = template.render(context)
@@ -102,7 +125,8 @@ def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
         check_blocks(tags)
     except TagFault as fault:
         raise _placed(str(fault.args[0]), source, fault.args[1]) from None
-    return Template(source, paths, _by_library(source, escape, strict=False), _by_library(source, escape, strict=True))
+    safe, texts = without_quoted_braces(source, parts)
+    return Template(source, paths, _by_library(safe, texts, escape, strict=False), _by_library(safe, texts, escape, strict=True))
 
 
 def _plain(tag: Tag, source: str) -> Value | None:
@@ -214,8 +238,9 @@ def _check_present(value: Any, name: str) -> None:
 # ---- the library's way
 
 
-def _by_library(source: str, escape: bool, strict: bool) -> Render:
+def _by_library(source: str, texts: list[str], escape: bool, strict: bool) -> Render:
     library = configure(Handlebars(escape_html=escape, strict=strict))
+    library.register_helper(LITERAL, lambda values, options: texts[int(values[0])])
     try:
         rendered = library.compile(source)
     except (ValueError, IndexError) as error:
