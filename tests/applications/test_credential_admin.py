@@ -116,6 +116,7 @@ class TestChanging:
         assert "hunter2" not in html
         assert "sealed:" not in html
         assert "A value is stored and not shown" in html
+        assert "Remove the stored value" not in html
 
     def test_an_empty_secret_keeps_the_stored_one_and_a_new_one_replaces_it(
         self, admin_client: Client, plant: Application

@@ -124,14 +124,14 @@ class CredentialAdmin(TypedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Credential | None = None) -> Any:
         """Return the common fields, then those of the kind."""
         if obj and not self.has_change_permission(request, obj):
-            return [(None, {"fields": ("kind_label", *COMMON, "settings_readonly")})]
+            return [(None, {"fields": ("kind_", *COMMON, "settings_readonly")})]
         sections = SchemaFields(self._kind(request, obj)).sections()
-        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("kind_label",) if obj else ()))})]
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("kind_",) if obj else ()))})]
         return [*fieldsets, *((name or "Settings", {"fields": fields}) for name, fields in sections.items())]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and kind are chosen once."""
-        return ("application", "kind_label", "settings_readonly") if obj else ()
+        return ("application", "kind_", "settings_readonly") if obj else ()
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show the form below what the credential is, when it ends and what uses it."""

@@ -17,11 +17,12 @@ class Badge(NamedTuple):
 
 def badge_html(badge: Badge) -> SafeString:
     """Return icon, words and detail; the words are there for who cannot see the icon or its colour."""
+    detail = format_html(' <span class="wg-detail">{}</span>', badge.detail) if badge.detail else ""
     return format_html(
         '<span class="wg-row"><span class="wg-badge wg-{}"><span class="material-symbols-outlined" aria-hidden="true">{}</span>'
-        '{}</span> <span class="wg-detail">{}</span></span>',
+        "{}</span>{}</span>",
         badge.tone,
         badge.icon,
         badge.words,
-        badge.detail,
+        detail,
     )

@@ -49,9 +49,11 @@ def about_certificate(pem: str) -> list[tuple[str, str]]:
 
 
 def name_of(name: x509.Name) -> str:
-    """Return a subject or issuer as people know it: its common name, else all of it."""
-    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(common[0].value) if common else name.rfc4514_string()
+    """Return a subject or issuer as people know it: its common name, else its organisation, else all of it."""
+    for kind in (x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME):
+        if found := name.get_attributes_for_oid(kind):
+            return str(found[0].value)
+    return name.rfc4514_string()
 
 
 def _named(field: str, read: Callable[[str], T], text: str) -> T:

@@ -169,7 +169,7 @@ class SecretField(forms.Field):
         if multiline:
             attrs |= {"rows": 4, "class": "wg-code"}
         widget = (SecretTextarea if multiline else SecretInput)(attrs=attrs)
-        widget.stored = stored
+        widget.stored = stored and not kwargs.get("required", True)  # what is required cannot be removed
         self.stored = stored
         super().__init__(widget=widget, **kwargs)
 
