@@ -34,7 +34,7 @@ from wegnology.lib.egress import EgressRefused
 from wegnology.lib.endpoints import service_url
 from wegnology.lib.http_client import HttpClient, MayHaveArrived, Origin
 from wegnology.lib.http_line import Head, HttpLine
-from wegnology.lib.outgoing import Content
+from wegnology.lib.outgoing import Content, Setting
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.sse import EventReader, EventTooLarge, ServerEvent
 from wegnology.lib.tls import CertificateUnusable
@@ -130,7 +130,7 @@ class ParticleOutgoing(Schema):
 class ParticleDirect(Schema):
     """A login of the node's own, in place of an integration."""
 
-    access_token: Templated[str | None] = Field(
+    access_token: Annotated[Templated[str | None], Setting("accessToken")] = Field(
         None,
         max_length=1024,
         title="Access Token Template",

@@ -19,7 +19,7 @@ _OWN_LOGIN = "the original product's setting, which workflows brought from there
 WAIVERS: dict[tuple[str, str, str], str] = {
     ("SqsSendNode", "secrets", "accessKeyIdTemplate"): _OWN_LOGIN,
     ("SqsSendNode", "secrets", "secretAccessKeyTemplate"): _OWN_LOGIN,
-    ("ParticleCallNode", "secrets", "accessTokenTemplate"): _OWN_LOGIN,
+    ("ParticleCallNode", "secrets", "accessToken"): _OWN_LOGIN,
     ("HashNode", "secrets", "secretTemplate"): "the original product's setting; its description says that everyone can read it",
     ("HashNode", "secrets", "secretEncodingTemplate"): "says how the secret is written and is none itself",
 }
