@@ -89,6 +89,17 @@ def test_globals_of_the_version_go_over_those_of_the_application() -> None:
     assert (plan.globals, plan.flat_globals) == ({"shared": 1, "own": 2}, True)
 
 
+def test_secret_globals_are_not_among_those_of_a_run() -> None:
+    of = application(plain=1)
+    entry = Global(application=of, key="token")
+    entry.set_value("CANARY", secret=True)
+    entry.save()
+    row = source(of=of)
+    workflow(row, nodes=[step("s")])
+    plan = matches(loaded(), row)[0].plan
+    assert plan.globals == {"plain": 1}
+
+
 def test_an_edit_of_a_global_reaches_the_plan_without_compiling_anew() -> None:
     of = application(threshold=30)
     row = source(of=of)

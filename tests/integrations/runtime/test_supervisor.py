@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError
 
+from integrations.events import EventKind
 from integrations.models import Integration
 from integrations.runtime import listener, supervisor
 from integrations.runtime.keys import key, partition_of
@@ -21,6 +24,7 @@ from tests.integrations.runtime.hub import Hub, Inside, ids_apart, quick
 from tests.servers.processes import wait_until
 from tests.servers.redis import RedisServer
 from wegnology.applications.models import Application, Global
+from wegnology.lib.known_globals import MASK
 from wegnology.lib.redis import async_client
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("drains")]
@@ -43,6 +47,12 @@ class SometimesAway(Snapshot):
         if self.away:
             raise OperationalError("the database is away")
         return super().refresh()
+
+
+def told(hub: Hub, row: Integration) -> str:
+    """Return all that was told of an integration: its status, its history and its events."""
+    stored = [entry.stored for entry in hub.inbox(row.pk)]
+    return str([hub.client.get(key("status", row.pk)), hub.client.lrange(key("history"), 0, -1), stored])
 
 
 class Listener(Inside):
@@ -157,6 +167,38 @@ class TestOneListener:
             assert secret.get_secret_value() == "s3cret"
             in_state(hub, row, ConnectionState.CONNECTED)
             assert b"s3cret" not in hub.client.get(key("status", row.pk))
+
+    def test_a_secret_global_reconnects_what_names_it_and_shows_nowhere(self, hub: Hub) -> None:
+        of = application()
+        token = Global(application=of, key="token")
+        token.set_value("CANARY-1", secret=True)
+        token.save()
+        user, neighbour = fake(of, config={"host": "{{globals.token}}.example", "password": "{{globals.token}}"}), fake(of)
+        far(user).error_on_connect = ConnectionRefusedError("CANARY-1.example does not answer to CANARY-1")
+        with listeners("l1"):
+            cause = in_state(hub, user, ConnectionState.FAILING).latest_cause
+            assert cause == f"{MASK} does not answer to {MASK}"
+            far(user).error_on_connect = None
+            token.set_value("CANARY-2", secret=True)
+            token.save()
+            wait_until(lambda: far(user).configs[-1].host == "CANARY-2.example")
+            connected(user, neighbour)
+            call_command("rotate_secrets", stdout=StringIO())
+            before = far(user).connects
+            fresh = fake(of)  # comes after all that was changed before
+            connected(fresh)
+            assert (far(user).connects, far(neighbour).connects) == (before, 1)
+            wait_until(lambda: EventKind.FAILURE in hub.kinds(user.pk))
+            assert "CANARY" not in told(hub, user)
+
+    def test_a_missing_global_is_named_until_it_is_there(self, hub: Hub) -> None:
+        of = application()
+        row = fake(of, config={"host": "{{globals.broker}}"})
+        with listeners("l1"):
+            assert in_state(hub, row, ConnectionState.NOT_CONFIGURED).latest_cause == "host: there is no global `broker`"
+            Global.objects.create(application=of, key="broker", value="far.example")
+            connected(row)
+            assert far(row).connects == 1
 
     def test_disabling_disconnects_and_enabling_connects(self, hub: Hub) -> None:
         row = fake()
