@@ -12,6 +12,7 @@ from integrations.models import Integration
 from tests import factories
 from wegnology.applications.credentials import find_credential, named_uses, uses_of
 from wegnology.applications.models import Application, Credential
+from wegnology.applications.records import AuditEntry
 from wegnology.lib.credential_types import HttpCredential
 from wegnology.lib.crypto import SealBroken, new_key
 from wegnology.lib.schema import ConfigInvalid
@@ -90,6 +91,18 @@ class TestRow:
         before = Application.objects.get(pk=plant.pk).revision
         change(row)
         assert Application.objects.get(pk=plant.pk).revision > before
+
+
+def test_the_audit_says_what_changed_and_no_secret(plant: Application) -> None:
+    row = factories.credential(plant)
+    row.set_config({**factories.HTTP, "secretValue": "hunter3"})
+    row.enabled = False
+    row.save()
+    entries = list(AuditEntry.objects.filter(application_id=plant.pk, kind="applications.credential"))
+    said = " ".join(json.dumps(entry.changes) for entry in entries)
+    assert len(entries) == 2
+    assert "enabled" in said
+    assert not any(word in said for word in ("hunter", "sealed:"))
 
 
 class TestFinding:

