@@ -81,7 +81,7 @@ class IntegrationAdmin(TypedAdmin):
 
     def types(self) -> list[tuple[str, str, str]]:
         """Return every connector."""
-        return [(cls.name, cls.label, _about(cls)) for cls in connectors]
+        return [(cls.name, cls.label, f"{_about(cls)} {cls.notice}".strip()) for cls in connectors]
 
     @admin.display(description="Name", ordering="name")
     def name_(self, row: Integration) -> str:
@@ -140,7 +140,8 @@ class IntegrationAdmin(TypedAdmin):
             login = ("credential_name",) if connector.credential_types else ()
             return [(None, {"fields": ("type_label", *COMMON, *login, *topics, "settings_readonly")})]
         sections = sections_of(connector)
-        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("type_label",) if obj else ()))})]
+        common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": connector.notice}
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, common)]
         fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
         fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
         limits = self.operator_fields if obj or is_operator(request.user) else ()

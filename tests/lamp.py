@@ -34,6 +34,7 @@ class LampConnector(Connector[LampConfig, LampConfig]):
 
     name: ClassVar[str] = "lamp"
     label: ClassVar[str] = "Lamp"
+    notice: ClassVar[str] = "Lamps are out of fashion."
     Config = LampConfig
     topics_label: ClassVar[str] = "Switches"
     topics_help: ClassVar[str] = "One switch a line."

@@ -94,6 +94,8 @@ class Connector(ABC, Generic[C, M]):
     """Public and stored, never renamed: "mqtt"."""
     label: ClassVar[str]
     """As people read it: "MQTT"."""
+    notice: ClassVar[str] = ""
+    """What people should know before they choose this type, in a sentence; forms and the reference show it."""
     Config: ClassVar[type[Schema]]
     topics_label: ClassVar[str] = "Topics"
     """What `topics` means for this type; empty when it has none."""

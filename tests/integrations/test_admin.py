@@ -87,12 +87,14 @@ class TestAdding:
         assert "Lamp" in html
         assert "An integration type that only tests know" in html
         assert "?type=lamp" in html
+        assert LampConnector.notice in html
         assert 'name="name"' not in html
 
     def test_the_form_is_made_from_the_schema(self, admin_client: Client) -> None:
         html = admin_client.get(f"{ADD}?type=lamp").content.decode()
         assert "Host Template" in html
         assert "Name or address of the lamp." in html
+        assert LampConnector.notice in html
         assert "Switches" in html
         assert "One switch a line." in html
         assert 'type="password"' in html

@@ -115,7 +115,7 @@ def _integrations(types: list[type[AnyConnector]]) -> Iterator[str]:
 
 def _integration(connector: type[AnyConnector]) -> Iterator[str]:
     yield f"## {connector.label}"
-    yield f"Type `{connector.name}`."
+    yield f"Type `{connector.name}`. {connector.notice}".strip()
     yield "\n".join(f"- {line}" for line in _abilities(connector))
     yield f"### {connector.label}: settings"
     yield said_of(connector.Config)
