@@ -5,6 +5,7 @@ is away the last known state stays in force.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +16,10 @@ from integrations.connectors.base import AnyConnector
 from integrations.events import EventKind
 from integrations.models import Integration
 from integrations.runtime.keys import partition_of
-from wegnology.applications.models import Application
+from integrations.runtime.snapshot import Desired, desire
+from wegnology.applications.credentials import find_credential
+from wegnology.applications.models import Application, Credential
+from wegnology.lib import credential_types as kinds
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import GraphInvalid
@@ -60,11 +64,14 @@ class Known:
     connector: type[AnyConnector] | None
     rate: float | None
     name: str
+    desired: Desired | None = None
+    """Settings and login, for types that send by request."""
 
 
 @dataclass(slots=True)
 class _Application:
     integrations: list[str] = field(default_factory=list)
+    credentials: dict[str, Credential] = field(default_factory=dict)
     matches: dict[tuple[str, EventKind], list[Match]] = field(default_factory=dict)
 
 
@@ -87,6 +94,11 @@ class Catalog:
             return [match for match in matches if match.plan.workflow_id == only_workflow]
         return matches
 
+    def credential(self, application_id: str, name: str, wanted: Sequence[str]) -> kinds.Credential:
+        """Return an application's service credential, opened; raises `ConfigInvalid` with the reason."""
+        application = self._applications.get(application_id)
+        return find_credential(name, wanted, application.credentials if application else {})
+
     def refresh(self) -> bool:
         """Load what changed. Raises `DatabaseError` while the database is away."""
         close_old_connections()
@@ -106,12 +118,14 @@ class Catalog:
             self.integrations.pop(integration_id, None)
 
     def _load(self, application_id: str) -> None:
-        application = Application.objects.prefetch_related("globals").filter(pk=application_id).first()
+        application = Application.objects.prefetch_related("globals", "credentials").filter(pk=application_id).first()
         if application is None:
             self._forget(application_id)
             return
-        fresh = _Application()
-        rows = {row.pk: _known(row) for row in Integration.objects.filter(application_id=application_id)}
+        fresh = _Application(credentials={row.name: row for row in application.credentials.all()})
+        context: JSONObject = {"globals": application.globals_for_connections()}
+        integrations = Integration.objects.filter(application_id=application_id)
+        rows = {row.pk: _known(row, context, fresh.credentials) for row in integrations}
         fresh.integrations = list(rows)
         shared = application.globals_for_runs()
         for workflow in _running(application_id):
@@ -189,9 +203,12 @@ def _matches(plan: Plan, integration_id: str, kind: EventKind, triggers: list[JS
     return [Match(plan, trigger) for trigger in found if trigger.wants(kind)]
 
 
-def _known(row: Integration) -> Known:
+def _known(row: Integration, context: JSONObject, credentials: Mapping[str, Credential]) -> Known:
     try:
         connector: type[AnyConnector] | None = row.connector
     except UnknownName:
         connector = None
-    return Known(row.pk, row.application_id, partition_of(row.pk), row.enabled, connector, row.throttle_per_second, row.name)
+    by_request = connector is not None and connector.Outgoing is not None and not connector.sends_live
+    desired = desire(row, context, credentials) if by_request else None
+    partition = partition_of(row.pk)
+    return Known(row.pk, row.application_id, partition, row.enabled, connector, row.throttle_per_second, row.name, desired)

@@ -10,10 +10,11 @@ from integrations.exceptions import LeaseLost
 from integrations.runtime.limits import Limits
 from integrations.runtime.outbox import WAIT_SECONDS
 from wegnology.lib.types import JSONObject, JSONValue
-from workflows.catalog import Catalog, Plan
+from workflows.catalog import Catalog, Known, Plan
 from workflows.exceptions import RunLimitReached
-from workflows.flight import Flight, Send
+from workflows.flight import Flight, Send, Sent
 from workflows.nodes.base import Login, NodeFailed
+from workflows.requests import Requests
 from workflows.turns import Turns
 
 
@@ -23,6 +24,7 @@ class Effects(Protocol):
     catalog: Catalog
     limits: Limits
     turns: Turns
+    requests: Requests
 
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
@@ -77,13 +79,13 @@ class Context:
         if known is None or known.application_id != self._plan.application_id:
             raise NodeFailed(f"there is no integration {integration_id!r} in this application", "IntegrationMissing")
         connector = known.connector
-        if connector is None or connector.Outgoing is None or not connector.sends_live:
+        if connector is None or connector.Outgoing is None:
             raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
         if not known.enabled:
             raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
-        count = self._visits.get(node_id, 0)
-        self._visits[node_id] = count + 1
-        visit = f"{self._plan.workflow_id}:{self._number}:{node_id}:{count}"
+        visit = self._visit(node_id)
+        if not connector.sends_live:
+            return await self._request(known, message, visit)
         if connector.send_waits:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
         if time.monotonic() >= self._flight.box.lease.deadline:
@@ -92,8 +94,31 @@ class Context:
         return {}
 
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
-        """Send by request with a login of the node's own."""
-        raise NodeFailed(f"{login.connector} cannot be sent to yet", "SendNotSupported")
+        """Send by request with a login of the node's own. It is in no ledger: there is no integration to count it for."""
+        self.tick()
+        identity = f"{self._flight.event.id}:{self._visit(node_id)}"
+        return await self._effects.requests.directly(self._plan.application_id, login, message, identity)
+
+    def _visit(self, node_id: str) -> str:
+        """Number the visits of a node, the same when the event is run again."""
+        count = self._visits.get(node_id, 0)
+        self._visits[node_id] = count + 1
+        return f"{self._plan.workflow_id}:{self._number}:{node_id}:{count}"
+
+    async def _request(self, known: Known, message: JSONObject, visit: str) -> JSONObject:
+        """Send by request; what became of it is counted with the end of the event."""
+        self.tick()
+        outcome = "failed"
+        try:
+            answer = await self._effects.requests.through(known, message, f"{self._flight.event.id}:{visit}")
+            outcome = "sent"
+            return answer
+        except NodeFailed:
+            outcome = ""  # it never came to a message
+            raise
+        finally:
+            if outcome:
+                self._flight.count_sent(Sent(visit, known.partition, known.integration_id, outcome))
 
     async def _ask(self, send: Send, message: JSONObject) -> JSONObject:
         try:

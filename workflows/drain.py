@@ -70,6 +70,7 @@ class Engine:
             asyncio.create_task(self._settling.run()),
             asyncio.create_task(self._parking.run()),
             asyncio.create_task(self._suspects.run()),
+            asyncio.create_task(self._running.requests.senders.run()),
             asyncio.create_task(self._load()),
             asyncio.create_task(hear(self._client, self._channel, self._called)),
             asyncio.create_task(self._tick()),

@@ -76,6 +76,15 @@ class Send(NamedTuple):
     body: bytes
 
 
+class Sent(NamedTuple):
+    """What became of a message that was sent by request; counted when its event ends. `outcome`: sent or failed."""
+
+    visit: str
+    partition: int
+    integration_id: str
+    outcome: str
+
+
 class Failure(NamedTuple):
     """One run of an event that failed."""
 
@@ -86,7 +95,7 @@ class Failure(NamedTuple):
 class Flight:
     """One event whose runs are under way. `repeated`: some sends may have gone out before, so each is checked."""
 
-    __slots__ = ("box", "event", "failures", "identifier", "pending", "repeated", "sends", "size", "stored", "tasks")
+    __slots__ = ("box", "event", "failures", "identifier", "pending", "repeated", "sends", "sent", "size", "stored", "tasks")
 
     def __init__(self, box: Box, identifier: bytes, stored: bytes, event: TriggerEvent, repeated: bool) -> None:
         self.box = box
@@ -97,8 +106,15 @@ class Flight:
         self.repeated = repeated
         self.pending = 0
         self.sends: list[Send] = []
+        self.sent: list[Sent] | None = None
         self.failures: list[Failure] = []
         self.tasks: set[asyncio.Task[object]] | None = None
+
+    def count_sent(self, sent: Sent) -> None:
+        """Remember what became of a message that was sent by request."""
+        if self.sent is None:
+            self.sent = []
+        self.sent.append(sent)
 
 
 def payload_of(plan: Plan, known: Known, event: TriggerEvent, own_copy: bool) -> JSONObject:

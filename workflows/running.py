@@ -21,6 +21,8 @@ from workflows.context import Context
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
+from workflows.requests import Requests
+from workflows.senders import Senders
 from workflows.settling import Settling
 from workflows.turns import Turns
 
@@ -43,6 +45,7 @@ class Running:
         self.limits = limits
         self.turns = turns
         self.catalog = catalog
+        self.requests = Requests(catalog, Senders())
         self._process = process
         self._settling = settling
         self._parking = parking

@@ -93,10 +93,15 @@ class Settling:
                 tail += ("S", flight.identifier, flight.event.id, step.visit, target[0], step.body)
                 continue
             repeated = flight.repeated
-            tail += (step, flight.identifier, flight.size, flight.event.id if repeated else "", len(flight.sends))
+            sent = flight.sent or ()
+            tail += (step, flight.identifier, flight.size, flight.event.id if repeated else "", len(flight.sends) + len(sent))
             for send in flight.sends:
                 target = targets.setdefault(send.integration_id, (len(targets) + 1, send.partition))
                 tail += (send.visit, target[0], send.body) if repeated else (target[0], send.body)
+            for done in sent:
+                target = targets.setdefault(done.integration_id, (len(targets) + 1, done.partition))
+                told = f"{target[0]}:{done.outcome}"
+                tail += (done.visit, told, b"") if repeated else (told, b"")
         limits = self._limits
         head: list[Any] = [prefix(), limits.outbox_messages, limits.inbox_bytes // limits.inbox_events, len(leases)]
         for token, (_, partition) in leases.items():

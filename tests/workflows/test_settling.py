@@ -13,7 +13,7 @@ from tests.integrations.runtime.lines import Forgetful
 from tests.servers.redis import RedisServer
 from tests.workflows.boxes import flight, held_box, send_of
 from wegnology.lib.ending import end_tasks
-from workflows.flight import Box, Flight
+from workflows.flight import Box, Flight, Sent
 from workflows.settling import Settling
 
 
@@ -85,17 +85,21 @@ def test_messages_of_a_run_that_goes_on_leave_before_its_end_and_in_order_with_o
 
 def test_a_batch_whose_answer_was_lost_happens_once(hub: Hub) -> None:
     async def test(bench: Bench) -> None:
-        target, _ = ids_apart(2)
+        target, asked = ids_apart(2)
         box = bench.box(2)
         first, second = hub.inbox(box.integration_id)
         bench.forgetful.forget = 2
         going_on = flight(box, first, repeated=True)
         bench.settling.send(going_on, send_of(Out(target, "a")))
+        going_on.count_sent(Sent("v1", partition_of(asked), asked, "sent"))
         bench.settling.end(going_on, "finished")
-        bench.settling.end(flight(box, second, Out(target, "b")), "parked:failed")
+        last = flight(box, second, Out(target, "b"))
+        last.count_sent(Sent("v2", partition_of(asked), asked, "failed"))
+        bench.settling.end(last, "parked:failed")
         await until(lambda: len(bench.settled) == 2)
         assert bench.forgetful.forget == 0
         assert hub.outbox(target) == ["a", "b"]
+        assert hub.sent(asked) == {"queued": 2, "sent": 1, "failed": 1}
         line = hub.line(box.integration_id)
         assert (line.finished, line.parked) == (1, {"failed": 1})
 

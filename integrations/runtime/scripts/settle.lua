@@ -3,7 +3,7 @@
 --       integration; groups, then each: number of its lease, integration, operations, then each operation one of
 --   outcome, id, size, event, sends, then a send: visit, number of its target, body
 --     ends an event; its sends go out only if it was still there. event: empty unless earlier sends of it may exist; only
---     then a send has its visit.
+--     then a send has its visit. One that was sent by request has `<number of its target>:<outcome>` and no body.
 --   S, id, event, visit, number of its target, body
 --     a send of an event whose runs go on; refused once the event has ended.
 -- Returns {tokens that are lost, congested outboxes}.
@@ -48,8 +48,17 @@ local function begin(target)
   wake('listen', 'out', target.p, target.i)
 end
 
+-- A message that was sent by request: "<number of its target>:<outcome>" is all that is left of it.
+local function count_sent(text)
+  local number, outcome = string.match(text, '^(%d+):(.+)$')
+  local i, hour = targets[tonumber(number)].i, hour_of(call('TIME')[1] .. '000')
+  count('sent:', i, hour, 'queued')
+  count('sent:', i, hour, outcome)
+end
+
 local function send(number, body)
   local target = targets[tonumber(number)]
+  if not target then return count_sent(number) end
   if not target.length then begin(target) end
   if target.length >= max_outbox then
     if target.length < 10 * max_outbox and connected(target.i) then
