@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
+from integrations.check_admin import CheckPages
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
@@ -22,7 +23,6 @@ from integrations.wording import ago
 from wegnology.applications.access import applications_of, is_operator
 from wegnology.applications.credential_facts import ending_lines
 from wegnology.applications.models import Credential, Role
-from wegnology.applications.typed_admin import TypedAdmin
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.theme import ChangeList
 
@@ -60,7 +60,7 @@ def _about(connector: type[AnyConnector]) -> str:
     return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
 
 
-class IntegrationAdmin(TypedAdmin):
+class IntegrationAdmin(CheckPages):
     """List, page and form of every type."""
 
     choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."

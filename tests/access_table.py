@@ -1,0 +1,140 @@
+"""Who gets what from each address: a line for each route, in the order of `tests.access_rows.ROLES`.
+
+    anonymous  outsider  viewer  editor  administrator  operator
+
+`login` is the way to the login, `gone` the answer for what does not exist (back to the front page of the admin), a number is
+the status; a form that is sent empty by who may send it comes back with 200. The row that is asked for belongs to the
+application in which the people are members; for one of others see `tests/test_access.py`.
+
+A new route fails the test until it has a line here. Write down what should be, then see whether it is.
+"""
+
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """What a route answers to each role, by method; without POST the same as for GET."""
+
+    get: str
+    post: str = ""
+
+
+EVERYBODY = Line("200 200 200 200 200 200")
+LOGGED_IN = Line("login 200 200 200 200 200")
+READ_ONLY = Line("login 200 200 200 200 200", "login 405 405 405 405 405")
+OPERATORS = Line("login 403 403 403 403 200")
+NOBODY = Line("login 403 403 403 403 403")
+NOTHING_THERE = Line("login 404 404 404 404 404")
+LEADS_ON = Line("login 302 302 302 302 302")
+
+LIST = Line("login 403 200 200 200 200")
+HISTORY = Line("login gone 200 200 200 200")
+ADD = Line("login 403 403 200 200 200")
+CHANGE = Line("login 403 200 200 200 200", "login 403 403 200 200 200")
+LOOK = Line("login 403 200 200 200 200", "login 403 403 403 403 403")
+DELETE = Line("login 403 403 403 200 200", "login 403 403 403 302 302")
+ASK_DELETE = Line("login gone 403 403 200 200", "login gone 403 403 302 302")
+DELETE_ROW = Line("login 404 403 403 302 302")
+EDITORS_ALONE = Line("login 404 404 200 200 200")
+
+TABLE: dict[str, Line] = {
+    "home": Line("302 302 302 302 302 302"),
+    "healthz": EVERYBODY,
+    "readyz": Line("503 503 503 503 503 503"),  # no processes here; who is given figures: test_pages.py
+    "metrics": EVERYBODY,  # from this machine; test_pages.py asks from elsewhere
+    "status": LOGGED_IN,
+    "admin:index": LOGGED_IN,
+    "admin:login": Line("200 gone gone gone gone gone", "200 200 200 200 200 200"),
+    "admin:logout": Line("gone 405 405 405 405 405", "gone 200 200 200 200 200"),
+    "admin:password_change": LOGGED_IN,
+    "admin:password_change_done": READ_ONLY,
+    "admin:jsi18n": READ_ONLY,
+    "admin:search": LOGGED_IN,
+    "admin:app_list": Line("login 404 200 200 200 200"),
+    "admin:autocomplete": Line("login 403 403 403 403 403", "login 405 405 405 405 405"),
+    "admin:view_on_site": NOTHING_THERE,
+    "admin/(?P<url>.*)$": NOTHING_THERE,
+    # Applications
+    "admin/applications/application/<path:object_id>/": LEADS_ON,
+    "admin:applications_application_changelist": LIST,
+    "admin:applications_application_add": OPERATORS,  # and whom they gave the right: test_members.py
+    "admin:applications_application_change": CHANGE,
+    "admin:applications_application_delete": DELETE,
+    "admin:applications_application_history": HISTORY,
+    # Service credentials
+    "admin/applications/credential/<path:object_id>/": LEADS_ON,
+    "admin:applications_credential_changelist": LIST,
+    "admin:applications_credential_add": ADD,
+    "admin:applications_credential_change": CHANGE,
+    "admin:applications_credential_disable": Line("login gone 403 200 200 200", "login gone 403 302 302 302"),
+    "admin:applications_credential_delete": ASK_DELETE,
+    "admin:applications_credential_delete_row": DELETE_ROW,
+    "admin:applications_credential_history": HISTORY,
+    # Audit: for reading. Trash: for administrators
+    "admin/applications/auditentry/<path:object_id>/": LEADS_ON,
+    "admin:applications_auditentry_changelist": LIST,
+    "admin:applications_auditentry_add": NOBODY,
+    "admin:applications_auditentry_change": LOOK,
+    "admin:applications_auditentry_delete": NOBODY,
+    "admin:applications_auditentry_history": HISTORY,
+    "admin/applications/trashentry/<path:object_id>/": LEADS_ON,
+    "admin:applications_trashentry_changelist": Line("login 403 403 403 200 200"),
+    "admin:applications_trashentry_add": NOBODY,
+    "admin:applications_trashentry_change": Line("login 403 403 403 200 200", "login 403 403 403 403 403"),
+    "admin:applications_trashentry_delete": Line("login 403 403 403 200 200", "login 403 403 403 gone gone"),
+    "admin:applications_trashentry_history": Line("login gone gone gone 200 200"),
+    "admin:applications_trashentry_restore": Line("login 405 405 405 405 405", "login gone gone gone 302 302"),
+    "admin:applications_trashentry_restore_row": Line("login 404 404 404 302 302"),
+    # Integrations
+    "admin/integrations/integration/<path:object_id>/": LEADS_ON,
+    "admin:integrations_integration_changelist": LIST,
+    "admin:integrations_integration_add": ADD,
+    "admin:integrations_integration_change": CHANGE,
+    "admin:integrations_integration_delete": ASK_DELETE,
+    "admin:integrations_integration_delete_row": DELETE_ROW,
+    "admin:integrations_integration_history": HISTORY,
+    "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
+    "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),
+    "admin:integrations_integration_checked": EDITORS_ALONE,
+    "admin:integrations_integration_check_steps": EDITORS_ALONE,
+    "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
+    "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),  # no type
+    "admin:integrations_integration_checked": NOTHING_THERE,  # who sees what was found: test_check_admin.py
+    "admin:integrations_integration_check_steps": NOTHING_THERE,
+    # Ledger and state changes
+    "admin/integrations/ledgerhour/<path:object_id>/": LEADS_ON,
+    "admin:integrations_ledgerhour_changelist": LIST,
+    "admin:integrations_ledgerhour_add": NOBODY,
+    "admin:integrations_ledgerhour_change": LOOK,
+    "admin:integrations_ledgerhour_delete": NOBODY,
+    "admin:integrations_ledgerhour_history": HISTORY,
+    "admin/integrations/statuschange/<path:object_id>/": LEADS_ON,
+    "admin:integrations_statuschange_changelist": LIST,
+    "admin:integrations_statuschange_add": NOBODY,
+    "admin:integrations_statuschange_change": LOOK,
+    "admin:integrations_statuschange_delete": NOBODY,
+    "admin:integrations_statuschange_history": HISTORY,
+    # Workflows
+    "admin/workflows/workflow/<path:object_id>/": LEADS_ON,
+    "admin:workflows_workflow_changelist": LIST,
+    "admin:workflows_workflow_add": ADD,
+    "admin:workflows_workflow_change": CHANGE,
+    "admin:workflows_workflow_delete": DELETE,
+    "admin:workflows_workflow_history": HISTORY,
+    # Parked runs: an editor replays and discards them
+    "admin/workflows/parkedrun/<path:object_id>/": LEADS_ON,
+    "admin:workflows_parkedrun_changelist": LIST,
+    "admin:workflows_parkedrun_add": NOBODY,
+    "admin:workflows_parkedrun_change": LOOK,
+    "admin:workflows_parkedrun_delete": Line("login 403 403 200 200 200", "login 403 403 gone gone gone"),
+    "admin:workflows_parkedrun_history": HISTORY,
+    "admin:workflows_parkedrun_replay": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    # Accounts
+    "admin/auth/user/<path:object_id>/": LEADS_ON,
+    "admin:auth_user_changelist": OPERATORS,
+    "admin:auth_user_add": OPERATORS,
+    "admin:auth_user_change": OPERATORS,
+    "admin:auth_user_delete": Line("login 403 403 403 403 200", "login 403 403 403 403 302"),
+    "admin:auth_user_history": Line("login gone gone gone gone 200"),
+    "admin:auth_user_password_change": OPERATORS,
+}
