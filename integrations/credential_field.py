@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
 
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
@@ -12,7 +14,10 @@ from wegnology.lib.theme import Select
 CREDENTIAL = f"config_{FIELD}"
 """Name of the form's field: it stands among the settings, some of which it replaces."""
 _LOST = "lost"
-_HELP = "A login kept under Service credentials and used by its name; it takes the place of a login entered here."
+_HELP = (
+    'A login kept under <a class="wg-link" href="{}">Service credentials</a> and used by its name; it takes the place of one '
+    "entered here."
+)
 
 
 class CredentialField(forms.ChoiceField):
@@ -25,7 +30,7 @@ class CredentialField(forms.ChoiceField):
             choices=self._offered(named, by_application=by_application),
             required=False,
             label="Credential",
-            help_text=_HELP,
+            help_text=format_html(_HELP, reverse("admin:applications_credential_changelist")),
             widget=Select(),
         )
 
