@@ -97,10 +97,6 @@ TABLE: dict[str, Line] = {
     "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),
     "admin:integrations_integration_checked": EDITORS_ALONE,
     "admin:integrations_integration_check_steps": EDITORS_ALONE,
-    "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
-    "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),  # no type
-    "admin:integrations_integration_checked": NOTHING_THERE,  # who sees what was found: test_check_admin.py
-    "admin:integrations_integration_check_steps": NOTHING_THERE,
     # Ledger and state changes
     "admin/integrations/ledgerhour/<path:object_id>/": LEADS_ON,
     "admin:integrations_ledgerhour_changelist": LIST,
