@@ -6,21 +6,27 @@ branch that waits does not hold up the others; a failing node ends the whole run
 """
 
 import asyncio
+from collections.abc import Sequence
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from integrations.exceptions import LeaseLost
 from wegnology.lib.eager import start
 from wegnology.lib.paths import copy_json
-from wegnology.lib.types import JSONObject
+from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import GraphNode, Trigger
-from workflows.nodes.base import NodeFailed, Result, RunContext
+from workflows.groups import INSIDE
+from workflows.nodes.base import CapNode, LoopingNode, NodeFailed, Result, RunContext
 
 SLICE_SECONDS = 0.005
 """How long a run computes before others get a turn."""
 MAX_VISITS = 100_000
-"""Nodes that one run may visit."""
+"""Nodes that one run may visit, ..."""
+VISITS_A_WALK = 1_000
+"""... and so many more for each walk through the body of a loop, whose items are bounded."""
+PARALLEL_WALKS = 5
+"""Walks through the body of one parallel loop at a time (execution model of the original product)."""
 MAX_PATH = 1_000
 """Node ids that a report keeps."""
 _CANCEL_SECONDS = 5.0
@@ -42,19 +48,9 @@ async def run(trigger: Trigger, payload: JSONObject, context: RunContext) -> Run
     Raises `RunFailed` (`RunLimitReached` among them) with the node, the payload there and the path. `LeaseLost` and
     cancellation pass through.
     """
-    state = _Run(context)
-    stack: _Stack = []
-    if trigger.outputs:
-        _fork(stack, trigger.outputs[0], payload)
-    try:
-        await state.walk(stack)
-        if state.tasks or state.failure:
-            await state.join()
-    except BaseException as error:
-        if state.tasks:
-            await state.abandon(error)
-        raise
-    return RunReport(state.visited, state.path)
+    trail = _Trail()
+    await _Walk(context, trail).through(trigger.outputs[0] if trigger.outputs else (), payload)
+    return RunReport(trail.visited, trail.path)
 
 
 def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
@@ -65,23 +61,55 @@ def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) ->
         shared = True
 
 
-class _Run:
-    """One run: what it visited, and the tasks of branches that wait while others go on."""
+class _Trail:
+    """What one run has done so far."""
 
-    __slots__ = ("context", "failure", "path", "tasks", "visited", "wakeup")
+    __slots__ = ("allowed", "path", "slice_end", "visited")
 
-    def __init__(self, context: RunContext) -> None:
-        self.context = context
+    def __init__(self) -> None:
         self.visited = 0
+        self.allowed = MAX_VISITS
         self.path: list[str] = []
+        self.slice_end = perf_counter() + SLICE_SECONDS
+
+
+class _End(NamedTuple):
+    """How a walk through a loop's body ended: the cap that was reached first, and the payload there."""
+
+    cap: CapNode[Any]
+    payload: JSONObject
+
+
+class _Walk:
+    """One walk through the graph, or through a loop's body, with the tasks of branches that wait while others go on."""
+
+    __slots__ = ("context", "end", "failure", "tasks", "trail", "wakeup")
+
+    def __init__(self, context: RunContext, trail: _Trail) -> None:
+        self.context = context
+        self.trail = trail
+        self.end: _End | None = None
         self.tasks: dict[asyncio.Task[None], asyncio.Task[Result]] = {}
         """Branches that go on by themselves, with what each waits for at first."""
         self.failure: BaseException | None = None
         self.wakeup: asyncio.Future[None] | None = None
 
+    async def through(self, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
+        """Walk from these nodes until every branch has ended."""
+        stack: _Stack = []
+        _fork(stack, targets, payload)
+        try:
+            await self.walk(stack)
+            if self.tasks or self.failure:
+                await self.join()
+        except BaseException as error:
+            if self.tasks:
+                await _cancel([*self.tasks, *self.tasks.values()], error)
+            raise
+
     async def walk(self, stack: _Stack, in_task: bool = False) -> None:
         """Walk until the stack is empty. A branch that waits while others are due goes on in a task of its own."""
-        slice_end = perf_counter() + SLICE_SECONDS
+        trail = self.trail
         while stack:
             node, payload, shared = stack.pop()
             try:
@@ -93,32 +121,44 @@ class _Run:
                         self._branch_off(node, payload, result)
                         continue
                     result = await result
-                    slice_end = perf_counter() + SLICE_SECONDS
+                    trail.slice_end = perf_counter() + SLICE_SECONDS
             except LeaseLost:
                 raise
             except Exception as error:  # noqa: BLE001  (a bug in a node must end the run, not the engine)
                 raise self._failed(error, node, payload) from error.__cause__
-            self._follow(node, result, stack)
-            if perf_counter() > slice_end:
+            if result is not None:
+                self._follow(node, result, stack)
+            if perf_counter() > trail.slice_end:
                 await self.context.turn()
                 self._raise_failure()
-                slice_end = perf_counter() + SLICE_SECONDS
+                trail.slice_end = perf_counter() + SLICE_SECONDS
 
-    def _step(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result]:
-        """Run a node, or start it up to its first wait."""
-        self.visited += 1
-        if self.visited <= MAX_PATH:
-            self.path.append(node.id)
-        elif self.visited > MAX_VISITS:
-            raise RunLimitReached(f"The run visited more than {MAX_VISITS} nodes.")
+    def _step(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
+        """Run a node, or start it up to its first wait; None when the branch ends here."""
+        trail = self.trail
+        trail.visited += 1
+        if trail.visited <= MAX_PATH:
+            trail.path.append(node.id)
+        elif trail.visited > trail.allowed:
+            raise RunLimitReached(f"The run visited more than {trail.allowed} nodes.")
         context = self.context
         context.tick()
+        if node.is_special:
+            return self._special(node, payload)
         if not node.waits:
             return node.run(payload, context)  # type: ignore[no-any-return]
         if node.needs_task:
             return asyncio.get_running_loop().create_task(node.run(payload, context))
         results: list[Result] = []
         return start(node.run(payload, context), results.append) or results[0]
+
+    def _special(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
+        if isinstance(node.node, CapNode):
+            self.end = self.end or _End(node.node, payload)
+            return None
+        walks = Loop(self.context, self.trail, node).run(payload)
+        results: list[Result] = []
+        return start(walks, results.append) or results[0]
 
     def _follow(self, node: GraphNode, result: Result, stack: _Stack) -> None:
         outputs = node.outputs
@@ -163,16 +203,6 @@ class _Run:
         if self.failure is not None:
             raise self.failure
 
-    async def abandon(self, error: BaseException) -> None:
-        """Cancel the branches and wait until they are gone, except when the coroutine is being closed."""
-        tasks = {*self.tasks, *self.tasks.values()}
-        for task in tasks:
-            task.cancel()
-        if not isinstance(error, GeneratorExit):
-            done, _ = await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
-            for task in done:
-                _ = task.cancelled() or task.exception()
-
     def _failed(self, error: Exception, node: GraphNode, payload: JSONObject) -> RunFailed:
         if isinstance(error, RunFailed):
             failed = error
@@ -180,6 +210,90 @@ class _Run:
             failed = RunFailed(str(error), name=error.name)
         else:
             failed = RunFailed(str(error) or type(error).__name__, name=type(error).__name__)
+        if failed.node_id:
+            return failed  # it happened in the body of this loop, whose node it names already
         failed.node_id, failed.node_label = node.id, node.label
-        failed.payload, failed.path = payload, tuple(self.path)
+        failed.payload, failed.path = payload, tuple(self.trail.path)
         return failed
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]], error: BaseException) -> None:
+    """Cancel tasks and wait until they are gone, except when the coroutine is being closed."""
+    for task in tasks:
+        task.cancel()
+    if tasks and not isinstance(error, GeneratorExit):
+        done, _ = await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
+        for task in done:
+            _ = task.cancelled() or task.exception()
+
+
+class Loop:
+    """The walks through one loop's body."""
+
+    __slots__ = ("body", "context", "keeps", "node", "trail")
+
+    def __init__(self, context: RunContext, trail: _Trail, place: GraphNode) -> None:
+        if not isinstance(place.node, LoopingNode):
+            raise TypeError(f"{place} is no loop")
+        self.context = context
+        self.trail = trail
+        self.node: LoopingNode[Any] = place.node
+        self.body = place.outputs[INSIDE] if len(place.outputs) > INSIDE else ()
+        self.keeps = place.body_keeps
+
+    async def run(self, payload: JSONObject) -> Result:
+        """Go through the items, one after the other or side by side."""
+        items = self.node.items(payload) if self.body else []
+        if self.node.parallel:
+            values = await self._side_by_side(payload, items)
+        else:
+            payload, values = await self._one_by_one(payload, items)
+        return Result(self.node.leave(payload, values))
+
+    async def _one_by_one(self, payload: JSONObject, items: Sequence[JSONObject]) -> tuple[JSONObject, list[JSONValue]]:
+        """What a walk changes in the payload lasts when a cap ended it, else it is forgotten."""
+        values: list[JSONValue] = []
+        for item in items:
+            own = self.node.enter(payload if self.keeps else copy_json(payload), item)
+            end, value = await self._walk(own)
+            values.append(value)
+            if end is not None:
+                payload = end.payload
+                if end.cap.breaks:
+                    break
+        return payload, values
+
+    async def _side_by_side(self, payload: JSONObject, items: Sequence[JSONObject]) -> list[JSONValue]:
+        """All walks end before the first failure is raised."""
+        values: list[JSONValue] = [None] * len(items)
+        failures: list[RunFailed] = []
+        todo = iter(enumerate(items))
+
+        async def work() -> None:
+            for at, item in todo:
+                try:
+                    _, values[at] = await self._walk(self.node.enter(copy_json(payload), item))
+                except RunLimitReached:
+                    raise
+                except RunFailed as failure:
+                    failures.append(failure)
+
+        tasks = [task for _ in range(PARALLEL_WALKS) if (task := start(work(), lambda _: None)) is not None]
+        try:
+            for task in tasks:
+                await task
+        except BaseException as error:
+            await _cancel(tasks, error)
+            raise
+        if failures:
+            raise failures[0]
+        return values
+
+    async def _walk(self, payload: JSONObject) -> tuple[_End | None, JSONValue]:
+        self.trail.allowed += VISITS_A_WALK
+        walk = _Walk(self.context, self.trail)
+        await walk.through(self.body, payload)
+        if walk.end is None:
+            return None, None
+        says, value = walk.end.cap.value(walk.end.payload)
+        return walk.end, copy_json(value if says else self.node.value(walk.end.payload))

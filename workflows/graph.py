@@ -14,7 +14,9 @@ from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 from workflows.circle import find_circle
 from workflows.exceptions import Fault, GraphInvalid
-from workflows.nodes.base import AnyNode, AnyNodeClass, AwaitingNode, Node, nodes
+from workflows.groups import always_capped, group_faults
+from workflows.nodes.base import AnyNodeClass, AwaitingNode, LoopingNode, Node, nodes
+from workflows.placed import GraphNode
 
 INTEGRATION = "integration"
 """The trigger type of every connector."""
@@ -55,24 +57,6 @@ class Known(Protocol):
 
     def get(self, name: str, /) -> AnyNodeClass:
         """Return the class of that type name."""
-
-
-class GraphNode:
-    """One node in its place."""
-
-    __slots__ = ("id", "label", "needs_task", "node", "outputs", "run", "waits")
-
-    def __init__(self, identifier: str, label: str, node: AnyNode) -> None:
-        self.id = identifier
-        self.label = label
-        self.node = node
-        self.run: Any = node.run
-        self.waits = isinstance(node, AwaitingNode)
-        self.needs_task = isinstance(node, AwaitingNode) and node.needs_task
-        self.outputs: tuple[tuple[GraphNode, ...], ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<{self.label} {self.id}>"
 
 
 class Trigger:
@@ -124,6 +108,7 @@ class _Builder:
     def __init__(self, known: Known) -> None:
         self.known = known
         self.faults: list[Fault] = []
+        self.trigger_wires: list[tuple[str, Outputs]] = []
 
     def build(self, triggers: list[JSONObject], raw_nodes: list[JSONObject]) -> tuple[list[Trigger], dict[str, GraphNode]]:
         self._bound(triggers, MAX_TRIGGERS, "triggers")
@@ -140,11 +125,15 @@ class _Builder:
                 built[form.id] = node
         self._check_wires(forms, ids, built)
         found = [self._trigger(raw, f"triggers[{index}]", ids, built) for index, raw in enumerate(triggers)]
+        wires = {form.id: (f"nodes[{index}]", form.output_ids) for index, form in enumerate(forms) if form}
+        self.faults += group_faults(built, wires, self.trigger_wires)
         if self.faults:
             raise GraphInvalid(self.faults)
         for form in forms:
             if form:
                 built[form.id].outputs = _linked(form.output_ids, built)
+        for node in built.values():
+            node.body_keeps = isinstance(node.node, LoopingNode) and always_capped(node)
         return [trigger for trigger in found if trigger], built
 
     def fault(self, place: str, message: str) -> None:
@@ -176,7 +165,10 @@ class _Builder:
             return None
         if isinstance(node, AwaitingNode):
             node.node_id = form.id
-        return GraphNode(form.id, str(form.meta.get("label") or node_class.label)[:255], node)
+        group = form.meta.get("groupId")
+        return GraphNode(
+            form.id, str(form.meta.get("label") or node_class.label)[:255], node, group if isinstance(group, str) else ""
+        )
 
     def _check_wires(self, forms: Sequence[_NodeForm | None], ids: set[str], built: Mapping[str, GraphNode]) -> None:
         for index, form in enumerate(forms):
@@ -213,6 +205,7 @@ class _Builder:
         kinds = self._event_kinds(form.config, f"{place}.config") if form.type == INTEGRATION else frozenset()
         faults = len(self.faults)
         self._check_targets(form.output_ids, place, ids, built)
+        self.trigger_wires.append((place, form.output_ids))
         if len(self.faults) > faults or any(target not in built for targets in form.output_ids for target in targets):
             return None
         label = str(form.meta.get("label") or form.type)[:255]

@@ -5,7 +5,7 @@ A node is built once per workflow version (all templates compiled in `__init__`)
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -158,7 +158,63 @@ class AwaitingNode(ABC, Generic[C]):
         """As `Node.run`, but may await. Each wait has a bound of its own."""
 
 
-AnyNode = Node[Any] | AwaitingNode[Any]
-AnyNodeClass = type[Node[Any]] | type[AwaitingNode[Any]]
+class LoopingNode(ABC, Generic[C]):
+    """A node whose second output leads into a body of nodes that the engine walks once for each item, then on by the first."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    category: ClassVar[Category]
+    Config: ClassVar[type[Schema]]
+    outputs: tuple[str, ...] = ("after", "inside")
+    takes_input: ClassVar[bool] = True
+    parallel: bool = False
+    """Whether the items are worked on side by side, each on a copy of the payload that is dropped afterwards."""
+
+    def __init__(self, config: C) -> None:
+        """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
+        self.config = config
+
+    @abstractmethod
+    def items(self, payload: JSONObject) -> Sequence[JSONObject]:
+        """Return what to go through: an object for each item, which the body finds in its payload. Raises `NodeFailed`."""
+
+    @abstractmethod
+    def enter(self, payload: JSONObject, item: JSONObject) -> JSONObject:
+        """Return the payload of one walk through the body, changed in place."""
+
+    @abstractmethod
+    def leave(self, payload: JSONObject, values: list[JSONValue]) -> JSONObject:
+        """Return the payload to go on with; `values` are what the walks gave, in order."""
+
+    @abstractmethod
+    def value(self, payload: JSONObject) -> JSONValue:
+        """Return what a walk gives, where its end does not say."""
+
+
+class CapNode(ABC, Generic[C]):
+    """A node that ends a walk through a loop's body. The first one reached decides."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    category: ClassVar[Category]
+    Config: ClassVar[type[Schema]]
+    outputs: tuple[str, ...] = ()
+    takes_input: ClassVar[bool] = True
+    loop_id: str
+    """The loop that it belongs to."""
+    breaks: bool = False
+    """Whether the loop ends with this walk."""
+
+    def __init__(self, config: C) -> None:
+        """Compile what can be compiled; raises `ConfigInvalid` with faults by field."""
+        self.config = config
+
+    @abstractmethod
+    def value(self, payload: JSONObject) -> tuple[bool, JSONValue]:
+        """Return whether this end says what the walk gives, and that."""
+
+
+AnyNode = Node[Any] | AwaitingNode[Any] | LoopingNode[Any] | CapNode[Any]
+AnyNodeClass = type[Node[Any]] | type[AwaitingNode[Any]] | type[LoopingNode[Any]] | type[CapNode[Any]]
 
 nodes: Registry[AnyNodeClass] = Registry("workflows.nodes")

@@ -1,0 +1,29 @@
+"""A node in its place: compiled once, wired by reference."""
+
+from typing import Any
+
+from workflows.nodes.base import AnyNode, AwaitingNode, CapNode, LoopingNode
+
+
+class GraphNode:
+    """One node in its place."""
+
+    __slots__ = ("body_keeps", "group", "id", "is_special", "label", "needs_task", "node", "outputs", "run", "waits")
+
+    def __init__(self, identifier: str, label: str, node: AnyNode, group: str = "") -> None:
+        self.id = identifier
+        self.label = label
+        self.node = node
+        self.group = group
+        """The loop in whose body it stands, if any."""
+        self.is_special = isinstance(node, (LoopingNode, CapNode))
+        """Whether the engine itself does what it does."""
+        self.body_keeps = False
+        """For a loop: every walk through its body ends in a cap, so that it may work on the payload itself."""
+        self.run: Any = None if isinstance(node, (LoopingNode, CapNode)) else node.run
+        self.waits = isinstance(node, AwaitingNode)
+        self.needs_task = isinstance(node, AwaitingNode) and node.needs_task
+        self.outputs: tuple[tuple[GraphNode, ...], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.label} {self.id}>"
