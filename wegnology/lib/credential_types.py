@@ -3,22 +3,28 @@
 Names, fields and limits are those of the product's REST schema `credentialPost`. A kind is known here and nowhere else.
 """
 
-import re
 from typing import ClassVar, Literal, Self, TypeVar
 
 from pydantic import field_validator, model_validator
 
 from wegnology.lib.certificates import about_certificate, judge_pair
 from wegnology.lib.google_keys import read_key
-from wegnology.lib.http_logins import address_begins, basic_authorization, check_beginning, with_parameter
+from wegnology.lib.http_logins import (
+    METHODS,
+    address_begins,
+    basic_authorization,
+    check_beginning,
+    judge_login,
+    with_parameter,
+)
 from wegnology.lib.schema import Field, Schema, SecretStr, ui
 from wegnology.lib.types import JSONValue
 
 SECTION = "Login"
 NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
 """For `ui(when=...)`: a setting that matters only while no service credential is named."""
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-"""A header's name: RFC 9110, 5.6.2."""
+NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
+"""For `ui(when=...)`: a setting that matters only while no service credential is named."""
 
 
 class Credential(Schema):
@@ -161,22 +167,12 @@ class HttpCredential(Credential):
 
     @model_validator(mode="after")
     def _method(self) -> Self:
-        value, secret = self.public_value, self.secret_value.get_secret_value()
-        if value is None and self.auth_method != "basicAuth":
-            raise ValueError(f"publicValue: {_NEEDED[self.auth_method]}")
-        if self.auth_method == "header" and not _TOKEN.match(value or ""):
-            raise ValueError("publicValue: A header's name consists of letters, digits and - without spaces.")
-        if self.auth_method == "header" and not secret.isprintable():
-            raise ValueError("secretValue: A header's value is one line.")
-        if self.auth_method == "basicAuth" and ":" in (value or ""):
-            raise ValueError("publicValue: A user's name in basic authentication has no colon.")
-        if self.auth_method == "clientCertificate":
-            judge_pair(("publicValue", value or ""), ("secretValue", secret))
+        judge_login(self.auth_method, self.public_value, self.secret_value.get_secret_value())
         return self
 
     def shown(self) -> list[tuple[str, str]]:
         """Return where it is used and whose it is."""
-        found = [("For addresses", f"{self.uri_match}…"), ("Method", _METHODS[self.auth_method])]
+        found = [("For addresses", f"{self.uri_match}…"), ("Method", METHODS[self.auth_method])]
         if self.auth_method == "clientCertificate":
             return [*found, *about_certificate(self.public_value or "")]
         return [*found, ("Name" if self.auth_method != "basicAuth" else "User", self.public_value or "—")]
@@ -204,19 +200,6 @@ class HttpCredential(Credential):
         if self.auth_method != "clientCertificate" or self.public_value is None:
             return None
         return self.public_value, self.secret_value.get_secret_value()
-
-
-_NEEDED = {
-    "header": "Give the header's name.",
-    "queryParam": "Give the parameter's name.",
-    "clientCertificate": "Give the certificate in PEM form.",
-}
-_METHODS = {
-    "header": "a header",
-    "queryParam": "a query parameter",
-    "basicAuth": "basic authentication",
-    "clientCertificate": "a client certificate",
-}
 
 
 class CertificateCredential(Credential):

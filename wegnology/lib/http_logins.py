@@ -1,8 +1,24 @@
 """Where a login for HTTP goes, and which addresses may have it."""
 
 import base64
+import re
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from wegnology.lib.certificates import judge_pair
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+"""A header's name: RFC 9110, 5.6.2."""
+_NEEDED = {
+    "header": "Give the header's name.",
+    "queryParam": "Give the parameter's name.",
+    "clientCertificate": "Give the certificate in PEM form.",
+}
+METHODS = {
+    "header": "a header",
+    "queryParam": "a query parameter",
+    "basicAuth": "basic authentication",
+    "clientCertificate": "a client certificate",
+}
 _SCHEMES = ("http://", "https://", "ws://", "wss://")
 
 
@@ -17,6 +33,20 @@ def check_beginning(text: str) -> None:
         raise ValueError("Begin with http://, https://, ws:// or wss:// and a host.")
     if _ordered(text) is None or any(c.isspace() for c in text):
         raise ValueError("A login, white space or .. has no place in it.")
+
+
+def judge_login(method: str, value: str | None, secret: str) -> None:
+    """Check the public and the secret part of a login; raises `ValueError` as a schema takes it: `field: text`."""
+    if value is None and method != "basicAuth":
+        raise ValueError(f"publicValue: {_NEEDED[method]}")
+    if method == "header" and not _TOKEN.match(value or ""):
+        raise ValueError("publicValue: A header's name consists of letters, digits and - without spaces.")
+    if method == "header" and not secret.isprintable():
+        raise ValueError("secretValue: A header's value is one line.")
+    if method == "basicAuth" and ":" in (value or ""):
+        raise ValueError("publicValue: A user's name in basic authentication has no colon.")
+    if method == "clientCertificate":
+        judge_pair(("publicValue", value or ""), ("secretValue", secret))
 
 
 def basic_authorization(user: str, password: str) -> str:
