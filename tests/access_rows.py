@@ -12,17 +12,21 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.utils import timezone
 
+from integrations import check_records
+from integrations.check_records import CheckRecord
 from integrations.events import EventKind, TriggerEvent
 from integrations.models import Integration, LedgerHour, StatusChange
 from tests import factories
 from tests.lamp import CONFIG
-from wegnology.applications.models import Application, Member, Role
+from wegnology.applications.models import Application, Credential, Member, Role
+from wegnology.applications.records import AuditEntry, TrashEntry
 from workflows.models import ParkedRun, Workflow
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
 FOREIGN = "Zanzibar"
 """Part of every name in the application of others: it may be on no page of ours."""
 MISSING = {str: "f" * 24, int: "999999"}
+"""An id that no row has, by its kind."""
 
 
 def a_parked_run(of: Application) -> ParkedRun:
@@ -66,13 +70,34 @@ def a_workflow(of: Application) -> Workflow:
     return row
 
 
+def an_audit_entry(of: Application) -> AuditEntry:
+    """Return what was recorded of the application itself."""
+    return AuditEntry.objects.filter(application_id=of.pk, object_id=of.pk).earliest("pk")
+
+
+def a_deletion(of: Application) -> TrashEntry:
+    """Delete a workflow into the trash."""
+    factories.workflow(of, name=f"{of.name} deleted").delete()
+    return TrashEntry.objects.get(application_id=of.pk)
+
+
+def a_check(of: Application) -> str:
+    """Put down a check of the application's integration; returns its id."""
+    record = CheckRecord(of.pk, of.integrations.get().pk, f"{of.name} lamp", "Lamp", "1", f"{of.name} person")
+    check_records.ask(record, {})
+    return record.id
+
+
 ROWS: dict[str, Callable[[Application], Model]] = {
     "applications.application": lambda of: of,
+    "applications.credential": lambda of: factories.credential(of, name=f"{of.name} login"),
     "integrations.integration": an_integration,
     "workflows.workflow": a_workflow,
     "workflows.parkedrun": a_parked_run,
     "integrations.ledgerhour": a_ledger_hour,
     "integrations.statuschange": a_status_change,
+    "applications.auditentry": an_audit_entry,
+    "applications.trashentry": a_deletion,
     "auth.user": lambda of: of.members.earliest("pk").user,
 }
 """How to make a row of each model with pages, in an application; in this order."""
@@ -87,29 +112,32 @@ class Scene:
     people: dict[str, User]
     own_rows: dict[str, Model]
     foreign_rows: dict[str, Model]
+    checks: dict[str, str]
+    """Check ids by application id."""
 
-    def words(self, rows: dict[str, Model], label: str) -> dict[str, str]:
-        """Return what the parts of an address are filled with, by name."""
+    def words(self, of: Application, label: str) -> dict[str, str]:
+        """Return what the parts of an address are filled with, by name, for the rows of an application."""
+        rows = self.own_rows if of == self.own else self.foreign_rows
         row = rows.get(label)
-        user = rows["auth.user"]
-        content_type = ContentType.objects.get_for_model(Integration)
         return {
             "object_id": str(row.pk) if row else "",
-            "id": str(user.pk),
-            "content_type_id": str(content_type.pk),
+            "id": str(rows["auth.user"].pk),
+            "check_id": self.checks[of.pk],
+            "content_type_id": str(ContentType.objects.get_for_model(Integration).pk),
             "app_label": "integrations",
             "url": "anything",
         }
 
 
 def scene() -> Scene:
-    """Make both applications."""
+    """Make both applications. Needs Redis."""
     own, foreign = factories.application("Plant", limit=1), factories.application(FOREIGN, **{FOREIGN: FOREIGN})
     people = {role.value: factories.person(role.value, own, role) for role in Role}
     people["outsider"] = factories.person("outsider")
     people["operator"] = User.objects.create_superuser("operator")
     factories.person(f"{FOREIGN}-admin", foreign, Role.ADMINISTRATOR)
-    return Scene(own, foreign, people, rows_of(own), rows_of(foreign))
+    rows = rows_of(own), rows_of(foreign)
+    return Scene(own, foreign, people, *rows, {of.pk: a_check(of) for of in (own, foreign)})
 
 
 def rows_of(of: Application) -> dict[str, Model]:
@@ -125,6 +153,9 @@ def snapshot(of: Application) -> dict[str, list[dict[str, Any]]]:
         "application": Application.objects.filter(pk=of.pk),
         "globals": of.globals.all(),
         "members": Member.objects.filter(application=of),
+        "credentials": Credential.objects.filter(application=of),
+        "audit": AuditEntry.objects.filter(application_id=of.pk),
+        "trash": TrashEntry.objects.filter(application_id=of.pk),
         "integrations": sources,
         "workflows": Workflow.objects.filter(application=of),
         "parked": ParkedRun.objects.filter(application=of),
