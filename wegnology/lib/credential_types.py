@@ -23,8 +23,6 @@ from wegnology.lib.types import JSONValue
 SECTION = "Login"
 NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
 """For `ui(when=...)`: a setting that matters only while no service credential is named."""
-NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
-"""For `ui(when=...)`: a setting that matters only while no service credential is named."""
 
 
 class Credential(Schema):
