@@ -63,7 +63,7 @@ def test_a_secret_is_sealed_and_never_shown(admin_client: Client) -> None:
     html = admin_client.get(page(row)).content.decode()
     assert CANARY not in html
     assert "sealed:" not in html
-    assert "Stored and not shown" in html
+    assert "Stored, not shown" in html
 
 
 def test_nothing_typed_keeps_a_secret_also_under_a_new_key(admin_client: Client, plant: Application) -> None:

@@ -64,7 +64,7 @@ class GlobalForm(ModelForm):
             self.fields["value"] = SecretJSONTextField(rows=1, required=False, help_text=_HELP)
         if self.was_secret:
             self.initial["value"] = None
-            self.fields["value"].widget.attrs["placeholder"] = "Stored and not shown. Type to replace it."
+            self.fields["value"].widget.attrs["placeholder"] = "Stored, not shown. Type to replace."
         self._value: JSONValue = None
 
     def clean(self) -> dict[str, Any]:
