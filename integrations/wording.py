@@ -38,6 +38,8 @@ def _connected(status: Status, icon: str, tone: str, now_ms: int) -> Badge:
     refused = [row for row in status.subscriptions if not row.get("granted")]
     if refused:
         return Badge("warning", "Connected, in part", "warning", f"{len(refused)} of {len(status.subscriptions)} topics refused.")
+    if status.degraded:
+        return Badge("warning", "Degraded", "warning", status.degraded)
     if status.notices:
         return Badge("warning", "Connected, with a notice", "warning", status.notices[0])
     return Badge(icon, "Connected", tone, f"Proof of life {ago(status.proof_ms, now_ms)}.")

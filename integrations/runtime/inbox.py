@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 from integrations.connectors.base import AnyConnector, Delivery
 from integrations.events import EventKind, TriggerEvent
 from integrations.runtime import scripts
+from integrations.runtime.acknowledging import Acknowledging
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.limits import Limits
-from wegnology.lib.eager import start
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway, SyncRedis
 from wegnology.lib.types import JSONObject
@@ -79,6 +79,7 @@ class Intake:
         self._token_of = token_of
         self._on_lost = on_lost
         self._on_need = on_need
+        self._acknowledging = Acknowledging()
         self._due: dict[IntakeLine, None] = {}
         self._wake = asyncio.Event()
         self._sequence = 0
@@ -224,28 +225,13 @@ class Intake:
         elif held:
             self.mark(line)
         self._bound(line)
-        _acknowledge(done)
-
-
-def _acknowledge(done: list[Held]) -> None:
-    """Tell the source, one call for each connection that the events came through."""
-    by_connector: dict[AnyConnector, list[Delivery]] = {}
-    for held in done:
-        if held.delivery is not None and held.delivery.receipt is not None and held.connector is not None:
-            by_connector.setdefault(held.connector, []).append(held.delivery)
-    for connector, deliveries in by_connector.items():
-        try:
-            task = start(connector.acknowledge(deliveries), lambda _: None)
-        except Exception as error:  # noqa: BLE001  (the line is lost: its reader notices, the source sends again)
-            logger.debug("acknowledging failed: %s", connector.explain(error))
-        else:
-            if task is not None:
-                task.add_done_callback(_look)
-
-
-def _look(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.debug("acknowledging failed: %s", type(task.exception()).__name__)
+        self._acknowledging.tell(
+            [
+                (held.connector, held.delivery)
+                for held in done
+                if held.connector is not None and held.delivery is not None and held.delivery.receipt is not None
+            ]
+        )
 
 
 def append_replays(client: SyncRedis, events: Sequence[tuple[str, TriggerEvent]], limits: Limits) -> list[bool]:

@@ -55,6 +55,7 @@ class Line:
         self.held_bytes = 0
         self.reading = True
         self.inbox_full = False
+        self.held_back = False
         self.stopped = False
         self.connector: AnyConnector | None = None
         self.connected = False
@@ -104,8 +105,17 @@ class Line:
         if self._ending:
             return
         self.reading = reading
+        self._pause()
+
+    def hold_back(self, held_back: bool) -> None:
+        """Ask the source for no more while the inbox is nearly full, or go on."""
+        self.held_back = held_back
+        if not self._ending:
+            self._pause()
+
+    def _pause(self) -> None:
         if self.connector is not None and self.connected:
-            self.connector.pause(not reading)
+            self.connector.pause(self.held_back or not self.reading)
 
     def break_off(self, error: Exception) -> None:
         """Treat the line as lost, because a probe got no proof of life."""
@@ -128,6 +138,7 @@ class Line:
                 self.break_off(Disconnected(text))
         else:
             self.proof_ms = now_ms()
+            self._note_degraded(connector)
         finally:
             self.probing = False
 
@@ -161,6 +172,7 @@ class Line:
                 deliveries = await connector.receive()
                 self.last_message_ms = self.proof_ms = now_ms()
                 self._intake.put(self, deliveries, connector)
+                self._note_degraded(connector)
         except asyncio.CancelledError:
             if self._broken is None or self._ending:
                 raise
@@ -189,12 +201,19 @@ class Line:
             known_topics=list(self.desired.source.topics),
         )
         self._note(transition=True)
-        if not self.reading:
+        if self.held_back or not self.reading:
             connector.pause(True)
         if self._announce:
             self._intake.put_event(self, EventKind.CONNECT, now, data)
         self._announce = False
         self._outbox.due(self)
+
+    def _note_degraded(self, connector: AnyConnector) -> None:
+        """Say that the line works, but not as it should, or that it does again."""
+        if connector is self.connector and self.connected and connector.degraded != self.status.degraded:
+            text = connector.degraded
+            self.status = replace(self.status, degraded=text, latest_cause=text, since_ms=now_ms())
+            self._note(transition=True)
 
     def _failed(self, connector: AnyConnector, error: Exception) -> float:
         state = ConnectionState.REFUSED if isinstance(error, Refused) else ConnectionState.FAILING

@@ -46,6 +46,8 @@ class Status:
     last_message_ms: int = 0
     subscriptions: list[JSONObject] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    degraded: str = ""
+    """What is wrong with a connection that works nevertheless."""
     errors: dict[str, str] = field(default_factory=dict)
     listener: str = ""
     known_topics: list[str] = field(default_factory=list)

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections
 from integrations.runtime.book import StatusBook, now_ms
 from integrations.runtime.calls import hear
 from integrations.runtime.dispatch import Dispatch
+from integrations.runtime.filling import watch
 from integrations.runtime.inbox import Intake
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.lease import Lease, Leases, Presence, share
@@ -79,6 +80,7 @@ class Supervisor:
             asyncio.create_task(self._listen_for_calls()),
             asyncio.create_task(self._load()),
             asyncio.create_task(self._probe()),
+            asyncio.create_task(watch(self._client, _View(self.lines), self._limits)),
         ]
         keeping = asyncio.create_task(self._keep())
         ticking = asyncio.create_task(self._tick_until(stop))

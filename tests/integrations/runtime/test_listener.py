@@ -236,3 +236,18 @@ def test_messages_are_proof_of_life(hub: Hub) -> None:
         assert line.last_message_ms == line.proof_ms
 
     run_lines(hub, test)
+
+
+def test_a_degraded_line_says_so_until_it_is_well_again(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        line, far = await lines.connected()
+        assert line.connector is not None
+        line.connector.degraded = "Allow sqs:DeleteMessage."
+        far.publish()
+        await until(lambda: line.status.degraded == "Allow sqs:DeleteMessage.")
+        assert (line.status.state, line.status.latest_cause) == (ConnectionState.CONNECTED, "Allow sqs:DeleteMessage.")
+        line.connector.degraded = ""
+        await line.probe()
+        assert (line.status.degraded, line.status.latest_cause) == ("", "")
+
+    run_lines(hub, test)

@@ -1,0 +1,54 @@
+"""Tells sources what is durable: in the order of arrival, one call of a connection at a time."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from integrations.connectors.base import AnyConnector, Delivery
+from wegnology.lib.eager import start
+
+logger = logging.getLogger(__name__)
+
+
+class _Pending(NamedTuple):
+    """A call under way, and what arrived since."""
+
+    task: asyncio.Task[None]
+    next: list[Delivery]
+
+
+class Acknowledging:
+    """The calls under way. A connector whose call ends without waiting, as most do, leaves nothing here."""
+
+    def __init__(self) -> None:
+        self._pending: dict[AnyConnector, _Pending] = {}
+
+    def tell(self, deliveries: Iterable[tuple[AnyConnector, Delivery]]) -> None:
+        """Acknowledge what came through these connections."""
+        by_connector: dict[AnyConnector, list[Delivery]] = {}
+        for connector, delivery in deliveries:
+            by_connector.setdefault(connector, []).append(delivery)
+        for connector, ours in by_connector.items():
+            pending = self._pending.get(connector)
+            if pending is not None:
+                pending.next.extend(ours)
+            else:
+                self._call(connector, ours)
+
+    def _call(self, connector: AnyConnector, deliveries: list[Delivery]) -> None:
+        try:
+            task = start(connector.acknowledge(deliveries), lambda _: None)
+        except Exception as error:  # noqa: BLE001  (the line is lost: its reader notices, the source sends again)
+            logger.debug("acknowledging failed: %s", connector.explain(error))
+            return
+        if task is not None:
+            self._pending[connector] = _Pending(task, [])
+            task.add_done_callback(lambda ended: self._ended(connector, ended))
+
+    def _ended(self, connector: AnyConnector, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            logger.debug("acknowledging failed: %s", type(task.exception()).__name__)
+        arrived = self._pending.pop(connector).next
+        if arrived:
+            self._call(connector, arrived)
