@@ -14,6 +14,7 @@ from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.runtime.ledger import LedgerLine, line_of
 from integrations.runtime.status import NEVER_SEEN, Status
 from integrations.wording import ago, badge, remembered, span
+from wegnology.applications.usage_chart import stopped_text
 from wegnology.lib.badges import Badge
 
 HOURS = 24
@@ -45,12 +46,18 @@ def panel(integration: Integration) -> Panel:
         badges([integration], live, now_ms)[integration.pk],
         facts(status, now_ms) if live.away_since is None else [],
         status.subscriptions,
-        status.notices,
+        [*_stopped(integration), *status.notices],
         chart(lines, now_ms, HOURS),
         lines,
         list(StatusChange.objects.filter(integration_id=integration.pk)[:CHANGES]),
         live.away_since,
     )
+
+
+def _stopped(integration: Integration) -> list[str]:
+    """Say that nothing is taken in because the application's payload limit is reached."""
+    until = stopped_text(integration.application.stopped_until)
+    return [f"Nothing more is taken in until {until}: the application has reached its payload limit."] if until else []
 
 
 def badges(integrations: Sequence[Integration], live: Live, now_ms: int) -> dict[str, Badge]:

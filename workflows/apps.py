@@ -31,6 +31,7 @@ class WorkflowsConfig(AppConfig):
             _application_of_version,
             page=lambda row: f"workflows.workflow:{row.workflow_id}",
             hidden=lambda row: frozenset({"triggers", "nodes", "globals"}),
+            title=lambda row: f"{row.workflow.name}: {row.name}",
         )
 
 

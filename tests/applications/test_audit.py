@@ -61,7 +61,7 @@ class TestRows:
             ("deleted", {}),
         ]
         assert found[0].action == "created"
-        assert found[0].changes["name"] == [None, "Alert"]
+        assert found[0].changes == {"name": [None, "Alert"], "enabled": [None, True]}
         assert {entry.application_id for entry in found} == {plant.pk}
 
     def test_parts_are_shown_with_their_whole(self, plant: Application) -> None:

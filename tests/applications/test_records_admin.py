@@ -144,6 +144,7 @@ class TestTrash:
         assert "1 integration, 1 workflow, 1 workflow version" in html
         html = client.get(reverse("admin:applications_trashentry_change", args=[entry.pk])).content.decode()
         assert "workflow: Alert" in html
+        assert "workflow version: Alert: develop" in html
         assert SECRET not in html
         html = client.post(reverse("admin:applications_trashentry_restore", args=[entry.pk]), follow=True).content.decode()
         assert "Restored:" in html

@@ -25,7 +25,7 @@ from django.db import models
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils import timezone
 
-from wegnology.applications.audit_changes import Values, difference, is_shown, values_of
+from wegnology.applications.audit_changes import Values, beginning, difference, is_shown, values_of
 from wegnology.applications.records import AuditEntry
 
 NAME_LENGTH = 255
@@ -45,6 +45,7 @@ class Watched(NamedTuple):
     application_of: Callable[[Any], str | None]
     page_of: Callable[[Any], str]
     hidden: Callable[[Any], frozenset[str]]
+    title: Callable[[Any], str]
 
 
 _actor: ContextVar[Callable[[], Actor] | None] = ContextVar("actor", default=None)
@@ -97,18 +98,25 @@ def watch(
     *,
     page: Callable[[Any], str] = page_of,
     hidden: Callable[[Any], frozenset[str]] = _nothing,
+    title: Callable[[Any], str] = str,
 ) -> None:
     """Record changes of a model. Called again, it replaces what was said before.
 
     `application_of(row)` names the application (None: only operators see it), `page(row)` the page that shows the entry
     where it is not the row's own, `hidden(row)` fields of which only the fact of a change is recorded. What is sealed is always
-    hidden.
+    hidden. `title(row)` is the name under which people find the row.
     """
-    _watched[model] = Watched(application_of, page, hidden)
+    _watched[model] = Watched(application_of, page, hidden, title)
     identifier = f"audit of {model._meta.label}"
     pre_save.connect(_before_save, sender=model, dispatch_uid=identifier)
     post_save.connect(_saved, sender=model, dispatch_uid=identifier)
     pre_delete.connect(_deleting, sender=model, dispatch_uid=identifier)
+
+
+def title_of(row: models.Model) -> str:
+    """Return the name under which people find a row."""
+    rules = _watched.get(type(row))
+    return rules.title(row) if rules else str(row)
 
 
 def watched() -> frozenset[type[models.Model]]:
@@ -154,7 +162,7 @@ def entry_for(actor: Actor, action: str, row: models.Model, changes: dict[str, A
         action=action,
         kind=row._meta.label_lower,
         object_id=str(row.pk),
-        object_name=str(row)[:NAME_LENGTH],
+        object_name=title_of(row)[:NAME_LENGTH],
         page=(rules.page_of if rules else page_of)(row),
         changes=changes,
     )
@@ -168,7 +176,7 @@ def _before_save(sender: type[models.Model], instance: models.Model, **_: Any) -
 
 def _saved(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
     before: Values | None = instance.__dict__.pop("_audited", None)
-    changes = difference(before or {}, _values(instance))
+    changes = difference(before, _values(instance)) if before is not None else beginning(_values(instance))
     _forget_hidden(instance, before or {}, changes)
     if before is None:
         record(None, "restored" if _restoring.get() else "created", instance, {} if _restoring.get() else changes)

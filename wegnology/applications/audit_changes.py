@@ -115,6 +115,11 @@ def difference(before: Values, after: Values) -> dict[str, Any]:
     return changes
 
 
+def beginning(values: Values) -> dict[str, Any]:
+    """Return what a new row has: like a difference from nothing, without what is off."""
+    return difference({}, {name: value for name, value in values.items() if value is not False})
+
+
 def _is_empty(value: Any) -> bool:
     if isinstance(value, Hidden):
         return not value

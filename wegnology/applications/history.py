@@ -20,7 +20,9 @@ ENTRIES_A_PAGE = 100
 
 def changes_html(entry: AuditEntry) -> SafeString:
     """Return what changed, a line a field: old and new where they may be shown."""
-    return format_html_join("", "<div><b>{}</b> {}</div>", [(name, _change(what)) for name, what in entry.changes.items()])
+    return format_html_join(
+        "", "<div><b>{}</b> {}</div>", [(name.replace("_", " "), _change(what)) for name, what in entry.changes.items()]
+    )
 
 
 def _change(what: Any) -> SafeString:

@@ -34,7 +34,7 @@ class AuditEntry(models.Model):
     class Meta:
         ordering: ClassVar = ["-time", "-id"]
         verbose_name = "audit entry"
-        verbose_name_plural = "audit"
+        verbose_name_plural = "audit entries"
         indexes: ClassVar = [
             models.Index(fields=["application_id", "-time", "-id"], name="audit_by_application"),
             models.Index(fields=["page", "-time", "-id"], name="audit_by_page"),
@@ -70,7 +70,7 @@ class TrashEntry(SealedConfig):
     class Meta:
         ordering: ClassVar = ["-deleted_at", "-id"]
         verbose_name = "deleted item"
-        verbose_name_plural = "trash"
+        verbose_name_plural = "deleted items"
         indexes: ClassVar = [
             models.Index(fields=["application_id", "-deleted_at"], name="trash_by_application"),
             models.Index(fields=["expires_at"], name="trash_by_expiry"),

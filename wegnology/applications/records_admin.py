@@ -84,13 +84,13 @@ class RecordAdmin(OwnedAdmin):
 class AuditEntryAdmin(RecordAdmin):
     """Who changed what."""
 
-    list_display = ("time", "actor_name", "action", "kind_name", "object_", "what")
+    list_display = ("time", "who", "action", "kind_name", "object_", "what")
     list_filter = ("action", KindFilter, "actor_name", "time", ApplicationFilter)
     list_per_page = 100
     show_full_result_count = False
     search_fields = ("object_name", "object_id", "actor_name")
     search_help_text = "Search by name or id of the object, or by person"
-    fields = ("time", "actor_name", "actor_kind", "action", "kind_name", "object_", "object_id", "application_id", "what")
+    fields = ("time", "who", "actor_kind", "action", "kind_name", "object_", "object_id", "application_id", "what")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes; what is old enough goes by itself."""
@@ -99,6 +99,11 @@ class AuditEntryAdmin(RecordAdmin):
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Let people filter by those who acted in their own applications."""
         return [ActorFilter if entry == "actor_name" else entry for entry in super().get_list_filter(request)]
+
+    @admin.display(description="Who", ordering="actor_name")
+    def who(self, row: AuditEntry) -> str:
+        """Return who acted, and whether a token did."""
+        return f"{row.actor_name} (token)" if row.actor_kind == "token" else row.actor_name
 
     @admin.display(description="Object", ordering="object_name")
     def object_(self, row: AuditEntry) -> str:
@@ -190,7 +195,7 @@ class TrashEntryAdmin(RecordAdmin):
         except CannotRestore as error:
             messages.error(request, str(error))
             return
-        names = ", ".join(str(row) for row in restored.rows[:10])
+        names = ", ".join(audit.title_of(row) for row in restored.rows[:10])
         messages.success(request, f"Restored: {names}{' and more' if len(restored.rows) > 10 else ''}.")
         for note in restored.notes:
             messages.warning(request, note)

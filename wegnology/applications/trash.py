@@ -95,7 +95,7 @@ def _entry(application_id: str, heads: Sequence[models.Model], rows: Sequence[mo
         application_name=application.name if application else "",
         kind=heads[0]._meta.label_lower,
         name=_title(heads),
-        contents=[[row._meta.verbose_name, str(row)] for row in rows],
+        contents=[[row._meta.verbose_name, audit.title_of(row)] for row in rows],
         deleted_by=audit.current_actor().name,
         deleted_at=now,
         expires_at=now + timedelta(days=settings.TRASH_DAYS),
@@ -106,7 +106,7 @@ def _entry(application_id: str, heads: Sequence[models.Model], rows: Sequence[mo
 
 
 def _title(heads: Sequence[models.Model]) -> str:
-    names = ", ".join(str(head) for head in heads[:NAMES_IN_TITLE])
+    names = ", ".join(audit.title_of(head) for head in heads[:NAMES_IN_TITLE])
     more = f" and {len(heads) - NAMES_IN_TITLE} more" if len(heads) > NAMES_IN_TITLE else ""
     return names[: 255 - len(more)] + more
 

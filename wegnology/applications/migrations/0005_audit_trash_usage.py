@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit',
+                'verbose_name_plural': 'audit entries',
                 'ordering': ['-time', '-id'],
                 'indexes': [models.Index(fields=['application_id', '-time', '-id'], name='audit_by_application'), models.Index(fields=['page', '-time', '-id'], name='audit_by_page'), models.Index(fields=['-time', '-id'], name='audit_by_time')],
             },
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'deleted item',
-                'verbose_name_plural': 'trash',
+                'verbose_name_plural': 'deleted items',
                 'ordering': ['-deleted_at', '-id'],
                 'indexes': [models.Index(fields=['application_id', '-deleted_at'], name='trash_by_application'), models.Index(fields=['expires_at'], name='trash_by_expiry')],
             },
