@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench lint lock clean
+.PHONY: help run test test-all counterparts bench lint lock clean
 
 UV_VERSION := 0.13.9
 PYTHON ?= python3
@@ -27,7 +27,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## Set up and run everything on this machine, with a demo (PORT, DEMO_BROKER_PORT, WEGNOLOGY_STATE_DIR)
 	@exec env $(DEVELOPMENT) $(BIN)/python manage.py run
@@ -46,6 +46,9 @@ test-all: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## As test, and the 
 	@$(MAKE) --no-print-directory lint
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m database $(ARGS)
 	$(DEVELOPMENT) $(PYTEST) $(ARGS)
+
+counterparts: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Run servers to point integrations at (ARGS: mqtt, websocket, sqs, particle)
+	@exec env $(DEVELOPMENT) $(BIN)/python -m tests.servers $(ARGS)
 
 bench: $(VENV)/.dev-installed ## Measure (PEER=node-red runs the same work through Node-RED; ARGS are passed on)
 	@exec env $(DEVELOPMENT) $(if $(PEER),PEER=$(PEER)) $(BIN)/python -m bench $(ARGS)

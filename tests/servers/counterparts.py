@@ -1,0 +1,147 @@
+"""Everything integrations can be pointed at on this machine, each behind a proxy that can be given faults.
+
+A counterpart is a function that starts its server and says which doors it has. A new type adds one to `COUNTERPARTS`.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.servers import mosquitto, particle, sqs, websocket
+from tests.servers.certificates import Certificates
+from tests.servers.processes import LOOPBACK
+from tests.servers.proxy import Proxy
+
+FIRST_PORT = 19_000
+Settings = Mapping[str, str]
+
+
+class Absent(Exception):
+    """A counterpart cannot be started here; the text says what is missing."""
+
+
+class Door(NamedTuple):
+    """One way to a server. `settings`: what to enter in an integration, given the port. `publish` lets a message arrive."""
+
+    name: str
+    target: int
+    settings: Callable[[int], Settings]
+    publish: Callable[[str, str], None] | None = None
+
+
+class OpenDoor(NamedTuple):
+    """A door with its proxy."""
+
+    door: Door
+    proxy: Proxy
+
+    @property
+    def settings(self) -> Settings:
+        """What to enter in an integration."""
+        return self.door.settings(self.proxy.port)
+
+
+def _mqtt(stack: ExitStack) -> list[Door]:
+    broker = stack.enter_context(mosquitto.Mosquitto("password", "tls", "certificate", "ws"))
+    folder = broker.folder
+    (folder / "client.pem").write_text(broker.certificates.client.certificate)
+    (folder / "client.key").write_text(broker.certificates.client.private_key)
+    ca = {"CA certificate": str(broker.certificates.ca_file)}
+    own = {"Certificate": str(folder / "client.pem"), "Private key": str(folder / "client.key")}
+
+    def door(name: str, listener: str, protocol: str, **more: str) -> Door:
+        def settings(port: int) -> Settings:
+            return {"Protocol": protocol, "Host": LOOPBACK, "Port": str(port), **more}
+
+        return Door(name, broker.ports[listener], settings, lambda topic, text: broker.publish(topic, [text]))
+
+    return [
+        door("mqtt", "plain", "mqtt"),
+        door("mqtt-password", "password", "mqtt", Username=mosquitto.USERNAME, Password=mosquitto.PASSWORD),
+        door("mqtts", "tls", "mqtts", **ca),
+        door("mqtts-certificate", "certificate", "mqtts", **ca, **own),
+        door("mqtt-ws", "ws", "ws"),
+    ]
+
+
+def _websocket(stack: ExitStack) -> list[Door]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="websocket-")))
+    certificates = Certificates(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server_file, certificates.server_key_file)
+    login = {"Username": websocket.USERNAME, "Password": websocket.PASSWORD}
+    ca = {"CA certificate": str(certificates.ca_file)}
+
+    def door(name: str, scheme: str, server: websocket.WebsocketServer, more: Settings) -> Door:
+        stack.enter_context(server)
+
+        def settings(port: int) -> Settings:
+            return {"URL": f"{scheme}://{LOOPBACK}:{port}/", **more}
+
+        return Door(name, server.port, settings, lambda _, text: server.publish([text]))
+
+    return [
+        door("websocket", "ws", websocket.WebsocketServer(), {}),
+        door("websocket-password", "ws", websocket.WebsocketServer(password=True), login),
+        door("websocket-tls", "wss", websocket.WebsocketServer(tls=context), ca),
+    ]
+
+
+def _sqs(stack: ExitStack) -> list[Door]:
+    if not sqs.PROGRAM.exists():
+        raise Absent("make .venv-counterparts/.installed installs it")
+    server = stack.enter_context(sqs.SqsServer())
+    user = server.user(*sqs.ALL)
+    keys = {"Access key ID": user.access_key_id, "Secret access key": user.secret_access_key, "Region": sqs.REGION}
+
+    def door(name: str, fifo: bool) -> Door:
+        queue = server.queue(fifo=fifo)
+        group = {"MessageGroupId": "one"} if fifo else {}
+
+        def settings(port: int) -> Settings:
+            return {"Queue URL": server.url(queue, port), **keys}
+
+        return Door(name, server.port, settings, lambda _, text: server.publish(queue, [text], **group))
+
+    return [door("sqs", fifo=False), door("sqs-fifo", fifo=True)]
+
+
+def _particle(stack: ExitStack) -> list[Door]:
+    cloud = stack.enter_context(particle.ParticleCloud())
+
+    def settings(port: int) -> Settings:
+        where = f"WEGNOLOGY_SERVICE_URLS=particle=http://{LOOPBACK}:{port}"
+        devices = ", ".join(device.name for device in cloud.devices)
+        functions = ", ".join(cloud.functions)
+        return {"Environment": where, "Access token": cloud.token, "Devices": devices, "Functions": functions}
+
+    return [Door("particle", cloud.port, settings, lambda name, text: cloud.publish(name, [text]))]
+
+
+COUNTERPARTS: dict[str, Callable[[ExitStack], list[Door]]] = {
+    "mqtt": _mqtt,
+    "websocket": _websocket,
+    "sqs": _sqs,
+    "particle": _particle,
+}
+
+
+def open_doors(name: str, stack: ExitStack, port: int = 0) -> list[OpenDoor]:
+    """Start a counterpart; its doors get the ports from `port` on, or free ones where those are taken or 0 was given.
+
+    Raises `Absent`.
+    """
+    opened = []
+    for at, door in enumerate(COUNTERPARTS[name](stack)):
+        opened.append(OpenDoor(door, stack.enter_context(_proxy(door.target, port + at if port else 0))))
+    return opened
+
+
+def _proxy(target: int, port: int) -> Proxy:
+    try:
+        return Proxy(target, port)
+    except OSError:
+        return Proxy(target)
