@@ -197,7 +197,7 @@ def _demand_redis() -> None:
 
 def _demand_checks() -> None:
     """Raise `CannotStart` when the checks of this installation find an error."""
-    found = run_checks(tags=["wegnology"], include_deployment_checks=True)
+    found = run_checks(tags=["wegnology"], include_deployment_checks=True, databases=["default"])
     errors = [message for message in found if isinstance(message, Error)]
     if errors:
         raise CannotStart("\n".join(str(message) for message in errors))
