@@ -5,12 +5,9 @@ each runs once as long as this process lives. A queue whose URL is not Amazon's 
 """
 
 import asyncio
-import base64
-import hashlib
-import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
+from typing import Annotated, ClassVar, Literal, NotRequired, Self, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import field_validator, model_validator
@@ -37,6 +34,7 @@ from wegnology.lib.opening import Opening
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.seen import Seen
+from wegnology.lib.sqs_messages import attribute_of, request_of
 from wegnology.lib.sqs_queue import Queue, QueueAddress, advise_queue, explain_queue, refuses
 from wegnology.lib.sqs_reading import Message, Reader
 from wegnology.lib.sqs_trial import QueueTrial
@@ -367,7 +365,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
             "type": "message",
             "message": body,
             "messageId": str(message["MessageId"]),
-            "messageAttributes": {name: _attribute(it) for name, it in message.get("MessageAttributes", {}).items()},
+            "messageAttributes": {name: attribute_of(it) for name, it in message.get("MessageAttributes", {}).items()},
             "systemAttributes": {str(name): str(text) for name, text in message.get("Attributes", {}).items()},
             "queueUrl": self.config.queue_url,
         }
@@ -450,11 +448,13 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
 class SqsSender(Sender[SqsOutgoing]):
     """Sends to one queue; each send has a thread of its own while it lasts."""
 
+    seconds: ClassVar[float] = SEND_SECONDS
+
     def __init__(self, config: SqsConfig, source: Source) -> None:
         self._config = config
         self._source = source
         self._address = config.address
-        self._lines = Lines(SEND_SECONDS / 3, SEND_SECONDS / 2, at_once=16, send_again=True)
+        self._lines = Lines(self.seconds / 3, self.seconds / 2, at_once=16, send_again=True)
         self._queue: Queue | None = None
 
     def __repr__(self) -> str:
@@ -462,11 +462,18 @@ class SqsSender(Sender[SqsOutgoing]):
 
     async def send(self, message: SqsOutgoing, identity: str) -> JSONObject:
         """Send one message."""
-        request = _request(message, identity, self._address)
+        request = request_of(
+            message.data,
+            message.attributes,
+            message.message_group_id,
+            message.message_deduplication_id,
+            fifo=self._address.fifo,
+            identity=identity,
+        )
         keys = keys_for(self._config, self._source)
         what = f"Sending to {self._address.host}"
         try:
-            sent = await in_thread(lambda: self._opened(keys).send(request), seconds=SEND_SECONDS, what=what)
+            sent = await in_thread(lambda: self._opened(keys).send(request), seconds=self.seconds, what=what)
         except (EgressRefused, ClientError, BotoCoreError, OSError) as error:
             raise self._failed(error) from error
         return {"success": True, "messageId": sent}
@@ -501,50 +508,3 @@ def keys_for(config: SqsConfig, source: Source) -> Keys:
     if told and told != keys.region:
         raise Refused(f"The queue is in {told}, but the login is for {keys.region}.")
     return keys
-
-
-def _attribute(attribute: Mapping[str, Any]) -> JSONObject:
-    kind = str(attribute["DataType"])
-    if kind.startswith("Binary"):
-        return {"value": base64.b64encode(attribute["BinaryValue"]).decode(), "dataType": kind}
-    text = str(attribute["StringValue"])
-    return {"value": _number(text) if kind.startswith("Number") else text, "dataType": kind}
-
-
-def _number(text: str) -> int | float | str:
-    """Return the number that a text says; what JSON cannot hold stays text."""
-    try:
-        whole = int(text)
-    except ValueError:
-        pass
-    else:
-        if -(2**63) <= whole < 2**63:
-            return whole
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
-
-
-def _request(message: SqsOutgoing, identity: str, address: QueueAddress) -> dict[str, Any]:
-    """Return the message as boto3's `send_message` takes it."""
-    request: dict[str, Any] = {"MessageBody": message.data}
-    values = {name: value for name, value in message.attributes.items() if value is not None}
-    if values:
-        request["MessageAttributes"] = {name: _typed(value) for name, value in values.items()}
-    if message.message_group_id:
-        request["MessageGroupId"] = message.message_group_id
-    if message.message_deduplication_id:
-        request["MessageDeduplicationId"] = message.message_deduplication_id
-    elif address.fifo:  # a run that is repeated after a crash sends the same again: the queue leaves it out
-        request["MessageDeduplicationId"] = hashlib.sha256(identity.encode()).hexdigest()
-    return request
-
-
-def _typed(value: Scalar) -> dict[str, str]:
-    if isinstance(value, bool):
-        return {"DataType": "String", "StringValue": "true" if value else "false"}
-    if isinstance(value, int | float):
-        return {"DataType": "Number", "StringValue": repr(value)}
-    return {"DataType": "String", "StringValue": str(value)}

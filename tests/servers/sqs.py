@@ -50,6 +50,7 @@ class SqsServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
         self._making = threading.Lock()
+        self._users: dict[AwsUser, str] = {}
         self._clients: dict[tuple[str, AwsUser], Any] = {}
 
     def start(self) -> None:
@@ -124,12 +125,18 @@ class SqsServer:
         """Make an AWS user that may do these things with every queue."""
         iam, name = self.client("iam"), f"user{next(self._names)}"
         iam.create_user(UserName=name)
-        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
-        if actions:
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            iam.put_user_policy(UserName=name, PolicyName="queues", PolicyDocument=policy)
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        return AwsUser(key["AccessKeyId"], key["SecretAccessKey"])
+        made = AwsUser(key["AccessKeyId"], key["SecretAccessKey"])
+        self._users[made] = name
+        if actions:
+            self.allow(made, *actions)
+        return made
+
+    def allow(self, user: AwsUser, *actions: str) -> None:
+        """Let a user do these things, and no others."""
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("iam").put_user_policy(UserName=self._users[user], PolicyName="queues", PolicyDocument=policy)
 
     def publish(self, queue: str, messages: Sequence[str], **more: Any) -> None:
         """Send messages, in order, ten at a time; `more` goes with each."""
