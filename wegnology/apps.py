@@ -10,5 +10,5 @@ class WegnologyConfig(AppConfig):
     verbose_name = "WEGnology"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from wegnology import checks  # noqa: F401  (importing registers them)
+        """Register the system checks, and let every process know our queues: pages ask for tasks too."""
+        from wegnology import celery, checks  # noqa: F401  (importing registers them)

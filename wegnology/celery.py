@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
 app = Celery("wegnology")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["integrations", "workflows"])
+app.set_default()  # in every thread: Celery's "current app" is one thread's, and a web process has many
 
 # What this process does beside its queues; the Procfile says it for each.
 STEPS = {
