@@ -79,6 +79,7 @@ class MemberInline(OwnedInline):
     formset = MemberFormSet
     roles: ClassVar = dict.fromkeys(("add", "change", "delete"), Role.ADMINISTRATOR) | {"view": Role.VIEWER}
     fields = ("who", "role")
+    hide_title = True
     template_before = "admin/applications/application/members.html"
     verbose_name_plural = "Members"
 
