@@ -20,6 +20,7 @@ from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
+from wegnology.lib.trusted import constructor
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,8 @@ class OutboxSender:
             return [SendLater("The integration is not connected.")] * len(messages)
         if connector.send_waits and _age_seconds(entries[0][0]) > WAIT_SECONDS:
             return [SendFailed("Nobody waits for this message any more.")] * len(messages)
-        outgoing = [connector.Outgoing.model_construct(**message) for message in messages]
+        construct = constructor(connector.Outgoing)
+        outgoing = [construct(message) for message in messages]
         try:
             return await connector.send_many(outgoing)
         except Exception as error:

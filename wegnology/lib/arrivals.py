@@ -10,11 +10,12 @@ T = TypeVar("T")
 class Arrivals(Generic[T]):
     """Things in the order of arrival, and in the end the reason why no more will come."""
 
-    __slots__ = ("_items", "_wake", "ended")
+    __slots__ = ("_items", "_loop", "_wake", "ended")
 
     def __init__(self) -> None:
         self.ended: Exception | None = None
         self._items: list[T] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Future[None] | None = None
 
     def put(self, item: T) -> None:
@@ -37,7 +38,9 @@ class Arrivals(Generic[T]):
         while not self._items:
             if self.ended is not None:
                 raise self.ended
-            self._wake = asyncio.get_running_loop().create_future()
+            if self._loop is None:  # asked once: the question costs a system call
+                self._loop = asyncio.get_running_loop()
+            self._wake = self._loop.create_future()
             await self._wake
         items, self._items = self._items, []
         return items

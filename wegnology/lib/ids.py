@@ -10,12 +10,14 @@ import secrets
 import time
 
 _process_mark = secrets.token_hex(5)
+_head = (0, "")
 _counter = itertools.count(secrets.randbelow(1 << 23))
 
 
 def _after_fork() -> None:
-    global _process_mark
+    global _head, _process_mark
     _process_mark = secrets.token_hex(5)
+    _head = (0, "")
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -23,4 +25,9 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def new_id() -> str:
     """Return a new identifier, unique across processes."""
-    return f"{int(time.time()):08x}{_process_mark}{next(_counter) & 0xFFFFFF:06x}"
+    global _head
+    seconds = int(time.time())
+    head = _head  # another thread may make a new one
+    if head[0] != seconds:
+        head = _head = (seconds, f"{seconds:08x}{_process_mark}")
+    return f"{head[1]}{next(_counter) & 0xFFFFFF:06x}"

@@ -128,19 +128,27 @@ class Publisher:
 
     def _pump(self) -> None:
         """Send what waits, as far as the window and the line take it."""
-        waiting, line = self._waiting, self._line
-        while waiting and line is not None and len(self._unacked) < self.window and line.unsent < _UNSENT_BYTES:
+        waiting, line, unacked = self._waiting, self._line, self._unacked
+        if line is None:
+            return
+        packets = bytearray()
+        unconfirmed: list[tuple[_Batch, int]] = []
+        room = _UNSENT_BYTES - line.unsent
+        while waiting and len(unacked) < self.window and len(packets) < room:
             batch, at, message = waiting.popleft()
             mid = self._free_id() if message.qos else 0
             packet = _packet(message, mid, self._v5)
             if len(packet) > self.largest:
                 batch.settle(at, PublishRefused(f"The broker takes no more than {self.largest} bytes in a message"))
                 continue
-            line.write(packet)
+            packets += packet
             if mid:
-                self._unacked[mid] = (batch, at)
+                unacked[mid] = (batch, at)
             else:
-                self._unflushed.append((line.written, batch, at))
+                unconfirmed.append((batch, at))
+        if packets:
+            line.write(packets)
+            self._unflushed.extend((line.written, batch, at) for batch, at in unconfirmed)
             self.last_sent = time.monotonic()
 
     def _free_id(self) -> int:

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from integrations.events import TriggerEvent
+from integrations.events import EventKind, TriggerEvent, message_event
 from integrations.runtime.inbox import append_replays, waiting
 from integrations.runtime.limits import Limits
 from integrations.runtime.listener import Line
@@ -14,6 +14,7 @@ from tests.fakes import FarEnd
 from tests.integrations.runtime.hub import Hub, desired, ids_apart, stored, until
 from tests.integrations.runtime.lines import Lines, run_lines
 from tests.servers.redis import RedisServer
+from wegnology.lib.types import JSONObject
 
 pytestmark = pytest.mark.usefixtures("far_ends")
 
@@ -243,3 +244,9 @@ def test_replays_say_for_each_whether_there_was_room(hub: Hub) -> None:
     assert waiting(hub.client, roomy) == 2
     assert TriggerEvent.from_json(hub.inbox(roomy)[0].stored).replay_of == "w1"
     assert hub.line(roomy).messages == 0
+
+
+def test_a_message_is_stored_in_the_form_of_every_event() -> None:
+    data: JSONObject = {"type": "message", "message": 'é "quoted" \n', "topic": "a/b", "list": [1, None, 2.5]}
+    event = TriggerEvent("6" * 24, EventKind.MESSAGE, 1_700_000_000_123, data)
+    assert message_event(event.id, event.time_ms, data) == event.to_json()
