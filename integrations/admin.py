@@ -56,8 +56,9 @@ def _last_message(live: Live, integration_id: str, now_ms: int) -> str:
 
 
 def _about(connector: type[AnyConnector]) -> str:
-    """Return the first line of the connector's file: what it speaks."""
-    return (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
+    """Return the first line of the connector's file: what it speaks. Addresses in it are for who reads the code."""
+    line = (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
+    return " ".join(word for word in line.split() if not word.startswith("https://"))
 
 
 class IntegrationAdmin(CheckPages):

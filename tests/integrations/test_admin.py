@@ -87,6 +87,8 @@ class TestAdding:
         assert "Lamp" in html
         assert "An integration type that only tests know" in html
         assert "?type=lamp" in html
+        assert "WebSocket servers, as a client." in html
+        assert "https://www.rfc-editor.org" not in html
         assert LampConnector.notice in html
         assert 'name="name"' not in html
 
