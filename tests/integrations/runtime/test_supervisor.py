@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from integrations.events import EventKind
 from integrations.models import Integration
-from integrations.runtime import listener, supervisor
+from integrations.runtime import chores, listener, supervisor
 from integrations.runtime.keys import key, partition_of
 from integrations.runtime.limits import Limits
 from integrations.runtime.snapshot import Snapshot
@@ -154,6 +154,27 @@ class TestOneListener:
             connected(fresh, edited, templated)
             assert (far(edited).connects, far(neighbour).connects) == (2, 1)
             wait_until(lambda: len(hub.kinds(edited.pk)) == 1)  # its connect event; the edit announced nothing
+
+    def test_a_reached_payload_limit_stops_its_application_and_no_other(self, hub: Hub) -> None:
+        row, neighbour = fake(), fake()
+        Application.objects.filter(pk=row.application_id).update(payload_limit=2, stop_at_limit=True)
+        with listeners("l1"):
+            connected(row, neighbour)
+            sent = [far(row).publish(), far(row).publish()]
+            wait_until(lambda: far(row).acked == sent)
+            chores.write_ledger(hub.client)
+            chores.judge_limits(hub.client)
+            wait_until(lambda: far(row).publish(waits=False) > 0 and "limit" in hub.line(row.pk).dropped)
+            number = far(row).publish()
+            other = far(neighbour).publish()
+            wait_until(lambda: other in far(neighbour).acked)
+            assert number not in far(row).acked
+            assert far(row).acked == sent
+            assert far(row).connects == 1  # it is stopped, not connected anew
+            Application.objects.filter(pk=row.application_id).update(payload_limit=1_000)
+            chores.judge_limits(hub.client)
+            wait_until(lambda: number in far(row).acked)
+        assert hub.line(row.pk).balanced
 
     def test_an_edit_of_a_secret_reconnects(self, hub: Hub) -> None:
         row = fake()
