@@ -36,7 +36,7 @@ async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncGe
     yield CheckStep(SETTINGS, "ok", 0.0, "They are complete.")
     async with aclosing(_bounded(connector, config, desired.source, seconds)) as steps:
         async for step in steps:
-            yield step
+            yield step._replace(detail=config.scrub(step.detail), advice=config.scrub(step.advice))
 
 
 async def _bounded(

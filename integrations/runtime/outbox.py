@@ -150,7 +150,7 @@ class OutboxSender:
             return await connector.send_many(outgoing)
         except Exception as error:
             logger.error("%s connector: sending failed", connector.name, exc_info=error)
-            return [SendUnknown(connector.explain(error))] * len(messages)
+            return [SendUnknown(connector.config.scrub(connector.explain(error)))] * len(messages)
 
     def _conclude(self, line: Line, identifier: bytes, message: Any, result: Exception | None) -> bool:
         """Take a message out if its fate is known; say whether it is."""

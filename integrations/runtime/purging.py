@@ -24,9 +24,8 @@ async def purge(deleted: Desired) -> None:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await connector.purge()
         except Exception as error:  # noqa: BLE001  (whatever a connector raises: it is tried again)
-            logger.warning(
-                "integration %s: tidying up at the source failed: %s", deleted.integration_id, connector.explain(error)
-            )
+            text = connector.config.scrub(connector.explain(error))
+            logger.warning("integration %s: tidying up at the source failed: %s", deleted.integration_id, text)
             await asyncio.sleep(backoff.next_seconds())
         else:
             return
