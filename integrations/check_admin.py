@@ -167,9 +167,11 @@ def _last(row: Integration) -> dict[str, Any]:
 
 
 def _settings(row: Integration) -> tuple[JSONObject, list[str], str] | None:
-    """Return what decides how a row connects; None when its secrets cannot be opened."""
+    """Return what decides how a row connects, defaults left out; None when its secrets cannot be opened."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in row.config_schema.fields().items()}
     try:
-        return row.raw_config(), list(row.topics), row.credential_name
+        raw = {name: value for name, value in row.raw_config().items() if value != defaults.get(name)}
+        return raw, list(row.topics), row.credential_name
     except (KeyMissing, SealBroken):
         return None
 

@@ -83,7 +83,7 @@ def _note(record: CheckRecord, tasks_alive: int) -> str:
 
 def _step(step: CheckStep) -> StepView:
     icon, words, tone = _LOOKS[step.state]
-    took = _seconds(step.seconds) if step.state in ("ok", "warning", "failed") else ""
+    took = _seconds(step.seconds) if step.seconds and step.state in ("ok", "warning", "failed") else ""
     return StepView(icon, words, tone, step.name, took, step.detail, step.advice, step.state == "running")
 
 

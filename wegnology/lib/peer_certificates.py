@@ -31,7 +31,7 @@ def describe_own(tls: Tls) -> Finding:
         return Finding(trust)
     with contextlib.suppress(ValueError):
         own = read_certificates(tls.certificate)[0]
-        return Finding(f"Own certificate: {_line(own)}. {trust}", _soon(own, "own certificate"))
+        return Finding(f"Own certificate: {_lines([own])}. {trust}", _soon(own, "own certificate"))
     return Finding(trust)
 
 
@@ -75,14 +75,18 @@ def peer_chain(tls_object: Any) -> list[x509.Certificate]:
 
 
 def _lines(chain: Sequence[x509.Certificate]) -> str:
-    return ", signed by ".join(_line(certificate) for certificate in chain[:_SHOWN])
+    """Name the certificates of a chain, and at its end who is not in it."""
+    return f"{', signed by '.join(_line(certificate) for certificate in chain[:_SHOWN])}, signed by {_issuer(chain[:_SHOWN][-1])}"
 
 
 def _line(certificate: x509.Certificate) -> str:
     left, until = days_left(certificate), f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    validity = f"valid for {left} more days, until {until}" if left >= 0 else f"expired on {until}"
-    issuer = "itself" if certificate.subject == certificate.issuer else name_of(certificate.issuer)[:100]
-    return f"{name_of(certificate.subject)[:100]} ({validity}; by {issuer})"
+    validity = f"valid for {left:,} more days, until {until}" if left >= 0 else f"expired on {until}"
+    return f"{name_of(certificate.subject)[:100]} ({validity})"
+
+
+def _issuer(certificate: x509.Certificate) -> str:
+    return "itself" if certificate.subject == certificate.issuer else name_of(certificate.issuer)[:100]
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
