@@ -2,9 +2,11 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from integrations.models import Integration
@@ -167,8 +169,7 @@ def test_after_a_change_of_keys(plant: Application, settings: Any) -> None:
     with pytest.raises(CannotRestore, match="is not among WEGNOLOGY_SECRET_KEYS"):
         restore(entry.pk)
     settings.SECRET_KEYS = [*settings.SECRET_KEYS, *old]
-    entry.set_config(entry.raw_config())  # what `rotate_secrets` does with every sealed row
-    entry.save()
+    call_command("rotate_secrets", stdout=StringIO())
     settings.SECRET_KEYS = settings.SECRET_KEYS[:1]
     restore(entry.pk)
     assert Integration.objects.get().raw_config()["password"] == SECRET
