@@ -15,8 +15,9 @@ from wegnology.lib.redis import async_client, sync_client
 from workflows import parking
 from workflows.catalog import Catalog
 from workflows.drain import SHUTDOWN_SECONDS, Engine
+from workflows.forgetting import forget_deleted
 
-CHORES = (Chore(3600.0, parking.trim),)
+CHORES = (Chore(3600.0, parking.trim), Chore(3600.0, forget_deleted))
 
 _engine: Engine | None = None
 _thread: LoopThread | None = None

@@ -15,6 +15,7 @@ from workflows.exceptions import RunLimitReached
 from workflows.flight import Flight, Send, Sent
 from workflows.nodes.base import Login, NodeFailed
 from workflows.requests import Requests
+from workflows.storage import Storages, WorkflowStorage
 from workflows.turns import Turns
 
 
@@ -25,6 +26,7 @@ class Effects(Protocol):
     limits: Limits
     turns: Turns
     requests: Requests
+    storages: Storages
 
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
@@ -50,6 +52,11 @@ class Context:
         self._visits: dict[str, int] = {}
         self._place = -1
         self._deadline = time.monotonic() + effects.limits.run_seconds
+
+    @property
+    def storage(self) -> WorkflowStorage:
+        """What the runs of this workflow keep."""
+        return WorkflowStorage(self._effects.storages, self._plan.workflow_id, self)
 
     def tick(self) -> None:
         """Raise `RunLimitReached` past the deadline, or when another worker may have taken over."""

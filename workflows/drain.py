@@ -56,7 +56,7 @@ class Engine:
         self._holding = Holding(client, process, limits, turns)
         self._settling = Settling(client, limits, self._holding.settled, self._holding.lost)
         self._parking = Parking(self._parking_thread)
-        self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns)
+        self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns, client)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
         self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin, turns)
 

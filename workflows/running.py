@@ -14,6 +14,7 @@ from integrations.exceptions import LeaseLost
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
+from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows import engine
 from workflows.catalog import Catalog, Known, Match, Plan
@@ -24,6 +25,7 @@ from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
 from workflows.senders import Senders
 from workflows.settling import Settling
+from workflows.storage import Storages
 from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,9 @@ class Running:
         parking: Parking,
         rest: Callable[[Box, float], None],
         turns: Turns,
+        client: AsyncRedis,
     ) -> None:
+        self.storages = Storages(client)
         self.limits = limits
         self.turns = turns
         self.catalog = catalog

@@ -26,6 +26,7 @@
 | checked:C | string | JSON of what check C found so far |
 | checks:A | sorted set | checks of application A under way |
 | lastcheck:I | string | the last check of integration I |
+| storage:W, state:W | hash | what workflow W stores, JSON by key; what its nodes remember, by node |
 | history | list | state transitions on their way to the database |
 | sweeper:N | string | lease of the sweeper named N |
 

@@ -13,6 +13,52 @@ from workflows.graph import Graph
 from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Login, Node, NodeFailed, Result, RunContext
 
 
+class FakeStorage:
+    """A workflow's storage in memory; its clock stands at `now_ms` until the test moves it."""
+
+    def __init__(self) -> None:
+        self.stored: JSONObject = {}
+        self.places: dict[str, Any] = {}
+        self.now_ms = 0
+
+    async def get(self, name: str) -> JSONValue:
+        return copy_json(self.stored.get(name))  # type: ignore[no-any-return]
+
+    async def all(self) -> JSONObject:
+        return copy_json(self.stored)  # type: ignore[no-any-return]
+
+    async def set(self, name: str, value: JSONValue) -> None:
+        self.stored[name] = copy_json(value)
+
+    async def remove(self, name: str) -> None:
+        self.stored.pop(name, None)
+
+    async def add(self, name: str, amount: float) -> JSONValue:
+        before = self.stored.get(name) or 0
+        if not isinstance(before, (int, float)):
+            raise NodeFailed("what is stored under this key is not a number", "StorageError")
+        self.stored[name] = before + amount
+        return self.stored[name]
+
+    async def swap(self, place: str, value: JSONValue) -> tuple[bool, JSONValue]:
+        known, before = place in self.places, self.places.get(place)
+        self.places[place] = copy_json(value)
+        return known, before
+
+    async def latch(self, place: str, latches: bool, resets: bool) -> tuple[bool, bool]:
+        was = bool(self.places.get(place))
+        self.places[place] = not resets if was else latches
+        return was, self.places[place]
+
+    async def may_pass(self, place: str, interval_ms: float) -> tuple[bool, int | None]:
+        last = self.places.get(place)
+        since = None if last is None else self.now_ms - last
+        passes = since is None or since >= interval_ms
+        if passes:
+            self.places[place] = self.now_ms
+        return passes, since
+
+
 class FakeRunContext:
     """Records debug lines and sends; its deadline passes after `ticks` ticks."""
 
@@ -25,6 +71,7 @@ class FakeRunContext:
         self.answer: JSONObject = {}
         self.cancelled: list[str] = []
         self._gates: dict[str, asyncio.Event] = {}
+        self.storage = FakeStorage()
 
     def gate(self, name: str) -> asyncio.Event:
         """Return the gate of that name; a `GateNode` waits for it."""

@@ -56,8 +56,40 @@ class Login:
         return f"<Login {self.connector}>"
 
 
+class Storage(Protocol):
+    """What the runs of a workflow keep between them. Each operation is one step; raises `NodeFailed` beyond the bounds."""
+
+    async def get(self, name: str) -> JSONValue:
+        """Return the value stored under a key, None when there is none."""
+
+    async def all(self) -> JSONObject:
+        """Return everything stored, by key."""
+
+    async def set(self, name: str, value: JSONValue) -> None:
+        """Store a value under a key."""
+
+    async def remove(self, name: str) -> None:
+        """Remove a key."""
+
+    async def add(self, name: str, amount: float) -> JSONValue:
+        """Add to the number stored under a key, 0 when there is none; returns the sum."""
+
+    async def swap(self, place: str, value: JSONValue) -> tuple[bool, JSONValue]:
+        """Remember a value in a place of the node's own; returns whether one was remembered before, and which."""
+
+    async def latch(self, place: str, latches: bool, resets: bool) -> tuple[bool, bool]:
+        """Set what is not set when `latches`, free what is set when `resets`; returns whether it was set, and is."""
+
+    async def may_pass(self, place: str, interval_ms: float) -> tuple[bool, int | None]:
+        """Say whether so much time has gone by since it last passed, and how much; None when it never did."""
+
+
 class RunContext(Protocol):
     """Every effect that a node may have."""
+
+    @property
+    def storage(self) -> Storage:
+        """What the runs of this workflow keep."""
 
     def tick(self) -> None:
         """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
