@@ -116,9 +116,7 @@ class HttpLine:
     @property
     def reusable(self) -> bool:
         """Say whether another request may be made: the answer was taken whole, and the connection stays."""
-        return (
-            self._ended is None and self._http.our_state in (h11.IDLE, h11.DONE) and self._http.their_state is not h11.MUST_CLOSE
-        )
+        return self._ended is None and self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE
 
     # -- the line
 
