@@ -176,11 +176,11 @@ def _before_save(sender: type[models.Model], instance: models.Model, **_: Any) -
 
 def _saved(sender: type[models.Model], instance: models.Model, **_: Any) -> None:
     before: Values | None = instance.__dict__.pop("_audited", None)
-    changes = difference(before, _values(instance)) if before is not None else beginning(_values(instance))
-    _forget_hidden(instance, before or {}, changes)
     if before is None:
-        record(None, "restored" if _restoring.get() else "created", instance, {} if _restoring.get() else changes)
-    elif changes:
+        restored = _restoring.get()
+        record(None, "restored" if restored else "created", instance, {} if restored else beginning(_values(instance)))
+    elif changes := difference(before, _values(instance)):
+        _forget_hidden(instance, before, changes)
         record(None, _action(changes), instance, changes)
 
 

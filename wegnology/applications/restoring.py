@@ -1,6 +1,6 @@
 """Bringing back what was deleted: the same ids, everything of one deletion together, or nothing and the reason why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.core import serializers
@@ -17,6 +17,9 @@ from wegnology.lib.crypto import KeyMissing, SealBroken
 OPTIONAL = (Member,)
 """Models whose rows stay away when what they point to is gone, or when there is another such row meanwhile."""
 NAME_LENGTH = 255
+
+Place = tuple[type[models.Model], Any]
+"""A row, by its model and key."""
 
 
 class CannotRestore(Exception):
@@ -37,11 +40,14 @@ def restore(entry_id: str) -> Restored:
         if entry is None:
             raise CannotRestore("This is not in the trash any more: someone restored or removed it.")
         notes: list[str] = []
-        rows = [row for row in _rows(entry) if _fits(row, notes)]
+        stored = _rows(entry)
+        _refuse_what_is_there(stored)
+        rows = [row for row in stored if _fits(row, notes)]
         there = {(type(row), row.pk) for row in rows}
+        there |= _existing(target for row in rows for _, target in _targets(row) if target not in there)
         restored = [row for row in rows if _leads_somewhere(row, there, notes)]
         for row in _in_order(restored):
-            models.Model.save_base(row, raw=True)
+            models.Model.save_base(row, raw=True, force_insert=True)
         entry.delete()
     return Restored(restored, notes)
 
@@ -82,11 +88,35 @@ def _row(record: dict[str, Any]) -> models.Model:
     return row
 
 
+def _existing(wanted: Iterable[Place]) -> set[Place]:
+    """Return which of these rows are in the database; one query a model."""
+    keys: dict[type[models.Model], set[Any]] = {}
+    for model, key in wanted:
+        keys.setdefault(model, set()).add(key)
+    return {
+        (model, key)
+        for model, found in keys.items()
+        for key in model._base_manager.filter(pk__in=found).values_list("pk", flat=True)
+    }
+
+
+def _targets(row: models.Model) -> Iterator[tuple["models.Field[Any, Any]", Place]]:
+    """Yield what a row points to, with the field that does."""
+    for field in row._meta.concrete_fields:
+        value = getattr(row, field.attname)
+        if field.remote_field and value is not None:
+            yield field, (field.remote_field.model, value)
+
+
+def _refuse_what_is_there(rows: Sequence[models.Model]) -> None:
+    for model, key in _existing((type(row), row.pk) for row in rows):
+        row = model._base_manager.get(pk=key)
+        raise CannotRestore(f"The {model._meta.verbose_name} {row} is there already: remove it first.")
+
+
 def _fits(row: models.Model, notes: list[str]) -> bool:
     """Say whether a row can come back; give it another name where its own is taken. Raises `CannotRestore`."""
     model = type(row)
-    if model._base_manager.filter(pk=row.pk).exists():
-        raise CannotRestore(f"The {model._meta.verbose_name} {row} is there already: remove it first.")
     for fields in _unique(model):
         taken = model._base_manager.filter(**{name: _value(row, name) for name in fields})
         if not taken.exists():
@@ -124,13 +154,12 @@ def _rename(row: Any, fields: Sequence[str]) -> None:
     raise CannotRestore(f"Every name like {base} is taken: rename those first.")
 
 
-def _leads_somewhere(row: models.Model, there: set[tuple[type[models.Model], Any]], notes: list[str]) -> bool:
+def _leads_somewhere(row: models.Model, there: set[Place], notes: list[str]) -> bool:
     """Say whether what a row points to is there; let go of what it can do without. Raises `CannotRestore`."""
-    for field in row._meta.concrete_fields:
-        target, value = field.remote_field.model if field.remote_field else None, getattr(row, field.attname)
-        if target is None or value is None or (target, value) in there or target._base_manager.filter(pk=value).exists():
+    for field, target in _targets(row):
+        if target in there:
             continue
-        what = target._meta.verbose_name
+        what = target[0]._meta.verbose_name
         if isinstance(row, OPTIONAL):
             return False
         if not field.null:
