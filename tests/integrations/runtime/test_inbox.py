@@ -103,7 +103,7 @@ def test_a_stopped_line_lets_wait_what_can_and_counts_the_rest_as_dropped(hub: H
         for waits in (False, True, False, True):
             far.publish(waits=waits)
         await until(lambda: hub.line(line.integration_id).dropped == {"limit": 1})
-        assert len(line.held) == 3
+        await until(lambda: len(line.held) == 3)
         assert far.acked == []
         lines.intake.stop(line, False)
         await until(lambda: far.acked == [2, 4])
