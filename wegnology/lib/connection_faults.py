@@ -47,7 +47,7 @@ def advise_socket_error(error: BaseException, host: str, port: int) -> str:
     if isinstance(error, EgressRefused):
         return "Use another address. Which ones this installation connects to is decided by who operates it."
     if isinstance(error, HandshakeFailed):
-        return "Check that the protocol fits the port, and that nothing between here and there ends such connections."
+        return "Check that the protocol fits the port. Servers that demand a client certificate may hang up like this as well."
     if isinstance(error, ssl.SSLError):
         return _advise_tls(error, host, port)
     if isinstance(error, socket.gaierror):

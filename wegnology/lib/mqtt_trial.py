@@ -15,7 +15,7 @@ _NO_RIGHT = "Ask whoever runs the broker for the right to subscribe, or correct 
 
 
 def trial_phases(opening: Opening, session: Session, topics: Sequence[str]) -> list[Phase]:
-    """Return all phases of a check, from finding the address to the last topic. The first topics are tried one by one."""
+    """Return all phases of a check, from finding the address to the last topic."""
 
     async def take() -> Finding:
         await session.over(opening.take(), lambda *message: None, lambda reason: None)
@@ -30,11 +30,15 @@ def trial_phases(opening: Opening, session: Session, topics: Sequence[str]) -> l
     phases = opening.phases()
     if session.login.framed:
         phases.append(Phase("Open the WebSocket", take))
-    phases.append(Phase("Log in", log_in))
+    return [*phases, Phase("Log in", log_in), *topic_phases(session, topics)]
+
+
+def topic_phases(session: Session, topics: Sequence[str]) -> list[Phase]:
+    """Return the phases that try topics: the first ones one by one, then the others together. None needs the one before."""
     groups = [(f"Subscribe to {topic}", [topic]) for topic in topics[:_SHOWN_TOPICS]]
     if len(topics) > _SHOWN_TOPICS:
         groups.append((f"Subscribe to {len(topics) - _SHOWN_TOPICS} more topics", list(topics[_SHOWN_TOPICS:])))
-    return [*phases, *(Phase(name, partial(_try_topics, session, some), needed=False) for name, some in groups)]
+    return [Phase(name, partial(_try_topics, session, some), needed=False) for name, some in groups]
 
 
 def said(code: ReasonCode) -> str:

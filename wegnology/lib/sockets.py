@@ -176,7 +176,7 @@ class Line:
         except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except OSError as error:
-            self._lose(error)
+            self._lose(self._last_words() or error)
             return
         if bool(self._out) is not self._writing:
             self._watch_writing()
@@ -200,6 +200,17 @@ class Line:
             self._loop.remove_writer(sock)
         self._out = bytearray()
         return sock
+
+    def _last_words(self) -> ssl.SSLError | None:
+        """Return why the peer ended TLS, if it said so before it hung up: what it said may be there, unread."""
+        if isinstance(self._sock, ssl.SSLSocket):
+            try:
+                self._sock.recv(1)
+            except ssl.SSLError as said:
+                return said if said.reason else None
+            except OSError:
+                pass
+        return None
 
     def _lose(self, error: Exception | None) -> None:
         sock = self._free()

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from websocket import WebSocket, WebSocketException, _handshake
+from websocket import WebSocket, WebSocketConnectionClosedException, WebSocketException, _handshake
 
-from wegnology.lib.opening import blocking_phase
+from wegnology.lib.opening import HandshakeFailed, blocking_phase
 
 
 class UpgradeRefused(Exception):
@@ -54,6 +54,11 @@ async def upgrade(
 
     try:
         await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
+    except WebSocketConnectionClosedException as error:
+        sock.close()
+        raise HandshakeFailed(
+            f"The WebSocket upgrade with {host} failed: the other side closed the connection instead of answering"
+        ) from error
     except WebSocketException as error:
         sock.close()
         status = getattr(error, "status_code", None) or ws.getstatus()

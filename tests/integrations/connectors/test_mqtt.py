@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
-from integrations.connectors.base import AnyConnector, Source
+from integrations.connectors.base import AnyConnector, CheckStep, Source, run_phases
 from integrations.connectors.mqtt import MqttConfig, MqttConnector, MqttOutgoing
 from integrations.events import EventKind
 from integrations.exceptions import IntegrationError, Refused, SendFailed
@@ -16,6 +18,8 @@ from tests.servers.mosquitto import PASSWORD, USERNAME, Mosquitto, Watch
 from tests.servers.processes import LOOPBACK
 from tests.servers.proxy import Proxy
 from wegnology.lib.ids import new_id
+from wegnology.lib.mqtt_session import Session
+from wegnology.lib.mqtt_trial import topic_phases
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.types import JSONObject
 
@@ -433,3 +437,100 @@ def test_large_messages_pass_whole(broker: Mosquitto) -> None:
         await connector.close()
 
     run(story())
+
+
+async def checked(connector: MqttConnector) -> dict[str, CheckStep]:
+    """Run the connector's check; return how each step ended."""
+    return {step.name: step async for step in connector.check(connector.config, connector.source)}
+
+
+def failed(steps: dict[str, CheckStep]) -> CheckStep:
+    """Return the one step that failed."""
+    [step] = [step for step in steps.values() if step.state == "failed"]
+    return step
+
+
+@pytest.mark.parametrize(
+    ("listener", "settings", "name", "detail", "advice"),
+    [
+        ("tls", {"protocol": "mqtts"}, "Secure it with TLS", "is not trusted", "Give the authority that signed it"),
+        ("plain", {"protocol": "mqtts"}, "Secure it with TLS", "TLS", "protocol"),
+        ("certificate", {"protocol": "mqtts", "ca": True}, "Log in", "demands a client certificate", "Give a certificate"),
+        ("password", {"username": "bob", "password": "wrong"}, "Log in", "refused the login", "Check username and password"),
+        ("plain", {"protocol": "ws"}, "Open the WebSocket", "closed the connection", "Check that the protocol fits the port"),
+    ],
+    ids=["untrusted", "no-tls", "certificate-demanded", "password", "no-websocket"],
+)
+def test_a_check_advises(broker: Mosquitto, listener: str, settings: dict[str, Any], name: str, detail: str, advice: str) -> None:
+    raw = {key: value for key, value in settings.items() if key != "ca"}
+    if "ca" in settings:
+        raw["caCertificate"] = broker.certificates.ca
+    step = failed(asyncio.run(checked(make(broker, listener, **raw))))
+    assert step.name == name
+    assert detail in step.detail
+    assert advice in step.advice
+
+
+def test_a_check_names_the_certificates_that_are_not_trusted(broker: Mosquitto) -> None:
+    step = failed(asyncio.run(checked(make(broker, "tls", protocol="mqtts"))))
+    assert "it is for localhost, 127.0.0.1" in step.advice
+    assert "more days" in step.advice
+
+
+def test_a_check_warns_where_nobody_verifies(broker: Mosquitto) -> None:
+    steps = asyncio.run(checked(make(broker, "tls", protocol="mqtts", disableSSLVerification=True)))
+    assert steps["Secure it with TLS"].state == "warning"
+    assert "pose as the other side" in steps["Secure it with TLS"].advice
+
+
+def test_a_check_takes_nothing_from_a_group(broker: Mosquitto) -> None:
+    async def story() -> None:
+        topic = f"group/{new_id()}"
+        member = make(broker, topics=[f"$share/g/{topic}"], protocolVersion="5")
+        await member.connect()
+        texts = [str(number) for number in range(60)]
+        publishing = asyncio.ensure_future(asyncio.to_thread(broker.publish, topic, texts))
+        for _ in range(5):
+            steps = await checked(make(broker, topics=[f"$share/g/{topic}"], protocolVersion="5"))
+            assert "without joining its group" in steps[f"Subscribe to $share/g/{topic}"].detail
+        got: list[str] = []
+        async with asyncio.timeout(20):
+            while len(got) < len(texts):
+                some = await member.receive()
+                await member.acknowledge(some)
+                got += [str(delivery.data["message"]) for delivery in some]
+        await publishing
+        assert got == texts
+        await member.close()
+
+    run(story())
+
+
+def test_a_check_tries_many_topics_and_names_the_refused() -> None:
+    class Answers:
+        """A session in which the broker lets nobody hear what begins with no/."""
+
+        client = object()
+
+        async def subscribe(self, topics: Sequence[str], *, retained: bool = True) -> list[tuple[str, ReasonCode]]:
+            code = {
+                True: ReasonCode(PacketTypes.SUBACK, "Not authorized"),
+                False: ReasonCode(PacketTypes.SUBACK, "Granted QoS 1"),
+            }
+            return [(topic, code[topic.startswith("no/")]) for topic in topics]
+
+    async def story() -> list[CheckStep]:
+        topics = ["no/1", *(f"yes/{number}" for number in range(30)), "no/2"]
+        connector = MqttConnector(MqttConfig(protocol="mqtt", host="h"), Source("5f02"))
+        phases = topic_phases(cast(Session, Answers()), topics)
+        return list({step.name: step async for step in run_phases(phases, connector)}.values())
+
+    steps = asyncio.run(story())
+    assert len(steps) == 21
+    assert (steps[0].state, steps[0].detail) == ("failed", "The broker refused it: Not authorized")
+    assert {step.state for step in steps[1:20]} == {"ok"}
+    assert (steps[20].name, steps[20].detail) == (
+        "Subscribe to 12 more topics",
+        "no/2 (The broker refused it: Not authorized)",
+    )
+    assert "right to subscribe" in steps[20].advice

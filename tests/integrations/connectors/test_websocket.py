@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from integrations.connectors.base import AnyConnector, Source
+from integrations.connectors.base import AnyConnector, CheckStep, Source
 from integrations.connectors.websocket import WebsocketConfig, WebsocketConnector, WebsocketOutgoing
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, Unreachable
@@ -268,5 +268,54 @@ def test_nothing_of_a_pause_is_lost_over_tls(certificates: Certificates) -> None
             await publishing
             assert got == texts
             await connector.close()
+
+    run(story())
+
+
+def checked(connector: WebsocketConnector) -> dict[str, CheckStep]:
+    """Run the connector's check; return how each step ended."""
+
+    async def story() -> dict[str, CheckStep]:
+        return {step.name: step async for step in connector.check(connector.config, connector.source)}
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "Check the login"),
+        (404, "Check the path"),
+        (302, "enter the address"),
+        (503, "it may later"),
+        (200, "not as a WebSocket"),
+    ],
+)
+def test_a_check_advises_on_another_answer_than_an_upgrade(status: int, advice: str) -> None:
+    with WebsocketServer(status=status) as server:
+        steps = checked(make(server.port))
+    assert steps["Open the WebSocket and log in"].state == "failed"
+    assert steps["Open the WebSocket and log in"].detail == f"Unexpected server response: {status}"
+    assert advice in steps["Open the WebSocket and log in"].advice
+    assert steps["Ask for a sign of life"].state == "skipped"
+
+
+def test_a_check_names_a_client_certificate_that_is_missing(certificates: Certificates) -> None:
+    with WebsocketServer(tls=secured(certificates, client=True)) as server:
+        steps = checked(make(server.port, "wss", caCertificate=certificates.ca))
+    [step] = [step for step in steps.values() if step.state == "failed"]
+    assert "closed the connection instead of answering" in step.detail  # this server says no more
+    assert "client certificate" in step.advice
+
+
+def test_a_check_asks_nothing_of_what_arrives() -> None:
+    async def story() -> None:
+        with WebsocketServer() as server:
+            connector = make(server.port)
+            async for step in connector.check(connector.config, connector.source):
+                if step.name == "Ask for a sign of life" and step.state == "running":
+                    await asyncio.to_thread(server.publish, ["for somebody"])
+                assert step.state != "failed"
+            await until(lambda: server.connections == 0, "the check having left")
 
     run(story())
