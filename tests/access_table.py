@@ -13,10 +13,20 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """What a route answers to each role, by method; without POST the same as for GET."""
+    """What a route answers to each role, by method; without POST the same as for GET.
+
+    Routes of the API that take other methods say what those answer.
+    """
 
     get: str
     post: str = ""
+    put: str = ""
+    patch: str = ""
+    delete: str = ""
+
+    def written(self, method: str) -> list[str]:
+        """Return a word for each role; none where nothing is written."""
+        return str(getattr(self, method) or (self.get if method == "post" else "")).split()
 
 
 EVERYBODY = Line("200 200 200 200 200 200")
