@@ -105,4 +105,6 @@ def _authorities(pem: str) -> str:
 
 def _soon(certificate: x509.Certificate, whose: str) -> str:
     left = days_left(certificate)
-    return f"The {whose} ends in {left} days: have it renewed." if left < SOON_DAYS else ""
+    if left >= SOON_DAYS:
+        return ""
+    return f"The {whose} {f'ends in {left} days' if left >= 0 else 'has expired'}: have it renewed."
