@@ -428,7 +428,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
                 yield step
         finally:
             opening.close()
-            lines.interrupt()
+            lines.end()
             lines.close()
 
     # -- sending
@@ -491,7 +491,7 @@ class SqsSender(Sender[SqsOutgoing]):
 
     async def close(self) -> None:
         """End what is under way."""
-        self._lines.interrupt()
+        self._lines.end()
         self._lines.close()
 
 

@@ -69,11 +69,20 @@ class Lines:
 
         def connection(**settings: Any) -> Any:
             made = connection_class(**settings)
+            made.connect = partial(self._connect, connection_class, weakref.ref(made))
             self._connections.add(made)
             return made
 
         pool.ConnectionCls = connection
         return pool
+
+    def _connect(self, connection_class: Any, of: "weakref.ref[Any]") -> None:
+        """Connect, unless all was closed: urllib3 makes a connection that was cut anew, unknowing."""
+        connection: Any = of()
+        connection_class.connect(connection)
+        if self._closed:
+            connection.close()
+            raise ConnectionError("The connections are closed")
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Carry one request; the hook of botocore. Raises `EgressRefused`, `ssl.SSLError` and `OSError`."""
@@ -89,7 +98,7 @@ class Lines:
                 return self._sent(request)
         finally:
             if self._closed:  # meanwhile, by another thread: nothing may stay open
-                self._manager.clear()
+                self._drop()
 
     def _sent(self, request: AWSPreparedRequest) -> AWSResponse:
         answer = self._manager.urlopen(
@@ -105,8 +114,9 @@ class Lines:
         _ = response.content  # reads all of it, which gives the connection back
         return response
 
-    def interrupt(self) -> None:
-        """End what is under way: whoever waits for an answer gets an error at once."""
+    def end(self) -> None:
+        """Close, and end what is under way: whoever waits for an answer gets an error at once."""
+        self._closed = True
         for connection in list(self._connections):
             sock = connection.sock
             if sock is not None:
@@ -116,6 +126,13 @@ class Lines:
     def close(self) -> None:
         """Close idle connections, and those in use when they are done; may be called twice."""
         self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        pools = self._manager.pools
+        for pool in [pools.get(key) for key in pools.keys()]:  # noqa: SIM118  (it is no mapping; it cannot be iterated)
+            if pool is not None:
+                pool.close()  # clearing alone leaves this to the garbage collector
         self._manager.clear()
 
 

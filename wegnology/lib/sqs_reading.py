@@ -110,9 +110,9 @@ class Reader:
             await asyncio.wait([self.ended], timeout=1.0)
 
     def interrupt(self) -> None:
-        """Cut the connections: whatever the thread waits for ends with an error."""
+        """Cut the connections for good: whatever the thread waits for ends with an error."""
         if self._queue is not None:
-            self._queue.lines.interrupt()
+            self._queue.lines.end()
 
     # -- in the thread
 
@@ -192,7 +192,7 @@ class Reader:
     def _leave(self, queue: Queue) -> None:
         """Give back what was not accepted, so that nobody has to wait for its time-out; not allowed everywhere."""
         if self._open:
-            timer = threading.Timer(GIVE_BACK_SECONDS, queue.lines.interrupt)
+            timer = threading.Timer(GIVE_BACK_SECONDS, queue.lines.end)
             timer.start()
             try:
                 with contextlib.suppress(Exception):

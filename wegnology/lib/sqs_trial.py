@@ -41,7 +41,7 @@ class QueueTrial:
 
     def _interrupt(self) -> None:
         if self._queue is not None:
-            self._queue.lines.interrupt()
+            self._queue.lines.end()
 
     async def _settings(self) -> Finding:
         try:
