@@ -126,6 +126,9 @@ def _integration(connector: type[AnyConnector]) -> Iterator[str]:
         yield f"### {connector.label}: a message to send"
         yield f"{said_of(connector.Outgoing)} In a workflow: `{connector.send_node}`."
         yield settings_table(connector.Outgoing)
+        if connector.answer is not None:
+            yield f"What stands at the node's `resultPath` afterwards. {said_of(connector.answer)}"
+            yield shape_table(connector.answer)
     yield f"### {connector.label}: events"
     for kind in EventKind:
         if kind in connector.payloads:
@@ -148,7 +151,9 @@ def _abilities(connector: type[AnyConnector]) -> Iterator[str]:
         yield "A message is acknowledged once it is stored; until then the source may send it again, so one may come twice."
     else:
         yield "Nothing is acknowledged: what the server sends while there is no connection is missed."
-    if connector.can_wait:
+    if connector.polls:
+        yield "The source is asked for messages, and not asked for more while the inbox is over 80 % full: they wait there."
+    elif connector.can_wait:
         yield "When the inbox is full, what the source would send again waits there; of the rest the oldest goes, counted."
     else:
         yield "The source cannot wait: when the inbox is full, the oldest event is dropped and counted."
@@ -165,7 +170,10 @@ def _sending(connector: type[AnyConnector]) -> str:
     if connector.Outgoing is None:
         return "no."
     if not connector.sends_live:
-        return f"with `{connector.send_node}`, by a request of its own."
+        return (
+            f"with `{connector.send_node}`, by a request of its own, whether or not the integration is connected; the node waits "
+            "for the answer. A run that is repeated after a crash sends again."
+        )
     if connector.send_waits:
         return (
             f"with `{connector.send_node}`, through the live connection; the node waits for the outcome, and fails without one."
