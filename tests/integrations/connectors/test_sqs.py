@@ -229,7 +229,7 @@ def test_what_may_not_be_deleted_arrives_once_and_the_status_says_so(cloud: SqsS
         assert [data["message"] for data in await take(again, 1)] == ["5"]
         await asyncio.to_thread(cloud.allow, reader, *RECEIVE, *DELETE)
         await until(lambda: cloud.left(queue) == 0, "the messages being deleted as they come again")
-        assert again.degraded == ""
+        await until(lambda: again.degraded == "", "the status being well again")
         await again.close()
 
     run(story())
