@@ -9,6 +9,7 @@ import orjson
 from integrations.exceptions import LeaseLost
 from integrations.runtime.limits import Limits
 from integrations.runtime.outbox import WAIT_SECONDS
+from wegnology.lib.script_pool import ScriptFailed, ScriptPool
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.catalog import Catalog, Known, Plan
 from workflows.exceptions import RunLimitReached
@@ -27,6 +28,7 @@ class Effects(Protocol):
     turns: Turns
     requests: Requests
     storages: Storages
+    scripts: ScriptPool
 
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
@@ -105,6 +107,18 @@ class Context:
         self.tick()
         identity = f"{self._flight.event.id}:{self._visit(node_id)}"
         return await self._effects.requests.directly(self._plan.application_id, login, message, identity)
+
+    async def run_script(self, script: str, payload: bytes) -> bytes:
+        """Run JavaScript; what it logs is shown like debug values."""
+        self.tick()
+        try:
+            outcome = await self._effects.scripts.run(self._plan.workflow_id, script, payload)
+        except ScriptFailed as error:
+            place = f" (line {error.line})" if error.line else ""
+            raise NodeFailed(f"{error}{place}", error.name) from None
+        for level, text in outcome.logs:
+            self.debug(text, None, level)
+        return outcome.value
 
     def _visit(self, node_id: str) -> str:
         """Number the visits of a node, the same when the event is run again."""

@@ -85,6 +85,7 @@ class Engine:
             await self._leave()
         finally:
             await end_tasks([*chores, stopping])
+            self._running.scripts.close()
             for thread in (self._catalog_thread, self._parking_thread):
                 thread.submit(connections.close_all)
                 thread.shutdown(wait=False)

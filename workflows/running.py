@@ -15,6 +15,7 @@ from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
 from wegnology.lib.redis import AsyncRedis
+from wegnology.lib.script_pool import ScriptPool
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows import engine
 from workflows.catalog import Catalog, Known, Match, Plan
@@ -46,6 +47,7 @@ class Running:
         client: AsyncRedis,
     ) -> None:
         self.storages = Storages(client)
+        self.scripts = ScriptPool(limits.script_processes)
         self.limits = limits
         self.turns = turns
         self.catalog = catalog
@@ -66,7 +68,7 @@ class Running:
             self._park_unreadable(box, known, claimed, str(error))
             return None
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=claimed.suspect)
-        matches = self.catalog.match(known, event.kind, event.replay_of)
+        matches = self.catalog.match(known, event.kind, event.replay_of, event.version)
         if not matches:
             self._settling.end(flight, "unmatched")
             return None

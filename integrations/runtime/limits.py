@@ -21,6 +21,7 @@ class Limits:
     run_seconds: float = 60.0
     runs_per_integration: int = 100
     runs_per_worker: int = 2_000
+    script_processes: int = 2
     held_messages: int = 1_000
     """Messages a connection may hold in memory while Redis is away or its inbox is full; then it is no longer read."""
     held_bytes: int = 8 * 1024 * 1024
@@ -44,4 +45,5 @@ class Limits:
             run_seconds=settings.RUN_SECONDS,
             runs_per_integration=settings.RUNS_PER_INTEGRATION,
             runs_per_worker=settings.RUNS_PER_WORKER,
+            script_processes=settings.SCRIPT_PROCESSES,
         )

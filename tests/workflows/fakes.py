@@ -72,6 +72,8 @@ class FakeRunContext:
         self.cancelled: list[str] = []
         self._gates: dict[str, asyncio.Event] = {}
         self.storage = FakeStorage()
+        self.scripts: list[tuple[str, bytes]] = []
+        self.script_gives = b"{}"
 
     def gate(self, name: str) -> asyncio.Event:
         """Return the gate of that name; a `GateNode` waits for it."""
@@ -96,6 +98,11 @@ class FakeRunContext:
             raise self.fail_send
         self.sent_directly.append((login, message))
         return self.answer
+
+    async def run_script(self, script: str, payload: bytes) -> bytes:
+        """Give back what the test put there in place of an engine."""
+        self.scripts.append((script, payload))
+        return self.script_gives
 
     def now_ms(self) -> int:
         return 1_700_000_000_000

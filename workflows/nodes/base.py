@@ -108,6 +108,9 @@ class RunContext(Protocol):
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own; as `send`."""
 
+    async def run_script(self, script: str, payload: bytes) -> bytes:
+        """Run JavaScript over a payload; both are JSON text. Raises `NodeFailed` with the script's own error."""
+
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
 
