@@ -17,6 +17,9 @@ from bench.ours import Ours
 from bench.parts import OURS_ONLY, PART_BY_NAME, Bench
 from bench.procs import BenchFailed
 from bench.report import Figure, say, say_table
+from bench.type_parts import TYPE_PARTS
+
+ALL_PARTS = PART_BY_NAME | TYPE_PARTS
 
 
 def _machine() -> str:
@@ -39,11 +42,12 @@ def run(options: Options, folder: Path) -> list[Figure]:
     bench = _bench(options, folder)
     figures: list[Figure] = []
     for part in options.parts:
-        if part in OURS_ONLY and not options.ours:
+        if (part in OURS_ONLY or part in TYPE_PARTS) and not options.ours:
             continue
-        say(f"{part}: {(PART_BY_NAME[part].__doc__ or '').strip()}")
+        measured = ALL_PARTS[part]
+        say(f"{part}: {(measured.__doc__ or '').strip()}")
         try:
-            figures += PART_BY_NAME[part](bench)
+            figures += measured(bench)
         except BenchFailed as error:
             say(f"  not measured: {error}")
         say()

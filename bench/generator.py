@@ -21,17 +21,18 @@ _PAUSE_SECONDS = 0.005
 """Pause of the closed loop between two looks: many messages a system call, far shorter than the window lasts."""
 
 
-class _Source:
+class Source:
     """The messages of one stream, in the order in which they are published."""
 
     def __init__(self, stream: Stream, position: int) -> None:
         self.stream = stream
         self.sent = 0
         self._base = FIRST_NUMBER * (position + 1)
-        self._heads = [
-            Template(f"bench/in/{number:04d}", f"d{number:04d}", stream.ballast).head
+        self._templates = [
+            Template(f"bench/in/{number:04d}", f"d{number:04d}", stream.ballast)
             for number in range(stream.first, stream.first + stream.count)
         ]
+        self._heads = [template.head for template in self._templates]
 
     def packets(self, count: int, lines: int) -> list[bytes]:
         """Return the next `count` packets, joined by line; a topic always takes the same line, which keeps its order."""
@@ -43,11 +44,21 @@ class _Source:
         self.sent += count
         return [b"".join(part) for part in parts]
 
+    def bodies(self, count: int) -> dict[int, list[bytes]]:
+        """Return the next `count` messages without packets, by number of the input."""
+        stamp = b"%d" % stamp_us()
+        found: dict[int, list[bytes]] = {}
+        for number in range(self.sent, self.sent + count):
+            at = number % self.stream.count
+            found.setdefault(self.stream.first + at, []).append(self._templates[at].body % (self._base + number, stamp))
+        self.sent += count
+        return found
+
 
 class _Tally:
     """What came out of one stream."""
 
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._seen = bytearray(source.sent)
         self._last = [-1] * source.stream.count
@@ -87,7 +98,7 @@ class Generator:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.sources = [_Source(stream, position) for position, stream in enumerate(plan.streams)]
+        self.sources = [Source(stream, position) for position, stream in enumerate(plan.streams)]
         self._ears = open_line(plan.port, "bench-subscriber", "bench/out/#")
         self._mouths = [open_line(plan.port, f"bench-publisher-{number}") for number in range(plan.publishers)]
         self._unsent: dict[socket.socket, bytes] = dict.fromkeys(self._mouths, b"")
@@ -115,7 +126,8 @@ class Generator:
             else:
                 self._acknowledged_bytes += len(data)
 
-    def _publish(self, source: _Source, count: int) -> None:
+    def publish(self, source: Source, count: int) -> None:
+        """Publish the next messages of a source, on whichever lines there are."""
         for line, data in zip(self._mouths, source.packets(count, len(self._mouths)), strict=True):
             if data:
                 self._push(line, data)
@@ -134,7 +146,7 @@ class Generator:
         while time.monotonic() < until:
             room = self.plan.window - (source.sent - self._arrived)
             if room > 0:
-                self._publish(source, room)
+                self.publish(source, room)
             time.sleep(_PAUSE_SECONDS)
             self._look(0.05)
 
@@ -147,7 +159,7 @@ class Generator:
         while (now := time.monotonic()) < until:
             for position, source in enumerate(self.sources):
                 if due[position] <= now:
-                    self._publish(source, 1)
+                    self.publish(source, 1)
                     due[position] += steps[position]
             self._look(max(0.0, min([*due, until]) - time.monotonic()))
 
@@ -156,20 +168,24 @@ class Generator:
         load = self._closed if self.plan.window else self._paced
         load(time.monotonic() + self.plan.warmup)
         begin, cpu, arrived, began = stamp_us(), time.process_time(), self._arrived, time.monotonic()
-        _say("begin")
+        say("begin")
         load(began + self.plan.seconds)
         end, cpu, arrived, ended = stamp_us(), time.process_time() - cpu, self._arrived - arrived, time.monotonic()
-        _say("end")
+        say("end")
         self._drain(ended + self.plan.drain)
-        acknowledged = self._acknowledged_bytes // PUBACK_BYTES
-        return LoadResult(ended - began, arrived, cpu, acknowledged, self._judge(begin, end))
+        return LoadResult(ended - began, arrived, cpu, self.acknowledged, self._judge(begin, end))
+
+    @property
+    def acknowledged(self) -> int:
+        """How many messages the broker took."""
+        return self._acknowledged_bytes // PUBACK_BYTES
 
     def _drain(self, deadline: float) -> None:
         """Wait until as many came as are answered, then a moment longer for what comes twice."""
         answered = sum(source.sent for source in self.sources if source.stream.answered)
         published = sum(source.sent for source in self.sources)
         while time.monotonic() < deadline:
-            if self._arrived >= answered and self._acknowledged_bytes >= published * PUBACK_BYTES:
+            if self._arrived >= answered and self.acknowledged >= published:
                 break
             self._look(0.1)
         linger = time.monotonic() + 0.3
@@ -186,7 +202,7 @@ class Generator:
         return [tally.result(begin, end) for tally in tallies]
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -194,7 +210,7 @@ def _say(line: str) -> None:
 def main() -> None:
     """Run the plan given as the only argument."""
     gc.disable()
-    _say(json.dumps(asdict(Generator(Plan.from_json(sys.argv[1])).run())))
+    say(json.dumps(asdict(Generator(Plan.from_json(sys.argv[1])).run())))
 
 
 if __name__ == "__main__":

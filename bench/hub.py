@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
+from bench.kinds.base import kinds
 from bench.system import Work
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -76,7 +77,12 @@ def nodes(work: Work, number: int, sender: str) -> list[JSONObject]:
         "qos": work.out_qos,
     }
     return [
-        _node("decode", "JsonDecodeNode", {"source": "data.message", "destination": "working.reading"}, "condition"),
+        _node(
+            "decode",
+            "JsonDecodeNode",
+            {"source": kinds.get(work.kind).text if work.kind else "data.message", "destination": "working.reading"},
+            "condition",
+        ),
         _node("condition", "ConditionalNode", {"expression": "{{working.reading.temperature}} > 30"}, "", "mutate"),
         _node("mutate", "MutateNode", {"rules": _rules()}, "aside0" if aside else "publish"),
         *aside,
@@ -92,6 +98,18 @@ def _integration(application: "Application", name: str, topics: list[str], port:
     return row
 
 
+def _input(application: "Application", work: Work, number: int, port: int) -> "Integration":
+    from integrations.models import Integration
+
+    name = f"in {number:04d}"
+    if not work.kind:
+        return _integration(application, name, [f"bench/in/{number:04d}"], port)
+    kind = kinds.get(work.kind)
+    row = Integration(application=application, name=name, integration_type=work.kind, topics=kind.topics(number))
+    row.set_config(kind.settings(work.kind_port, number))
+    return row
+
+
 def setup(work: Work, port: int) -> None:
     """Replace everything by one application with the work's integrations and a workflow for each."""
     from django.db import transaction
@@ -103,7 +121,7 @@ def setup(work: Work, port: int) -> None:
     with transaction.atomic():
         Application.objects.all().delete()
         application = Application.objects.create(name="Bench")
-        inputs = [_integration(application, f"in {n:04d}", [f"bench/in/{n:04d}"], port) for n in range(work.integrations)]
+        inputs = [_input(application, work, number, port) for number in range(work.integrations)]
         outputs = [_integration(application, "out", [], port)] if work.shared_out and inputs else []
         Integration.objects.bulk_create(inputs + outputs)
         flows = [Workflow(application=application, name=row.name) for row in inputs]

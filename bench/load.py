@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,24 +33,31 @@ def run_plan(plan: Plan, processes: dict[str, int]) -> tuple[LoadResult, dict[st
     """Run a plan; return its result and the seconds each process used in the measured time."""
     command = [sys.executable, "-m", "bench.generator", plan.to_json()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as generator:  # noqa: S603 - own command
-        if generator.stdout is None:
-            raise BenchFailed("the load generator has no output")
-        used: dict[str, float] = {}
-        for line in generator.stdout:
-            if line == "begin\n":
-                used = {name: cpu_seconds(pid) for name, pid in processes.items()}
-            elif line == "end\n":
-                used = {name: cpu_seconds(pid) - used[name] for name, pid in processes.items()}
-            else:
-                return LoadResult.from_json(line), used
+        return read_result(generator.stdout or (), processes)
+
+
+def read_result(lines: Iterable[str], processes: dict[str, int]) -> tuple[LoadResult, dict[str, float]]:
+    """Follow a load by what its generator says."""
+    used: dict[str, float] = {}
+    for line in lines:
+        if line == "begin\n":
+            used = {name: cpu_seconds(pid) for name, pid in processes.items()}
+        elif line == "end\n":
+            used = {name: cpu_seconds(pid) - used[name] for name, pid in processes.items()}
+        else:
+            return LoadResult.from_json(line), used
     raise BenchFailed("the load generator ended without a result")
 
 
-def measure(plan: Plan, system: System, broker_pid: int, books: bool = True) -> Measured:
+Runner = Callable[[Plan, dict[str, int]], tuple[LoadResult, dict[str, float]]]
+"""What runs a plan: `run_plan`, or the feed of another type than MQTT."""
+
+
+def measure(plan: Plan, system: System, broker_pid: int, books: bool = True, runner: Runner = run_plan) -> Measured:
     """Run a plan against a system. The ledger is that of this load alone; without `books` it is not read."""
     before = system.ledger() if books else None
     mine = system.processes()
-    load, used = run_plan(plan, mine | {"broker": broker_pid})
+    load, used = runner(plan, mine | {"broker": broker_pid})
     each = {name: seconds * 1e6 / max(1, load.arrived) for name, seconds in used.items()}
     others = {"broker": each.pop("broker"), "generator": load.cpu_seconds * 1e6 / max(1, load.arrived)}
     return Measured(load, each, others, _settled(system, before, load))
@@ -72,7 +80,7 @@ def _settled(system: System, before: Ledger | None, load: LoadResult) -> Ledger 
     return gained
 
 
-def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
+def wait_until_answering(work: Work, port: int, seconds: float = 60.0, runner: Runner = run_plan) -> None:
     """Wait until every input that is answered at all was answered: connected, subscribed, compiled."""
     quiet = {*work.slow, *work.heavy}
     answering = [number for number in range(work.integrations) if number not in quiet]
@@ -81,7 +89,7 @@ def wait_until_answering(work: Work, port: int, seconds: float = 60.0) -> None:
     plan = Plan(port, [stream], warmup=0.0, seconds=1.2, drain=3.0)
 
     def answered() -> bool:
-        return run_plan(plan, {})[0].lost == 0
+        return runner(plan, {})[0].lost == 0
 
     wait_for("an answer on every input", answered, seconds)
 

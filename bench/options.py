@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("saturation", "latency", "idle", "neighbours", "scale")
+PARTS = ("saturation", "latency", "idle", "neighbours", "scale", "types", "crowd")
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,8 @@ class Options:
     """Choices of one call. Times in seconds, `rate` in messages a second."""
 
     parts: tuple[str, ...] = PARTS
+    types: tuple[str, ...] = ()
+    """Integration types of the parts `types` and `crowd`; empty: all."""
     peer: str = ""
     ours: bool = True
     rounds: int = 3
@@ -34,6 +36,7 @@ def parse(arguments: list[str]) -> Options:
     """Read the command line; the environment variable PEER names the peer too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts to run, of {', '.join(PARTS)}")
+    parser.add_argument("--types", default="", help="integration types for the parts types and crowd (all)")
     parser.add_argument(
         "--peer", default=os.environ.get("PEER", ""), choices=["", "node-red"], help="run the same work through it"
     )
@@ -52,6 +55,7 @@ def parse(arguments: list[str]) -> Options:
     windows = tuple(int(text) for text in given.windows.split(",") if text) or ((1000,) if given.quick else (500, 1000, 2000))
     return Options(
         parts=parts,
+        types=tuple(name for name in given.types.split(",") if name),
         peer=given.peer,
         ours=not given.without_ours,
         rounds=given.rounds or (1 if given.quick else 3),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.kinds.base import kinds
 from bench.procs import BenchFailed, Child, connections, listening, wait_for
 from bench.system import Ledger, Work
 from wegnology.local.redis import EmbeddedRedis
@@ -59,7 +60,8 @@ class Ours:
             "WEGNOLOGY_STATE_DIR": str(self._folder),
             "DATABASE_URL": f"sqlite:///{self._folder / 'database.sqlite3'}",
         }
-        return outside | mine | ROOM | ({} if work.throttled else UNTHROTTLED)
+        own = kinds.get(work.kind).environment(work.kind_port) if work.kind else {}
+        return outside | mine | own | ROOM | ({} if work.throttled else UNTHROTTLED)
 
     def _start_redis(self) -> None:
         redis = EmbeddedRedis(self._folder)
@@ -85,9 +87,7 @@ class Ours:
         listener = self._children["listener"]
         # The cheap look first: asking the product takes a process of its own.
         wait_for(f"{work.connections} connections", lambda: connections(self._port) >= work.connections, 120, listener)
-        wait_for(
-            "every integration to be connected", lambda: self._hub("statuses") == {"connected": work.connections}, 60, listener
-        )
+        wait_for("every integration to be connected", lambda: self._hub("statuses") == {"connected": work.rows}, 60, listener)
         self._children["worker"].alive()
 
     def replace(self, work: Work) -> None:

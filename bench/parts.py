@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.broker import Broker
-from bench.load import Measured, measure, wait_until_answering, wait_until_connected
+from bench.load import Measured, Runner, measure, run_plan, wait_until_answering, wait_until_connected
 from bench.options import Options
 from bench.plan import Plan, Stream
 from bench.procs import BenchFailed, pss_kb
@@ -36,7 +36,9 @@ class Bench:
         return Work(integrations, out_qos=self.options.out_qos, shared_out=not self.options.own_out)
 
     @contextmanager
-    def running(self, name: str, work: Work, answering: bool = True) -> Iterator[tuple[System, Broker]]:
+    def running(
+        self, name: str, work: Work, answering: bool = True, runner: Runner = run_plan
+    ) -> Iterator[tuple[System, Broker]]:
         """Run a fresh system beside a fresh broker, ready for load."""
         self.count += 1
         folder = self.folder / f"{self.count:02d}-{name}"
@@ -47,7 +49,7 @@ class Bench:
             system.start(work, broker.port)
             wait_until_connected(work, broker.port)
             if answering:
-                wait_until_answering(work, broker.port)
+                wait_until_answering(work, broker.port, runner=runner)
             yield system, broker
         finally:
             try:

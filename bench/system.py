@@ -11,7 +11,8 @@ class Work:
 
     `shared_out`: one connection of its own publishes for all; else each input's connection publishes its own answers.
     `slow` waits 10 s before it goes on, `heavy` computes for about a second; neither answers to `bench/out`. `throttled`
-    leaves the product's default of 20 messages a second and integration in force.
+    leaves the product's default of 20 messages a second and integration in force. With another `kind` than MQTT messages
+    come from its server at `kind_port`.
     """
 
     integrations: int
@@ -20,6 +21,9 @@ class Work:
     throttled: bool = False
     slow: tuple[int, ...] = ()
     heavy: tuple[int, ...] = ()
+    kind: str = ""
+    """Public name of the inputs' type (`bench.kinds`); "": MQTT, from the broker."""
+    kind_port: int = 0
 
     def out_topic(self, number: int) -> str:
         """Return where input `number` is answered."""
@@ -29,6 +33,11 @@ class Work:
     @property
     def connections(self) -> int:
         """Connections that the system holds to the broker."""
+        return self.rows - (self.integrations if self.kind else 0)
+
+    @property
+    def rows(self) -> int:
+        """All its integrations."""
         return self.integrations + (1 if self.shared_out and self.integrations else 0)
 
     def to_json(self) -> str:

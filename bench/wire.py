@@ -49,7 +49,7 @@ def subscribe_packet(topic: str) -> bytes:
 class Template:
     """A QoS 1 PUBLISH to one topic of which only packet id, number and stamp change from message to message.
 
-    `head % (packet id, number, stamp)` is the packet.
+    `head % (packet id, number, stamp)` is the packet, `body % (number, stamp)` the message in it.
     """
 
     def __init__(self, topic: str, device: str, ballast: int = 0) -> None:
@@ -59,7 +59,8 @@ class Template:
         mark = b'"n":%d,"stamp":%b}'
         size = len(_text(topic)) + 2 + len(body) + len(mark) - len(b"%d%b") + 8 + 16
         start = b"\x32" + _length(size) + _text(topic)
-        self.head = start.replace(b"%", b"%%") + b"%b" + body.encode().replace(b"%", b"%%") + mark
+        self.body = body.encode().replace(b"%", b"%%") + mark
+        self.head = start.replace(b"%", b"%%") + b"%b" + self.body
 
 
 PACKET_IDS = [number.to_bytes(2, "big") for number in range(1, 65_536)]
