@@ -16,6 +16,7 @@ from tests.access_table import TABLE
 from tests.lamp import lamp  # noqa: F401  (a fixture)
 from tests.servers.redis import RedisServer
 from tests.test_pages import every_route
+from wegnology.applications.models import Member, Role
 from wegnology.applications.operator_admin import OperatorAdmin
 from wegnology.applications.owned_admin import OwnedAdmin, OwnedInline
 
@@ -102,6 +103,22 @@ def test_each_role_gets_what_the_table_says(people: Scene, role: str) -> None:
         found = word_for(ask(role, people, method, address_of(name, people.words(people.own, label_of(name)))))
         if found != written[at]:
             wrong[f"{method} {name}"] = f"{found}, the table says {written[at]}"
+    assert wrong == {}
+
+
+def test_a_role_counts_where_it_was_given(people: Scene) -> None:
+    """Who administers one application and may look at another is a viewer there, on every page of a row."""
+    Member.objects.create(application=people.foreign, user=people.people["administrator"], role=Role.VIEWER)
+    viewer, wrong, before = ROLES.index("viewer"), {}, snapshot(people.foreign)
+    for name, method in ((name, method) for name in WITH_ROW for method in METHODS if TABLE[name].written(method)):
+        words = people.words(people.foreign, label_of(name))
+        found, written = (
+            word_for(ask("administrator", people, method, address_of(name, words))),
+            TABLE[name].written(method)[viewer],
+        )
+        if found != written and not {found, written} <= {"403", "404", "gone"}:  # refused in another way is refused
+            wrong[f"{method} {name}"] = f"{found}, the table says {written}"
+    assert snapshot(people.foreign) == before
     assert wrong == {}
 
 
