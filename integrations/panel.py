@@ -19,6 +19,7 @@ from wegnology.lib.badges import Badge
 
 HOURS = 24
 CHANGES = 10
+BACKLOG_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
         ("In this state", f"for {span(now_ms - status.since_ms)}" if status.since_ms else ""),
         ("Last proof of life", ago(status.proof_ms, now_ms) if status.proof_ms else ""),
         ("Last message", ago(status.last_message_ms, now_ms)),
+        ("Waiting at the source", _backlog(status.backlog)),
         ("First cause", status.first_cause),
         ("Latest cause", status.latest_cause if status.latest_cause != status.first_cause else ""),
         ("Attempts since then", str(status.attempts) if status.attempts else ""),
@@ -90,6 +92,14 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
     ]
     found += [(f"Setting {name}" if name else "Settings", text) for name, text in status.errors.items()]
     return [(label, text) for label, text in found if text]
+
+
+def _backlog(waiting: dict[str, int]) -> str:
+    """Say how many messages wait at the source, the longest queues first."""
+    behind = sorted(((count, part) for part, count in waiting.items() if count > 0), reverse=True)
+    parts = [f"{part}: {count:,}" for count, part in behind[:BACKLOG_PARTS]]
+    more = f" and {len(behind) - BACKLOG_PARTS} more" if len(behind) > BACKLOG_PARTS else ""
+    return f"{sum(waiting.values()):,} ({', '.join(parts)}{more})" if behind else "nothing" if waiting else ""
 
 
 def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> list[LedgerLine]:

@@ -43,6 +43,7 @@ def fill_redis(client: redis.Redis, prefix: str) -> list[str]:
     for entry in ids:
         client.xadd(f"{prefix}:inbox:{INTEGRATION}", {"e": "event 1"}, id=entry)
     client.hset(f"{prefix}:box:{INTEGRATION}", mapping={"bytes": 21})
+    client.hset(f"{prefix}:position:{INTEGRATION}", mapping={"hub/0": "3:x"})
     client.hset(f"{prefix}:ledger:{INTEGRATION}:1700000000000", mapping={"received": 3})
     client.sadd(f"{prefix}:ready:{partition_of(INTEGRATION)}", INTEGRATION)
     client.set(f"{prefix}:sends:{new_id()}", b"\x00\xff", ex=3600)

@@ -16,6 +16,7 @@ A type that sends by request, not through the listener's connection, declares th
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from integrations.events import EventKind
@@ -39,22 +40,36 @@ class Source(NamedTuple):
     """The service credential that the integration names, opened; of one of the connector's `credential_types`."""
     previous_topics: tuple[str, ...] = ()
     """Topics that were subscribed to before: what of them is not in `topics` is unsubscribed where the source kept it."""
+    positions: Mapping[str, str] = MappingProxyType({})
+    """Where to go on in the source, by names of the connector's own (`Connector.resumes`)."""
 
 
 class Delivery:
     """One message as received.
 
     `data` is exactly what a workflow finds under `data`. `receipt` is what `acknowledge` needs and opaque to the runtime; None
-    says that the source will not send the message again, so that intake cannot wait for it. `size` is in bytes.
+    says that the source will not send the message again, so that intake cannot wait for it. `size` is in bytes. `position` is a
+    name and the place after this message, of a source that resumes (`Connector.resumes`). `version` names the workflow version
+    that shall run instead of the default one (`Connector.names_versions`).
     """
 
-    __slots__ = ("data", "receipt", "received_ms", "size")
+    __slots__ = ("data", "position", "receipt", "received_ms", "size", "version")
 
-    def __init__(self, data: JSONObject, received_ms: int, receipt: object = None, size: int = 0) -> None:
+    def __init__(
+        self,
+        data: JSONObject,
+        received_ms: int,
+        receipt: object = None,
+        size: int = 0,
+        position: tuple[str, str] | None = None,
+        version: str = "",
+    ) -> None:
         self.data = data
         self.received_ms = received_ms
         self.receipt = receipt
         self.size = size
+        self.position = position
+        self.version = version
 
 
 class Subscription(NamedTuple):
@@ -130,6 +145,11 @@ class Connector(ABC, Generic[C, M]):
     """Library errors that mean: wait for an edit, retry slowly."""
     polls: ClassVar[bool] = False
     """Messages are asked for, and wait at the source for free: no more are asked for above 80 % of an inbox."""
+    names_versions: ClassVar[bool] = False
+    """A message may name the workflow version that it is for: then every version of a workflow is kept ready, not only one."""
+    resumes: ClassVar[bool] = False
+    """The source keeps messages and is told where to go on. The runtime keeps the position of each delivery with what it accepts,
+    and gives the last ones back in `Source.positions`."""
     probe_seconds: ClassVar[float] = 10.0
     """How often the runtime asks a quiet line for proof of life."""
     probe_limit: ClassVar[float] = CONNECT_PHASE_SECONDS
@@ -137,6 +157,8 @@ class Connector(ABC, Generic[C, M]):
     degraded: str = ""
     """While the line works, but not as it should: what is wrong and what to do, a sentence. The runtime looks after each
     `receive` and each probe."""
+    backlog: Mapping[str, int] = MappingProxyType({})
+    """How many messages wait at the source, by its parts, as far as is known; shown with the status."""
 
     def __init__(self, config: C, source: Source) -> None:
         """Keep the settings; no I/O here."""
@@ -179,6 +201,13 @@ class Connector(ABC, Generic[C, M]):
 
         May be cancelled while it waits; nothing that arrived is lost by that.
         """
+
+    def passed(self) -> Mapping[str, str]:
+        """Return positions to keep that no delivery carries, new since the last call.
+
+        Asked after `connect`, `receive` and `probe`; all that lies before them has been returned by `receive`.
+        """
+        return {}
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the source, in arrival order, that these are durable. What was not acknowledged at `close` is the source's."""

@@ -7,7 +7,7 @@ number, so a batch whose answer was lost is asked again and still happens once. 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
@@ -30,6 +30,8 @@ BUSY_EVENTS = 100
 BUSY_SECONDS = 0.02
 """After a batch of so many events the next one gathers for a moment: what each batch and each integration in it costs is then
 paid for more events, which is an eighth of the whole. A batch is that large only where more arrives than can be run."""
+POSITION_EVENTS = 100
+"""How many messages of a source that resumes may lie between two positions that are kept with them."""
 TOO_LARGE = b"dropped:too large"
 OVER_LIMIT = b"dropped:limit"
 
@@ -95,8 +97,9 @@ class Intake:
     def put(self, line: IntakeLine, deliveries: Sequence[Delivery], connector: AnyConnector) -> None:
         """Hold messages of a connection until they are durable."""
         held = line.held
+        positions: dict[str, str] = {}
         for delivery in deliveries:
-            event = message_event(new_id(), delivery.received_ms, delivery.data)
+            event = message_event(new_id(), delivery.received_ms, delivery.data, delivery.version)
             policy = "D" if delivery.receipt is None else "W"
             if len(event) > self._limits.payload_bytes:
                 event, policy = TOO_LARGE, "X"
@@ -105,8 +108,27 @@ class Intake:
             held.append(Held(event, policy, delivery, connector))
             line.held_bytes += len(event)
             self.held_bytes += len(event)
+            if delivery.position is not None:
+                positions[delivery.position[0]] = delivery.position[1]
+                if len(held) % POSITION_EVENTS == 0:
+                    self._hold_positions(line, positions)
+        self._hold_positions(line, positions)
         self._bound(line)
         self.mark(line)
+
+    def put_positions(self, line: IntakeLine, positions: Mapping[str, str]) -> None:
+        """Keep where the source goes on, once all that was put before is stored."""
+        self._hold_positions(line, dict(positions))
+        self.mark(line)
+
+    def _hold_positions(self, line: IntakeLine, positions: dict[str, str]) -> None:
+        """Hold positions behind what they belong to, and forget them."""
+        while positions:
+            name, value = positions.popitem()
+            item = f"{name}\n{value}".encode()
+            line.held.append(Held(item, "P", None, None))
+            line.held_bytes += len(item)
+            self.held_bytes += len(item)
 
     def put_event(self, line: IntakeLine, kind: EventKind, time_ms: int, data: JSONObject) -> None:
         """Hold an event of the connection itself."""
@@ -245,18 +267,6 @@ class Intake:
                 if held.connector is not None and held.delivery is not None and held.delivery.receipt is not None
             ]
         )
-
-
-def append_replays(client: SyncRedis, events: Sequence[tuple[str, TriggerEvent]], limits: Limits) -> list[bool]:
-    """Put events, each with its integration's id, back into inboxes for a replay; say for each whether there was room.
-
-    A replay may fill an inbox up to twice its bound: it comes from a person. Raises what `RedisAway` names.
-    """
-    arguments: list[Any] = [prefix(), "", 0, limits.inbox_events * 2, limits.inbox_bytes * 2, 0, len(events)]
-    for integration_id, event in events:
-        arguments += [partition_of(integration_id), "*", integration_id, "w", event.to_json()]
-    outcomes, _ = scripts.append.call_sync(client, arguments)
-    return [count == 1 for count in outcomes]
 
 
 def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:

@@ -10,6 +10,7 @@
 | unheld | hash | partition -> since when (ms) it has work and no worker |
 | inbox:I | stream | events waiting for workflows, field `e` |
 | box:I | hash | `bytes` that events in the inbox are larger than their shares (`beyond` in `prelude.lua`) |
+| position:I | hash | where a source that resumes goes on, by names of its connector's own |
 | claims | hash | integration -> throttle bucket (tokens, when, in ms), a semicolon, and the last id claimed, by whom |
 | starts:I | hash | `deaths` of workers with events of I under way; `trial`: the event watched at the last |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |

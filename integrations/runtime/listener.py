@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 5 * CONNECT_PHASE_SECONDS
 DRAIN_SECONDS = 2.0
 """How long a connection that we close ourselves may take to hand over what it holds."""
+BACKLOG_MS = 5_000
+"""How often it is written what waits at a source."""
 LOST_STATES = (ConnectionState.FAILING, ConnectionState.REFUSED)
 
 
@@ -71,6 +73,8 @@ class Line:
         self._broken: Exception | None = None
         self._ending = False
         self._task: asyncio.Task[None] | None = None
+        self._positions = dict(desired.source.positions)
+        self._backlog_ms = 0
         self._announce = last is None or last.state in LOST_STATES or not last.connected_ms
         self.status = Status(
             ConnectionState.CONNECTING,
@@ -138,6 +142,7 @@ class Line:
                 self.break_off(Disconnected(text))
         else:
             self.proof_ms = now_ms()
+            self._keep_passed(connector)
             self._note_degraded(connector)
         finally:
             self.probing = False
@@ -147,7 +152,8 @@ class Line:
         if config is None or self.desired.connector is None:
             raise RuntimeError("a line needs a configuration")
         while not self._ending:
-            connector = self.desired.connector(config, self.desired.source)
+            source = self.desired.source._replace(positions=dict(self._positions))
+            connector = self.desired.connector(config, source)
             self.connector = connector
             try:
                 delay = await self._live(connector)
@@ -172,6 +178,9 @@ class Line:
                 deliveries = await connector.receive()
                 self.last_message_ms = self.proof_ms = now_ms()
                 self._intake.put(self, deliveries, connector)
+                if connector.resumes:
+                    self._positions.update(d.position for d in deliveries if d.position is not None)
+                    self._keep_passed(connector)
                 self._note_degraded(connector)
         except asyncio.CancelledError:
             if self._broken is None or self._ending:
@@ -206,10 +215,22 @@ class Line:
         if self._announce:
             self._intake.put_event(self, EventKind.CONNECT, now, data)
         self._announce = False
+        self._keep_passed(connector)
         self._outbox.due(self)
 
+    def _keep_passed(self, connector: AnyConnector) -> None:
+        """Keep positions that no delivery carries, behind what was received before."""
+        if connector.resumes and (passed := connector.passed()):
+            self._positions.update(passed)
+            self._intake.put_positions(self, passed)
+
     def _note_degraded(self, connector: AnyConnector) -> None:
-        """Say that the line works, but not as it should, or that it does again."""
+        """Say that the line works, but not as it should, or that it does again; and now and then what waits at the source."""
+        now = now_ms()
+        if connector.backlog != self.status.backlog and now - self._backlog_ms >= BACKLOG_MS and self.connected:
+            self._backlog_ms = now
+            self.status = replace(self.status, backlog=dict(connector.backlog))
+            self._note(transition=False)
         if connector is self.connector and self.connected and connector.degraded != self.status.degraded:
             text = connector.degraded
             self.status = replace(self.status, degraded=text, latest_cause=text, since_ms=now_ms())

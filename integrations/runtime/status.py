@@ -48,6 +48,8 @@ class Status:
     notices: list[str] = field(default_factory=list)
     degraded: str = ""
     """What is wrong with a connection that works nevertheless."""
+    backlog: dict[str, int] = field(default_factory=dict)
+    """How many messages wait at the source, by its parts, as far as it tells."""
     errors: dict[str, str] = field(default_factory=dict)
     listener: str = ""
     known_topics: list[str] = field(default_factory=list)

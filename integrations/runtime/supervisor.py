@@ -6,7 +6,7 @@ start, restart or stop exactly the lines that differ. Renewing is a task of its 
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -196,6 +196,7 @@ class Supervisor:
         ids = [desired.integration_id for desired in fresh]
         rows = await self._client.mget([key("status", i) for i in ids])
         times = await self._client.hmget(key("last"), ids)
+        positions = await self._positions(fresh)
         for desired, row, time in zip(fresh, rows, times, strict=True):
             last = replace(Status.from_json(row), last_message_ms=int(time or 0)) if isinstance(row, bytes) else None
             if desired.config is None:
@@ -204,9 +205,20 @@ class Supervisor:
                 self._book.note(desired.integration_id, idle_status(desired, self._process), changed)
                 continue
             self._idle.pop(desired.integration_id, None)
-            line = Line(_with_previous(desired, last), self._intake, self._book, self._outbox, self._process, last)
+            line = Line(_with_previous(desired, last, positions), self._intake, self._book, self._outbox, self._process, last)
             self.lines[desired.integration_id] = line
             line.begin()
+
+    async def _positions(self, fresh: Sequence[Desired]) -> dict[str, dict[str, str]]:
+        """Read where sources go on that resume, by integration."""
+        ids = [desired.integration_id for desired in fresh if desired.connector is not None and desired.connector.resumes]
+        if not ids:
+            return {}
+        async with self._client.pipeline(transaction=False) as pipe:
+            for integration_id in ids:
+                pipe.hgetall(key("position", integration_id))
+            found = await pipe.execute()
+        return {i: {name.decode(): value.decode() for name, value in kept.items()} for i, kept in zip(ids, found, strict=True)}
 
     def _purge(self, deleted: Desired) -> None:
         """Remove what a deleted integration left at its source; tried for an hour, beside everything else."""
@@ -284,7 +296,8 @@ class _View:
         return iter(list(self._lines.values()))
 
 
-def _with_previous(desired: Desired, last: Status | None) -> Desired:
-    """Tell the connector which topics it may find subscribed from before, so that it can end those."""
+def _with_previous(desired: Desired, last: Status | None, positions: Mapping[str, Mapping[str, str]]) -> Desired:
+    """Tell the connector which topics it may find subscribed from before, so that it can end those, and where it goes on."""
     known = tuple(last.known_topics) if last is not None else ()
-    return replace(desired, source=desired.source._replace(previous_topics=known))
+    kept = positions.get(desired.integration_id, {})
+    return replace(desired, source=desired.source._replace(previous_topics=known, positions=kept))

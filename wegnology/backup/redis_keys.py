@@ -24,7 +24,7 @@ _TRANSIENT = re.compile(
     r"(listen|run|asked|ready|batch|status|check|checked|checks|lastcheck):.*)$"
 )
 _LEFT_BY_A_START = re.compile(r"^(meta|celery:_kombu\.binding\..*)$")
-_OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger):([0-9a-f]{24})(?::|$)")
+_OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger|position):([0-9a-f]{24})(?::|$)")
 _OF_SENDS = re.compile(r"^sends:")
 _OF_OUTBOX = re.compile(r"^(?:outbox|sent):([0-9a-f]{24})(?::|$)")
 _BATCH = 100

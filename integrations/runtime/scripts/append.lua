@@ -2,7 +2,8 @@
 -- ARGV: prefix, listener, sequence, max events, max bytes, max bytes together, groups,
 --       then a group: partition, token, integration, policies, event...
 -- policies: one letter an event, upper case for a message. w: the source waits when the inbox is full; d: the oldest is
---           dropped to make room; x: not stored, counted as dropped (in place of the event stands its outcome).
+--           dropped to make room; x: not stored, counted as dropped (in place of the event stands its outcome); P: no event, but
+--           where the source goes on once all before it is stored: a name, a line feed, a position.
 -- Token "*" stands for the hub itself (a replay), which needs no lease.
 -- Returns {outcomes, partitions that need a worker}; an outcome is accepted, or -1 when the lease is lost.
 local listener, sequence = take(), take()
@@ -64,7 +65,10 @@ for g = 1, groups do
       local event, letter = A[at + k], string.byte(policies, k)
       local is_message = letter < 97  -- upper case
       if not is_message then letter = letter - 32 end
-      if letter == 88 then  -- X
+      if letter == 80 then  -- P
+        local feed = string.find(event, '\n', 1, true)
+        call('HSET', P .. 'position:' .. i, string.sub(event, 1, feed - 1), string.sub(event, feed + 1))
+      elseif letter == 88 then  -- X
         local now = hour_of(call('TIME')[1] .. '000')
         count('ledger:', i, now, is_message and 'messages' or 'signals')
         count('ledger:', i, now, event)

@@ -14,7 +14,7 @@ local left = call('XLEN', inbox) + call('XLEN', outbox)
 if left == 0 then
   call('SREM', P .. 'ready:' .. p, i)
   call('SREM', P .. 'outboxes', i)
-  call('DEL', inbox, outbox, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i)
+  call('DEL', inbox, outbox, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i, P .. 'position:' .. i)
   call('HDEL', P .. 'claims', i)
   call('HDEL', P .. 'proof', i)
   call('HDEL', P .. 'last', i)

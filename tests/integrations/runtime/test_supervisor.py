@@ -362,6 +362,15 @@ class TestSeveralListeners:
             connected(*rows)
             assert hub.numbers(stuck.pk) == [number]
 
+    def test_a_source_that_resumes_is_told_where_to_go_on(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(FakeConnector, "resumes", True)
+        row, other = spread(2)
+        hub.client.hset(key("position", row.pk), "hub/0", "17:x")
+        with listeners("l1"):
+            connected(row, other)
+            lines = [far(one).line for one in (row, other)]
+            assert [dict(line.source.positions) for line in lines if line is not None] == [{"hub/0": "17:x"}, {}]
+
     def test_what_a_lost_lease_still_holds_is_not_acknowledged_but_sent_again(self, hub: Hub) -> None:
         row = fake()
         with listeners("l1"):
