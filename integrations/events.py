@@ -23,12 +23,27 @@ class EventKind(StrEnum):
 _KINDS = {str(kind): kind for kind in EventKind}
 
 
+class Origin(NamedTuple):
+    """What fired an event that no integration brought: a button, a timer, a webhook, an error, another workflow.
+
+    `trigger_type` and `trigger_id` are what a workflow finds under these names; `relay_type` and `relay_id` say who was behind it
+    ("user", "flow", "public"; "" where nobody was). `depth` counts how many workflows have triggered each other to get here.
+    """
+
+    trigger_type: str
+    trigger_id: str
+    relay_type: str = ""
+    relay_id: str = ""
+    depth: int = 0
+
+
 class TriggerEvent(NamedTuple):
     """One event as it is stored in an inbox.
 
     `id` is the idempotency key: 24 hex digits, the same in every run of the event. `time_ms` is when it arrived, in
     milliseconds since 1970. `data` is what a workflow finds under `data`. `replay_of`, when set, names the workflow
-    that alone shall run again.
+    that alone shall run again; `version`, when set, the version that shall run in place of the default one. `origin` is set where
+    the source is a workflow itself and not an integration; its kind is MESSAGE then.
     """
 
     id: str
@@ -36,12 +51,18 @@ class TriggerEvent(NamedTuple):
     time_ms: int
     data: JSONObject
     replay_of: str = ""
+    version: str = ""
+    origin: Origin | None = None
 
     def to_json(self) -> bytes:
         """Return the stored form."""
         stored: dict[str, Any] = {"v": SCHEMA_VERSION, "id": self.id, "k": self.kind, "t": self.time_ms, "d": self.data}
         if self.replay_of:
             stored["r"] = self.replay_of
+        if self.version:
+            stored["w"] = self.version
+        if self.origin is not None:
+            stored["o"] = self.origin
         return orjson.dumps(stored)
 
     @classmethod
@@ -50,14 +71,18 @@ class TriggerEvent(NamedTuple):
         try:
             stored = orjson.loads(text)
             if stored["v"] == SCHEMA_VERSION:
-                return cls(stored["id"], _KINDS[stored["k"]], stored["t"], stored["d"], stored.get("r", ""))
+                origin = Origin(*stored["o"]) if "o" in stored else None
+                kind = _KINDS[stored["k"]]
+                return cls(stored["id"], kind, stored["t"], stored["d"], stored.get("r", ""), stored.get("w", ""), origin)
         except (ValueError, KeyError, TypeError) as error:
             raise EventUnreadable(f"this is no stored event: {type(error).__name__}: {error}") from None
         raise EventUnreadable(f"stored event of version {stored['v']!r}, this release reads {SCHEMA_VERSION}")
 
 
-def message_event(event_id: str, time_ms: int, data: JSONObject) -> bytes:
+def message_event(event_id: str, time_ms: int, data: JSONObject, version: str = "") -> bytes:
     """Return the stored form of a message: the same as `TriggerEvent.to_json`, at half the cost. `event_id` is plain text."""
+    if version:
+        return TriggerEvent(event_id, EventKind.MESSAGE, time_ms, data, version=version).to_json()
     return b'{"v":%d,"id":"%b","k":"message","t":%d,"d":%b}' % (SCHEMA_VERSION, event_id.encode(), time_ms, orjson.dumps(data))
 
 

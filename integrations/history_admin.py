@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integrations.models import Integration, LedgerHour, StatusChange
+from integrations.models import LedgerHour, StatusChange
 from integrations.panel import stored_line
+from integrations.runtime import sources
 from integrations.templatetags.ledger import reasons
 from wegnology.applications.models import Application
 from wegnology.applications.owned_admin import OwnedAdmin
@@ -32,8 +33,8 @@ class ReadOnlyAdmin(OwnedAdmin):
 
 
 def names_of(rows: Iterable[Any]) -> dict[str, str]:
-    """Return the names of the integrations that rows of a page belong to."""
-    return dict(Integration.objects.filter(pk__in={row.integration_id for row in rows}).values_list("pk", "name"))
+    """Return the names of the integrations, or workflows with triggers of their own, that rows of a page belong to."""
+    return sources.names({row.integration_id for row in rows})
 
 
 class NamedList(ChangeList):
@@ -52,12 +53,11 @@ class OfIntegrationAdmin(ReadOnlyAdmin):
 
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of the integrations of some applications."""
-        own = Integration.objects.filter(application__in=applications.order_by().values("pk"))
-        return queryset.filter(integration_id__in=own.order_by().values("pk"))
+        return queryset.filter(sources.belonging_to(applications))
 
     def application_id_of(self, row: Any) -> str | None:
         """Return the application of the row's integration."""
-        return Integration.objects.filter(pk=row.integration_id).values_list("application_id", flat=True).first()
+        return sources.owners([row.integration_id]).get(row.integration_id)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows names."""

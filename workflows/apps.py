@@ -1,11 +1,14 @@
 """Workflows: what happens with what arrived."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.db import transaction
+from django.db.models.signals import post_delete
 
 if TYPE_CHECKING:
-    from workflows.models import WorkflowVersion
+    from workflows.models import Workflow, WorkflowVersion
 
 
 class WorkflowsConfig(AppConfig):
@@ -16,6 +19,7 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""
+        from integrations.runtime.sources import register_source
         from wegnology.applications.credentials import register_users
         from wegnology.applications.global_uses import register_finder
         from wegnology.applications.revisions import touch_on_change
@@ -25,6 +29,8 @@ class WorkflowsConfig(AppConfig):
 
         register_users(NodeUsers())
         register_finder(mentions)
+        register_source(Workflow)
+        post_delete.connect(_forget, sender=Workflow, dispatch_uid="waiting events of deleted workflows")
         touch_on_change(Workflow, lambda row: str(row.application_id))
         touch_on_change(
             WorkflowVersion,
@@ -33,6 +39,13 @@ class WorkflowsConfig(AppConfig):
             hidden=lambda row: frozenset({"triggers", "nodes", "globals"}),
             title=lambda row: f"{row.workflow.name}: {row.name}",
         )
+
+
+def _forget(instance: "Workflow", **_: object) -> None:
+    """Drop what waits in the workflow's own inbox, once it is certain that the row is gone."""
+    from integrations.live import discard_waiting
+
+    transaction.on_commit(partial(discard_waiting, str(instance.pk)))
 
 
 def _application_of_version(version: "WorkflowVersion") -> str | None:

@@ -4,68 +4,37 @@ Loaded in a thread like the listener's snapshot: revisions of the applications a
 is away the last known state stays in force.
 """
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from django.db import close_old_connections
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q, TextField
+from django.db.models.functions import Cast
 
 from integrations.connectors.base import AnyConnector
-from integrations.events import EventKind
+from integrations.events import EventKind, TriggerEvent
 from integrations.models import Integration
 from integrations.runtime.keys import partition_of
-from integrations.runtime.snapshot import Desired, desire
+from integrations.runtime.snapshot import desire
 from wegnology.applications.credentials import find_credential
 from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import GraphInvalid
-from workflows.graph import Graph, Trigger
+from workflows.graph import Graph
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
+from workflows.plans import Known as Known
+from workflows.plans import Match as Match
+from workflows.plans import OwnSources
+from workflows.plans import Plan as Plan
+from workflows.triggers import BUTTON, WEBHOOK
 
 logger = logging.getLogger(__name__)
 
 INTEGRATION_TRIGGER = "integration"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One workflow version, ready to run. `faults` says why it cannot; then `graph` is None."""
-
-    application_id: str
-    workflow_id: str
-    version_id: str
-    graph: Graph | None
-    envelope: JSONObject
-    """The part of the payload that is the same for every run."""
-    globals: JSONObject
-    flat_globals: bool
-    faults: str = ""
-
-
-class Match(NamedTuple):
-    """A workflow to run for an event, and the trigger that asks for it; None when the workflow cannot be compiled."""
-
-    plan: Plan
-    trigger: Trigger | None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What runs need to know of an integration. `rate` is None for the installation's default."""
-
-    integration_id: str
-    application_id: str
-    partition: int
-    enabled: bool
-    connector: type[AnyConnector] | None
-    rate: float | None
-    name: str
-    desired: Desired | None = None
-    """Settings and login, for types that send by request."""
 
 
 @dataclass(slots=True)
@@ -73,6 +42,10 @@ class _Application:
     integrations: list[str] = field(default_factory=list)
     credentials: dict[str, Credential] = field(default_factory=dict)
     matches: dict[tuple[str, EventKind], list[Match]] = field(default_factory=dict)
+    named: dict[tuple[str, EventKind, str], list[Match]] = field(default_factory=dict)
+    """By the name of a version, for integrations whose messages name one."""
+    workflows: list[str] = field(default_factory=list)
+    own: OwnSources = field(default_factory=OwnSources)
 
 
 class Catalog:
@@ -80,19 +53,39 @@ class Catalog:
 
     def __init__(self) -> None:
         self.integrations: dict[str, Known] = {}
+        self.workflows: dict[str, Known] = {}
         self._applications: dict[str, _Application] = {}
         self._revisions: dict[str, int] = {}
         self._compiled: dict[str, tuple[str, Graph]] = {}
 
-    def match(self, known: Known, kind: EventKind, only_workflow: str = "") -> list[Match]:
-        """Return the workflows to run for an event of an integration; for a replay the one it is for."""
+    def match(self, known: Known, kind: EventKind, only_workflow: str = "", version: str = "") -> list[Match]:
+        """Return the workflows to run for an event of an integration; for a replay the one it is for.
+
+        `version` names the version to run of each; a workflow without such a version does not run.
+        """
         application = self._applications.get(known.application_id)
         if application is None:
             return []
-        matches = application.matches.get((known.integration_id, kind), [])
+        if version:
+            matches = application.named.get((known.integration_id, kind, version), [])
+        else:
+            matches = application.matches.get((known.integration_id, kind), [])
         if only_workflow:
             return [match for match in matches if match.plan.workflow_id == only_workflow]
         return matches
+
+    def source(self, source_id: str) -> Known | None:
+        """Return what is known of an integration, or of a workflow that is a source of events itself."""
+        return self.integrations.get(source_id) or self.workflows.get(source_id)
+
+    def fired(self, known: Known, event: TriggerEvent) -> list[Match]:
+        """Return the runs to start for an event of a workflow's own."""
+        return self.own(known.application_id).matches(known.integration_id, event)
+
+    def own(self, application_id: str) -> OwnSources:
+        """Return an application's workflows by what else than integrations fires them."""
+        application = self._applications.get(application_id)
+        return application.own if application else OwnSources()
 
     def credential(self, application_id: str, name: str, wanted: Sequence[str]) -> kinds.Credential:
         """Return an application's service credential, opened; raises `ConfigInvalid` with the reason."""
@@ -116,6 +109,8 @@ class Catalog:
         known = self._applications.pop(application_id, None)
         for integration_id in known.integrations if known else []:
             self.integrations.pop(integration_id, None)
+        for workflow_id in known.workflows if known else []:
+            self.workflows.pop(workflow_id, None)
 
     def _load(self, application_id: str) -> None:
         application = Application.objects.prefetch_related("globals", "credentials").filter(pk=application_id).first()
@@ -132,15 +127,50 @@ class Catalog:
             version = _default_version(workflow)
             if version is not None and version.enabled:
                 self._add(fresh, application, shared, workflow, version)
+        self._add_named(fresh, application, shared, rows)
+        self._add_own(fresh, application, shared)
+        flows = {row.pk: _source(row) for row in Workflow.objects.filter(application_id=application_id)}
+        fresh.workflows = list(flows)
         previous = self._applications.get(application_id)
         self.integrations.update(rows)
+        self.workflows.update(flows)
         self._applications[application_id] = fresh
         for integration_id in set(previous.integrations if previous else []) - rows.keys():
             self.integrations.pop(integration_id, None)
+        for workflow_id in set(previous.workflows if previous else []) - flows.keys():
+            self.workflows.pop(workflow_id, None)
 
     def _add(
         self, fresh: _Application, application: Application, shared: JSONObject, workflow: Workflow, version: WorkflowVersion
     ) -> None:
+        plan = fresh.own.live[workflow.pk] = self._plan(application, shared, workflow, version)
+        for integration_id in _trigger_keys(version.triggers):
+            for kind in EventKind:
+                for match in _matches(plan, integration_id, kind, version.triggers):
+                    fresh.matches.setdefault((integration_id, kind), []).append(match)
+
+    def _add_named(self, fresh: _Application, application: Application, shared: JSONObject, rows: Mapping[str, Known]) -> None:
+        """Add every version, for the integrations whose messages may name one; others cost nothing here."""
+        naming = {pk for pk, known in rows.items() if known.connector is not None and known.connector.names_versions}
+        if not naming:
+            return
+        enabled = WorkflowVersion.objects.filter(workflow__application=application, workflow__enabled=True, enabled=True)
+        for version in enabled.select_related("workflow").order_by("workflow_id"):
+            keys = [one for one in _trigger_keys(version.triggers) if one in naming]
+            plan = self._plan(application, shared, version.workflow, version) if keys else None
+            for integration_id, kind in itertools.product(keys, EventKind):
+                for match in _matches(plan, integration_id, kind, version.triggers) if plan else ():
+                    fresh.named.setdefault((integration_id, kind, version.name), []).append(match)
+
+    def _add_own(self, fresh: _Application, application: Application, shared: JSONObject) -> None:
+        """Add the versions that a press of a button or a call of a webhook may name; others cost nothing here."""
+        enabled = WorkflowVersion.objects.filter(workflow__application=application, workflow__enabled=True, enabled=True)
+        text = enabled.annotate(text=Cast("triggers", TextField()))
+        named = text.filter(Q(text__contains=f'"{BUTTON}"') | Q(text__contains=f'"{WEBHOOK}"'))
+        for version in named.select_related("workflow"):
+            fresh.own.named[version.workflow_id, version.name] = self._plan(application, shared, version.workflow, version)
+
+    def _plan(self, application: Application, shared: JSONObject, workflow: Workflow, version: WorkflowVersion) -> Plan:
         values: JSONObject = {**shared, **version.globals}
         envelope = _envelope(application, workflow, version)
         flat = not any(isinstance(value, dict | list) for value in values.values())
@@ -150,11 +180,7 @@ class Catalog:
         except GraphInvalid as error:
             graph, faults = None, str(error)
             logger.warning("workflow %s cannot run: %s", workflow.pk, error)
-        plan = Plan(application.pk, workflow.pk, version.pk, graph, envelope, values, flat, faults)
-        for integration_id in _trigger_keys(version.triggers):
-            for kind in EventKind:
-                for match in _matches(plan, integration_id, kind, version.triggers):
-                    fresh.matches.setdefault((integration_id, kind), []).append(match)
+        return Plan(application.pk, workflow.pk, version.pk, graph, envelope, values, flat, faults)
 
     def _compile(self, version: WorkflowVersion) -> Graph:
         """Compile a version, or take the graph compiled from the same triggers and nodes before."""
@@ -164,6 +190,11 @@ class Catalog:
             known = (source, Graph.parse(version.triggers, version.nodes))
             self._compiled[version.pk] = known
         return known[1]
+
+
+def _source(row: Workflow) -> Known:
+    """Return a workflow as a source: what fires it is limited at its door, so it has no throttle."""
+    return Known(row.pk, row.application_id, partition_of(row.pk), row.enabled, None, 0.0, row.name)
 
 
 def _running(application_id: str) -> list[Workflow]:

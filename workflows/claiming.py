@@ -80,7 +80,7 @@ class Claiming:
         arguments: list[Any] = [prefix(), self._process, self._clock_ms(), self._limits.throttle_burst, 0]
         asked: list[tuple[Box, Known, int]] = []
         for box in boxes:
-            known = self._catalog.integrations.get(box.integration_id)
+            known = self._catalog.source(box.integration_id)
             if known is None:
                 self._holding.later(box, UNKNOWN_RETRY_SECONDS)  # made a moment ago, or deleted: the sweeper drops its events
                 continue

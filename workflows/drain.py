@@ -54,7 +54,8 @@ class Engine:
         self._parking_thread = ThreadPoolExecutor(1, "parking")
         turns = Turns(lambda integration_id: self._holding.freed(integration_id))
         self._holding = Holding(client, process, limits, turns)
-        self._settling = Settling(client, limits, self._holding.settled, self._holding.lost)
+        self._settling = Settling(client, limits, self._holding.settled, self._holding.lost, self._needed)
+        self._taking: set[asyncio.Task[None]] = set()
         self._parking = Parking(self._parking_thread)
         self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns, client)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
@@ -71,6 +72,7 @@ class Engine:
             asyncio.create_task(self._parking.run()),
             asyncio.create_task(self._suspects.run()),
             asyncio.create_task(self._running.requests.senders.run()),
+            asyncio.create_task(self._running.http.fetcher.run()),
             asyncio.create_task(self._load()),
             asyncio.create_task(hear(self._client, self._channel, self._called)),
             asyncio.create_task(self._tick()),
@@ -89,6 +91,19 @@ class Engine:
             for thread in (self._catalog_thread, self._parking_thread):
                 thread.submit(connections.close_all)
                 thread.shutdown(wait=False)
+
+    def _needed(self, partitions: list[int]) -> None:
+        """Take partitions in which runs have put events and that nobody holds; what we may not take is the sweeper's business."""
+        task = asyncio.create_task(self._take_all(partitions))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _take_all(self, partitions: list[int]) -> None:
+        try:
+            for partition in partitions:
+                await self._holding.take(partition)
+        except RedisAway as error:
+            logger.info("partitions were not taken: %s", error)
 
     def _called(self, text: bytes) -> None:
         """Take a call: a waiting send was answered, or events were appended."""

@@ -67,8 +67,15 @@ class Box:
         self.waiting: deque[Claimed] = deque()
 
 
+INBOX = ">"
+"""Stands before the id of a target that is the inbox of a workflow: the body is an event then."""
+
+
 class Send(NamedTuple):
-    """A message for an outbox. `visit` is unique within the event and the same when the event is run again."""
+    """A message for an outbox, or an event for an inbox (`INBOX`).
+
+    `visit` is unique within the event and the same when the event is run again.
+    """
 
     visit: str
     partition: int
@@ -122,8 +129,14 @@ def payload_of(plan: Plan, known: Known, event: TriggerEvent, own_copy: bool) ->
     payload = plan.envelope.copy()
     payload["globals"] = plan.globals.copy() if plan.flat_globals else copy_json(plan.globals)
     payload["time"] = _iso(event.time_ms)
-    payload["relayId"] = payload["triggerId"] = known.integration_id
-    payload["relayType"] = payload["triggerType"] = "integration"
+    origin = event.origin
+    if origin is None:
+        payload["relayId"] = payload["triggerId"] = known.integration_id
+        payload["relayType"] = payload["triggerType"] = "integration"
+    else:
+        payload["triggerId"], payload["triggerType"] = origin.trigger_id, origin.trigger_type
+        if origin.relay_type:
+            payload["relayId"], payload["relayType"] = origin.relay_id, origin.relay_type
     payload["data"] = copy_json(event.data) if own_copy else event.data
     return payload
 

@@ -17,6 +17,7 @@ from workflows.exceptions import Fault, GraphInvalid
 from workflows.groups import always_capped, group_faults
 from workflows.nodes.base import AnyNodeClass, AwaitingNode, LoopingNode, Node, nodes
 from workflows.placed import GraphNode
+from workflows.triggers import TRIGGERS
 
 INTEGRATION = "integration"
 """The trigger type of every connector."""
@@ -62,15 +63,23 @@ class Known(Protocol):
 class Trigger:
     """One trigger: `outputs[0]` are the nodes at which its runs start."""
 
-    __slots__ = ("_kinds", "key", "label", "outputs", "type")
+    __slots__ = ("_kinds", "config", "key", "label", "outputs", "type")
 
     def __init__(
-        self, kind: str, key: str, label: str, event_kinds: frozenset[str], outputs: tuple[tuple[GraphNode, ...], ...]
+        self,
+        kind: str,
+        key: str,
+        label: str,
+        event_kinds: frozenset[str],
+        outputs: tuple[tuple[GraphNode, ...], ...],
+        config: Schema | None = None,
     ) -> None:
+        """`config` are the settings of a type in `triggers.TRIGGERS`."""
         self.type = kind
         self.key = key
         self.label = label
         self.outputs = outputs
+        self.config = config
         self._kinds = event_kinds
 
     def wants(self, kind: str) -> bool:
@@ -95,6 +104,10 @@ class Graph:
     def triggers(self, kind: str, key: str) -> list[Trigger]:
         """Return the triggers of that type and key."""
         return self._triggers.get((kind, key), [])
+
+    def of_type(self, kind: str) -> list[Trigger]:
+        """Return the triggers of a type, whatever their key."""
+        return [trigger for (known, _), found in self._triggers.items() if known == kind for trigger in found]
 
     def all_triggers(self) -> Iterator[Trigger]:
         """Iterate every trigger, those that never fire included."""
@@ -203,13 +216,15 @@ class _Builder:
         if form is None:
             return None
         kinds = self._event_kinds(form.config, f"{place}.config") if form.type == INTEGRATION else frozenset()
+        schema = TRIGGERS.get(form.type)
+        config = self._form(schema, form.config, f"{place}.config") if schema else None
         faults = len(self.faults)
         self._check_targets(form.output_ids, place, ids, built)
         self.trigger_wires.append((place, form.output_ids))
         if len(self.faults) > faults or any(target not in built for targets in form.output_ids for target in targets):
             return None
         label = str(form.meta.get("label") or form.type)[:255]
-        return Trigger(form.type, form.key, label, kinds, _linked(form.output_ids, built))
+        return Trigger(form.type, form.key, label, kinds, _linked(form.output_ids, built), config)
 
     def _event_kinds(self, config: JSONObject, place: str) -> frozenset[str]:
         flags = self._form(IntegrationFlags, config, place)

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from integrations.events import EventUnreadable, TriggerEvent
 from integrations.models import Integration
-from integrations.runtime.inbox import append_replays
+from integrations.runtime.depositing import append_replays
 from integrations.runtime.limits import Limits
 from wegnology.applications.audit import record
 from wegnology.lib.redis import sync_client

@@ -14,14 +14,17 @@ from integrations.exceptions import LeaseLost
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
+from wegnology.lib.http_fetch import Fetcher
 from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.script_pool import ScriptPool
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows import engine
 from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
+from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
+from workflows.http_requests import HttpRequests
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
 from workflows.senders import Senders
@@ -52,6 +55,7 @@ class Running:
         self.turns = turns
         self.catalog = catalog
         self.requests = Requests(catalog, Senders())
+        self.http = HttpRequests(catalog, Fetcher())
         self._process = process
         self._settling = settling
         self._parking = parking
@@ -68,7 +72,10 @@ class Running:
             self._park_unreadable(box, known, claimed, str(error))
             return None
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=claimed.suspect)
-        matches = self.catalog.match(known, event.kind, event.replay_of, event.version)
+        if event.origin is None:
+            matches = self.catalog.match(known, event.kind, event.replay_of, event.version)
+        else:
+            matches = self.catalog.fired(known, event)
         if not matches:
             self._settling.end(flight, "unmatched")
             return None
@@ -141,6 +148,7 @@ class Running:
         if not flight.failures:
             self._settling.end(flight, "finished")
             return
+        flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
         done = partial(self._settling.end, flight, f"parked:{reason}")
         self._parking.park(Parked(flight.box.integration_id, flight.event.id, flight.stored, reason, flight.failures, done))
 

@@ -28,12 +28,19 @@ class Settling:
     """
 
     def __init__(
-        self, client: AsyncRedis, limits: Limits, on_settled: Callable[[list[Flight]], None], on_lost: Callable[[str], None]
+        self,
+        client: AsyncRedis,
+        limits: Limits,
+        on_settled: Callable[[list[Flight]], None],
+        on_lost: Callable[[str], None],
+        on_need: Callable[[list[int]], None] = lambda partitions: None,
     ) -> None:
+        """`on_need` is told of partitions that got events and have no worker."""
         self._link = Link(client)
         self._limits = limits
         self._on_settled = on_settled
         self._on_lost = on_lost
+        self._on_need = on_need
         self._steps: list[_Step] = []
         self._wake = asyncio.Event()
         self._congested: dict[str, float] = {}
@@ -65,11 +72,13 @@ class Settling:
             await self._link.close()
 
     async def _settle(self, steps: list[_Step]) -> None:
-        lost, congested = await self._ask(self._arguments(steps))
+        lost, congested, need = await self._ask(self._arguments(steps))
         until = time.monotonic() + CONGESTED_SECONDS
         self._congested = {name.decode(): until for name in congested}
         for token in set(lost):
             self._on_lost(token.decode())
+        if need:
+            self._on_need(need)
         self._on_settled([flight for flight, step in steps if not isinstance(step, Send)])
 
     def _arguments(self, steps: list[_Step]) -> list[Any]:
@@ -103,7 +112,8 @@ class Settling:
                 told = f"{target[0]}:{done.outcome}"
                 tail += (done.visit, told, b"") if repeated else (told, b"")
         limits = self._limits
-        head: list[Any] = [prefix(), limits.outbox_messages, limits.inbox_bytes // limits.inbox_events, len(leases)]
+        head: list[Any] = [prefix(), limits.outbox_messages, limits.inbox_bytes // limits.inbox_events, limits.inbox_events]
+        head.append(len(leases))
         for token, (_, partition) in leases.items():
             head += (partition, token)
         head.append(len(targets))

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from integrations.models import Integration, LedgerHour, StatusChange
-from integrations.runtime import scripts
+from integrations.models import LedgerHour, StatusChange
+from integrations.runtime import scripts, sources
 from integrations.runtime.dispatch import enqueue
 from integrations.runtime.hours import store
 from integrations.runtime.inbox import discard
@@ -126,7 +126,7 @@ def judge_limits(_client: SyncRedis) -> None:
 
 
 def drop_orphans(client: SyncRedis) -> None:
-    """Drop what waits for integrations that are deleted, should the deletion not have reached Redis."""
+    """Drop what waits for sources that are deleted, should the deletion not have reached Redis."""
     with client.pipeline(transaction=False) as pipe:
         for p in range(settings.PARTITIONS):
             pipe.smembers(key("ready", p))
@@ -134,8 +134,7 @@ def drop_orphans(client: SyncRedis) -> None:
         waiting = {name.decode() for names in pipe.execute() for name in names}
     if not waiting:
         return
-    existing = set(Integration.objects.filter(pk__in=waiting).values_list("pk", flat=True))
-    for integration_id in waiting - existing:
+    for integration_id in waiting - sources.owners(waiting).keys():
         discard(client, integration_id)
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 
-from integrations.models import Integration, LedgerHour
+from integrations.models import LedgerHour
+from integrations.runtime import sources
 from wegnology.applications import usage
 from wegnology.applications.usage import Amount, Bucket
 
@@ -22,10 +23,10 @@ def store(rows: Sequence[LedgerHour]) -> None:
     """Write hours, and what is new in them into the usage."""
     ids = {row.integration_id for row in rows}
     with transaction.atomic():
-        owners = dict(Integration.objects.filter(pk__in=ids).values_list("pk", "application_id"))
-        owners = {**_remembered(ids - owners.keys()), **owners}
+        known = sources.owners(ids)
+        known = {**_remembered(ids - known.keys()), **known}
         for row in rows:
-            row.application_id = owners.get(row.integration_id, "")
+            row.application_id = known.get(row.integration_id, "")
         buckets = {_place(row): _bucket(row) for row in rows if row.application_id}
         usage.lock(buckets.values())
         before = _stored(ids, {row.hour for row in rows})

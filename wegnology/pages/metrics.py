@@ -21,7 +21,7 @@ from integrations.runtime.health import Survey
 from integrations.runtime.status import NEVER_SEEN, ConnectionState
 from wegnology.pages.access import may_read_figures
 from wegnology.pages.probes import look
-from workflows.models import ParkedRun
+from workflows.models import ParkedRun, Workflow
 
 _OUTCOMES = ("finished", "unmatched", "parked", "dropped")
 _RECEIVED = ("messages", "signals")
@@ -73,7 +73,7 @@ def _of_survey(found: Survey) -> Iterator[Metric]:
 
 def _of_database() -> Iterator[Metric]:
     types = dict(Integration.objects.values_list("pk", "integration_type"))
-    yield from _events(types)
+    yield from _events(types | dict.fromkeys(Workflow.objects.values_list("pk", flat=True), "workflow"))
     yield _connections(types)
     yield _gauge("integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count())
 

@@ -1,14 +1,15 @@
 -- End events and hand over what their runs send, in one step.
--- ARGV: prefix, max outbox, share (see `beyond`), leases, then each: partition, token; targets, then each: partition,
+-- ARGV: prefix, max outbox, share (see `beyond`), max inbox (events), leases, then each: partition, token; targets, then each: partition,
 --       integration; groups, then each: number of its lease, integration, operations, then each operation one of
 --   outcome, id, size, event, sends, then a send: visit, number of its target, body
 --     ends an event; its sends go out only if it was still there. event: empty unless earlier sends of it may exist; only
 --     then a send has its visit. One that was sent by request has `<number of its target>:<outcome>` and no body.
 --   S, id, event, visit, number of its target, body
 --     a send of an event whose runs go on; refused once the event has ended.
--- Returns {tokens that are lost, congested outboxes}.
-local max_outbox, share = tonumber(take()), tonumber(take())
-local lost, congested = {}, {}
+-- A target whose integration begins with > is the inbox of the workflow of that id, and the body an event.
+-- Returns {tokens that are lost, congested targets, partitions that need a worker}.
+local max_outbox, share, max_inbox = tonumber(take()), tonumber(take()), tonumber(take())
+local lost, congested, need = {}, {}, {}
 
 local runs, partitions, tokens = tonumber(take()), {}, {}
 for k = 1, runs do
@@ -27,6 +28,32 @@ end
 local targets = {}
 for k = 1, tonumber(take()) do
   targets[k] = {p = take(), i = take(), queued = 0}
+  if string.byte(targets[k].i) == 62 then  -- >
+    targets[k].i, targets[k].inbox = string.sub(targets[k].i, 2), true
+  end
+end
+
+-- Puts an event into the inbox of a workflow. Twice its bound is the most: what comes then is dropped and counted.
+local function put(target, event)
+  local i, inbox = target.i, P .. 'inbox:' .. target.i
+  if not target.length then
+    target.length = call('XLEN', inbox)
+    if target.length == 0 then call('SADD', P .. 'ready:' .. target.p, i) end
+    if not wake('run', 'wake', target.p, i) then need[#need + 1] = tonumber(target.p) end
+    target.excess = tonumber(call('HGET', P .. 'box:' .. i, 'bytes') or 0)
+  end
+  local more = beyond(#event, share)
+  local bytes = (target.length + 1) * share + target.excess + more
+  if target.length >= 2 * max_inbox or bytes > 2 * max_inbox * share then
+    local now = hour_of(call('TIME')[1] .. '000')
+    count('ledger:', i, now, 'signals')
+    count('ledger:', i, now, 'dropped:full')
+    return
+  end
+  if target.length >= max_inbox then congested[#congested + 1] = '>' .. i end
+  if more > 0 then call('HINCRBY', P .. 'box:' .. i, 'bytes', more) end
+  target.length, target.excess, gained = target.length + 1, target.excess + more, gained + #event
+  count('ledger:', i, hour_of(call('XADD', inbox, '*', 'e', event)), 'signals')
 end
 
 local function drop_oldest(target)
@@ -59,6 +86,7 @@ end
 local function send(number, body)
   local target = targets[tonumber(number)]
   if not target then return count_sent(number) end
+  if target.inbox then return put(target, body) end
   if not target.length then begin(target) end
   if target.length >= max_outbox then
     if target.length < 10 * max_outbox and connected(target.i) then
@@ -130,4 +158,4 @@ for _, target in ipairs(targets) do
 end
 write_counts()
 send_wakes()
-return {lost, congested}
+return {lost, congested, need}

@@ -112,7 +112,7 @@ class Hub:
     def settle(self, operations: Sequence["End | Early"], most: int = PLENTY) -> tuple[list[bytes], list[bytes]]:
         """Settle, each operation in a group of its own."""
         targets = list({send.target: None for operation in operations for send in operation.sends})
-        arguments: list[Any] = [prefix(), most, SHARE, len(operations)]
+        arguments: list[Any] = [prefix(), most, SHARE, PLENTY, len(operations)]
         for operation in operations:
             arguments += [partition_of(operation.integration_id), operation.token]
         arguments.append(len(targets))
@@ -121,7 +121,7 @@ class Hub:
         arguments.append(len(operations))
         for number, operation in enumerate(operations, 1):
             arguments += [number, operation.integration_id, 1, *operation.arguments(targets)]
-        lost, congested = scripts.settle.call_sync(self.client, arguments)
+        lost, congested, _ = scripts.settle.call_sync(self.client, arguments)
         return lost, congested
 
     def inbox(self, integration_id: str) -> list[Entry]:

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from integrations.events import EventKind, TriggerEvent, message_event
-from integrations.runtime.inbox import append_replays, waiting
+from integrations.runtime.depositing import append_replays
+from integrations.runtime.inbox import waiting
 from integrations.runtime.limits import Limits
 from integrations.runtime.listener import Line
 from tests.fakes import FarEnd
