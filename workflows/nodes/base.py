@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from pydantic import BeforeValidator
 
 from wegnology.lib.paths import Path, PathError
 from wegnology.lib.registry import Registry
@@ -16,6 +18,7 @@ from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.templating import Template, TemplateError, compile_template
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import ExpressionError
+from workflows.http_call import HttpAnswer, HttpCall
 
 
 class Category(StrEnum):
@@ -111,6 +114,9 @@ class RunContext(Protocol):
     async def run_script(self, script: str, payload: bytes) -> bytes:
         """Run JavaScript over a payload; both are JSON text. Raises `NodeFailed` with the script's own error."""
 
+    async def http(self, call: HttpCall) -> HttpAnswer:
+        """Ask a web server; an answer of any status is one. Raises `NodeFailed` when there is none, within `call.seconds`."""
+
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
 
@@ -120,6 +126,14 @@ class RunContext(Protocol):
 
 C = TypeVar("C", bound=Schema)
 T = TypeVar("T")
+
+
+def _written(value: object) -> object:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+NumberTemplate = Annotated[str, BeforeValidator(_written)]
+"""A setting that is a template and gives a number; exports write it as a number too."""
 
 
 def compiled(field: str, compile_text: Callable[[str], T], text: str) -> T:

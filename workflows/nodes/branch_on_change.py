@@ -13,6 +13,7 @@ from workflows.nodes.base import (
     AwaitingNode,
     Category,
     NodeFailed,
+    NumberTemplate,
     Result,
     RunContext,
     nodes,
@@ -32,7 +33,7 @@ class BranchOnChangeConfig(Schema):
         default="any",
         description="What counts: any change, or a number that changed by at least the threshold; Inc: upwards, Dec: downwards.",
     )
-    change_threshold: str = Field(
+    change_threshold: NumberTemplate = Field(
         default="",
         max_length=1024,
         description="By how much a number must change, or by how many percent; a template.",
@@ -50,11 +51,6 @@ class BranchOnChangeConfig(Schema):
     @classmethod
     def _all_is_any(cls, value: object) -> object:
         return "any" if value in ("all", "") else value
-
-    @field_validator("change_threshold", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 @nodes.register

@@ -5,14 +5,25 @@ from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from wegnology.lib.javascript import number
 from wegnology.lib.moments import MomentError, from_ms, iso, month_days, show, to_ms, zone
 from wegnology.lib.moments_reading import read
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
-from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, nodes, optional_path, path_of, template_of
+from workflows.nodes.base import (
+    Category,
+    Node,
+    NodeFailed,
+    NumberTemplate,
+    Result,
+    RunContext,
+    nodes,
+    optional_path,
+    path_of,
+    template_of,
+)
 
 Operation = Literal[
     "add", "subtract", "format", "getDatePart", "setDatePart", "diff", "daysInMonth", "startOfTime", "toArray", "toObject",
@@ -51,17 +62,12 @@ class DateTimeConfig(Schema):
         description="Time zone such as Europe/Berlin, a template; blank is UTC.",
         examples=["Europe/Berlin"],
     )
-    number_value: str = Field(
+    number_value: NumberTemplate = Field(
         default="", max_length=1024, description="add, subtract, setDatePart: how many, or the new value; a template."
     )
     unit: Unit = Field(default="year", description="add, subtract, getDatePart, setDatePart, diff, startOfTime: the unit.")
     diff_data_path: str = Field(default="", description="diff: payload path of the other date; blank is now.")
     diff_data_format_string: str = Field(default="", max_length=1024, description="diff: Moment.js format of the other date.")
-
-    @field_validator("number_value", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 @nodes.register

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from wegnology.lib.javascript import number
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.templating import compile_template
 from wegnology.lib.types import JSONObject
-from workflows.nodes.base import AwaitingNode, Category, NodeFailed, Result, RunContext, compiled, nodes
+from workflows.nodes.base import AwaitingNode, Category, NodeFailed, NumberTemplate, Result, RunContext, compiled, nodes
 
 MAX_SECONDS = 59
 
@@ -16,14 +16,9 @@ MAX_SECONDS = 59
 class DelayConfig(Schema):
     """Settings of `DelayNode`."""
 
-    delay: str = Field(
+    delay: NumberTemplate = Field(
         min_length=1, max_length=1024, description="Seconds to wait, 0 to 59; a number or a template.", examples=["5"]
     )
-
-    @field_validator("delay", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 @nodes.register

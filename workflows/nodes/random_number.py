@@ -3,12 +3,12 @@
 import math
 import secrets
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from wegnology.lib.javascript import number
 from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject
-from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, nodes, path_of, template_of
+from workflows.nodes.base import Category, Node, NodeFailed, NumberTemplate, Result, RunContext, nodes, path_of, template_of
 
 MAX_BOUND = 2**53 - 1
 """Whole numbers up to here are exact in JavaScript too."""
@@ -17,16 +17,11 @@ MAX_BOUND = 2**53 - 1
 class RandomNumberConfig(Schema):
     """Settings of `RandomNumberNode`."""
 
-    min: str = Field(default="0", max_length=1024, description="The least number it may give; a number or a template.")
-    max: str = Field(
+    min: NumberTemplate = Field(default="0", max_length=1024, description="The least number it may give; a number or a template.")
+    max: NumberTemplate = Field(
         default="100", max_length=1024, description="The greatest number it may give; a number or a template.", examples=["6"]
     )
     result_path: str = Field(description="Payload path of the number.", examples=["working.dice"])
-
-    @field_validator("min", "max", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 @nodes.register

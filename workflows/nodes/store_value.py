@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from wegnology.lib.javascript import number
 from wegnology.lib.schema import ConfigInvalid, Schema
@@ -13,6 +13,7 @@ from workflows.nodes.base import (
     AwaitingNode,
     Category,
     NodeFailed,
+    NumberTemplate,
     Result,
     RunContext,
     nodes,
@@ -31,16 +32,11 @@ class StoreValueConfig(Schema):
         "path (path); an amount to add (incr) or take away (decr); or remove the key (clear).",
         examples=["incr"],
     )
-    value: str = Field(default="", max_length=32_768, description="The value, the amount or the path.", examples=["1"])
+    value: NumberTemplate = Field(default="", max_length=32_768, description="The value, the amount or the path.", examples=["1"])
     value_path: str = Field(
         default="", description="The payload path, as some exports write it; `value` is used where both stand."
     )
     result_path: str = Field(default="", description="Payload path of what is stored now.", examples=["working.counter"])
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 @nodes.register
