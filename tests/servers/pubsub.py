@@ -1,0 +1,397 @@
+"""A Pub/Sub counterpart on loopback: the Publisher and Subscriber services with the published message classes, over gRPC.
+
+It checks tokens as Google does: each is verified with the public key of the service account that signed it, and each call needs
+its permission. `fault` switches what a service can do to its clients; the network's own faults are the proxy's.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Self
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from google.auth import exceptions, jwt
+from google.iam.v1 import iam_policy_pb2
+from google.protobuf.empty_pb2 import Empty
+from google.pubsub_v1.types import pubsub as types
+
+from tests.servers.certificates import Certificates
+from tests.servers.processes import LOOPBACK, free_port
+from tests.servers.pubsub_store import Message, Store, Subscription
+
+PROJECT = "plant-7"
+AUDIENCE = "https://pubsub.googleapis.com/"
+EDITOR = ("topics.*", "subscriptions.*")
+PUBLISHER = ("topics.publish",)
+SUBSCRIBER = ("subscriptions.consume", "subscriptions.get", "topics.attachSubscription")
+FAULTS = {
+    "none": "it works as it should",
+    "unavailable": "every call fails with UNAVAILABLE, streams too",
+    "permission_denied": "every call fails with PERMISSION_DENIED, streams too",
+    "unauthenticated": "every call fails with UNAUTHENTICATED, streams too",
+    "slow_acks": "acknowledgements take a second",
+    "duplicates": "every message comes twice",
+    "closed_stream": "streams are ended in order as soon as they begin",
+    "hang": "calls are not answered",
+}
+_THREADS = 256
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+]
+Context = Any
+_Check = Callable[[Any], str]
+
+
+class Account(NamedTuple):
+    """A service account: its key file, and what it may do."""
+
+    key_json: str
+    email: str
+    public_key: str
+    permissions: tuple[str, ...]
+
+    def may(self, wanted: str) -> bool:
+        """Say whether it has a permission such as `topics.publish`."""
+        return wanted in self.permissions or f"{wanted.partition('.')[0]}.*" in self.permissions
+
+
+class PubsubServer:
+    """One server; topics, subscriptions and accounts live through restarts. Without `certificates` it speaks in clear."""
+
+    def __init__(
+        self, certificates: Certificates | None = None, *, longest_lease: float = 600.0, port: int = 0, tokens: bool = True
+    ) -> None:
+        self.port = port or free_port()
+        self.store = Store(longest_lease)
+        self.accounts: dict[str, Account] = {}
+        self.calls: list[str] = []
+        self._certificates = certificates
+        self._tokens = tokens
+        self._fault = "none"
+        self._epoch = 0
+        self._seen: set[str] = set()
+        self._expired: set[str] = set()
+        self._server: grpc.Server | None = None
+        self._pool = ThreadPoolExecutor(_THREADS, "pubsub")
+        ready = threading.Barrier(_THREADS + 1)
+        for _ in range(_THREADS):  # all at once: a test that counts threads must not see them come
+            self._pool.submit(ready.wait)
+        ready.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.store.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    def start(self) -> None:
+        """Start, or start again with what there was."""
+        server = grpc.server(self._pool, options=_OPTIONS)
+        server.add_generic_rpc_handlers(list(self._handlers()))
+        address = f"{LOOPBACK}:{self.port}"
+        if self._certificates is None:
+            server.add_insecure_port(address)
+        else:
+            pair = (self._certificates.server_key_file.read_bytes(), self._certificates.server_file.read_bytes())
+            server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        server.start()
+        self._server = server
+
+    def stop(self) -> None:
+        """Stop at once."""
+        server, self._server = self._server, None
+        self.end_streams()
+        if server is not None:
+            server.stop(0).wait()
+
+    def restart(self) -> None:
+        """Stop and start again."""
+        self.stop()
+        self.start()
+
+    # -- what tests do
+
+    def account(self, *permissions: str, email: str = "") -> Account:
+        """Make a service account with a key of its own."""
+        number = len(self.accounts) + 1
+        key = rsa.generate_private_key(65537, 2048)
+        email = email or f"hub{number}@{PROJECT}.iam.gserviceaccount.com"
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        text = {
+            "type": "service_account",
+            "project_id": PROJECT,
+            "private_key_id": f"{number:040x}",
+            "private_key": private,
+            "client_email": email,
+            "client_id": str(number),
+            "token_uri": "https://oauth2.googleapis.com/token",
+            "universe_domain": "googleapis.com",
+        }
+        made = Account(json.dumps(text), email, public, permissions or EDITOR)
+        self.accounts[f"{number:040x}"] = made
+        return made
+
+    def allow(self, account: Account, *permissions: str) -> None:
+        """Let an account do these things, and no others."""
+        for number, one in self.accounts.items():
+            if one.email == account.email:
+                self.accounts[number] = one._replace(permissions=permissions)
+
+    def topic(self, name: str) -> str:
+        """Make a topic; return its full name."""
+        full = f"projects/{PROJECT}/topics/{name}"
+        self.store.topics.setdefault(full, [])
+        return full
+
+    def publish(self, topic: str, texts: Sequence[str | bytes], *, key: str = "", **attributes: str) -> None:
+        """Let messages arrive, in order."""
+        raw = [text.encode() if isinstance(text, str) else text for text in texts]
+        messages = [Message(data=data, ordering_key=key, attributes=attributes) for data in raw]
+        self.store.publish(f"projects/{PROJECT}/topics/{topic}", messages)
+
+    def published(self, topic: str) -> list[Any]:
+        """Return what was published to a topic so far."""
+        return list(self.store.published.get(f"projects/{PROJECT}/topics/{topic}", []))
+
+    def subscription(self, name: str) -> Subscription:
+        """Return what there is of a subscription."""
+        return self.store.subscriptions[f"projects/{PROJECT}/subscriptions/{name}"]
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """The names of all subscriptions."""
+        return sorted(name.rpartition("/")[2] for name in self.store.subscriptions)
+
+    def fault(self, kind: str) -> None:
+        """Switch to one of `FAULTS`; it meets streams that are open as well."""
+        if kind not in FAULTS:
+            raise ValueError(f"There is no fault {kind!r}, but {', '.join(FAULTS)}")
+        with self.store.changed:
+            self._fault = kind
+            self.store.duplicates = kind == "duplicates"
+            self.store.changed.notify_all()
+
+    def end_streams(self) -> None:
+        """End every open stream in order; new ones are welcome."""
+        with self.store.changed:
+            self._epoch += 1
+            self.store.changed.notify_all()
+
+    def expire_tokens(self) -> None:
+        """Take no token any more that was shown so far, and end the streams."""
+        with self.store.changed:
+            self._expired |= self._seen
+            self.store.changed.notify_all()
+
+    # -- calls
+
+    def _handlers(self) -> Iterator[grpc.GenericRpcHandler]:
+        store = self.store
+        unary: dict[str, dict[str, tuple[Any, Any, str, Callable[[Any, Context], Any]]]] = {
+            "google.pubsub.v1.Publisher": {
+                "CreateTopic": (types.Topic.pb(), types.Topic.pb(), "topics.create", self._create_topic),
+                "GetTopic": (types.GetTopicRequest.pb(), types.Topic.pb(), "topics.get", self._get_topic),
+                "DeleteTopic": (types.DeleteTopicRequest.pb(), Empty, "topics.delete", self._delete_topic),
+                "ListTopics": (types.ListTopicsRequest.pb(), types.ListTopicsResponse.pb(), "topics.list", self._list_topics),
+                "Publish": (types.PublishRequest.pb(), types.PublishResponse.pb(), "topics.publish", self._publish),
+            },
+            "google.pubsub.v1.Subscriber": {
+                "CreateSubscription": (
+                    types.Subscription.pb(),
+                    types.Subscription.pb(),
+                    "subscriptions.create",
+                    self._create_subscription,
+                ),
+                "GetSubscription": (
+                    types.GetSubscriptionRequest.pb(),
+                    types.Subscription.pb(),
+                    "subscriptions.get",
+                    lambda request, context: self._found(request, context).settings,
+                ),
+                "DeleteSubscription": (
+                    types.DeleteSubscriptionRequest.pb(),
+                    Empty,
+                    "subscriptions.delete",
+                    lambda request, context: store.delete(request.subscription),
+                ),
+                "Pull": (types.PullRequest.pb(), types.PullResponse.pb(), "subscriptions.consume", self._pull),
+                "Acknowledge": (types.AcknowledgeRequest.pb(), Empty, "subscriptions.consume", self._acknowledge),
+                "ModifyAckDeadline": (
+                    types.ModifyAckDeadlineRequest.pb(),
+                    Empty,
+                    "subscriptions.consume",
+                    lambda request, context: store.extend(request.subscription, request.ack_ids, request.ack_deadline_seconds),
+                ),
+            },
+            "google.iam.v1.IAMPolicy": {
+                "TestIamPermissions": (
+                    iam_policy_pb2.TestIamPermissionsRequest,
+                    iam_policy_pb2.TestIamPermissionsResponse,
+                    "",
+                    self._test_permissions,
+                )
+            },
+        }
+        for service, methods in unary.items():
+            handlers = {name: self._unary(name, *declared) for name, declared in methods.items()}
+            if service.endswith("Subscriber"):
+                handlers["StreamingPull"] = grpc.stream_stream_rpc_method_handler(
+                    self._streaming_pull,
+                    types.StreamingPullRequest.pb().FromString,
+                    types.StreamingPullResponse.pb().SerializeToString,
+                )
+            yield grpc.method_handlers_generic_handler(service, handlers)
+
+    def _unary(self, name: str, asked: Any, answered: Any, permission: str, work: Callable[[Any, Context], Any]) -> Any:
+        def call(request: Any, context: Context) -> Any:
+            self.calls.append(name)
+            self._admit(context, permission)
+            try:
+                answer = work(request, context)
+            except KeyError:
+                context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
+            return answer if isinstance(answer, answered) else answered()
+
+        return grpc.unary_unary_rpc_method_handler(call, asked.FromString, answered.SerializeToString)
+
+    def _admit(self, context: Context, permission: str) -> str:
+        """Return the token of a call that may go on; every other one is aborted."""
+        deadline = time.monotonic() + 60
+        while self._fault == "hang" and context.is_active() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._fail_with_fault(context)
+        if not self._tokens:
+            return ""
+        token = str(dict(context.invocation_metadata()).get("authorization", "")).removeprefix("Bearer ")
+        account = self._account_of(token)
+        if account is None:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials.")
+            raise AssertionError
+        if permission and not account.may(permission):
+            text = "User not authorized to perform this action."
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, text)
+        return token
+
+    def _account_of(self, token: str) -> Account | None:
+        decode: Any = jwt.decode
+        header_of: Any = jwt.decode_header
+        certificates = {number: account.public_key for number, account in self.accounts.items()}
+        try:
+            claims = decode(token, certs=certificates, audience=AUDIENCE)
+            number = str(header_of(token)["kid"])
+        except (ValueError, KeyError, exceptions.GoogleAuthError):
+            return None
+        account = self.accounts[number]
+        if claims["iss"] != account.email or token in self._expired:
+            return None
+        self._seen.add(token)
+        return account
+
+    def _fail_with_fault(self, context: Context) -> None:
+        codes = ("unavailable", "permission_denied", "unauthenticated")
+        if self._fault in codes:
+            context.abort(grpc.StatusCode[self._fault.upper()], "The fault was switched on.")
+
+    def _create_topic(self, request: Any, context: Context) -> Any:
+        if request.name in self.store.topics:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, "Resource already exists in the project.")
+        self.store.topics[request.name] = []
+        return request
+
+    def _get_topic(self, request: Any, context: Context) -> Any:
+        self.store.topics[request.topic]
+        return types.Topic.pb()(name=request.topic)
+
+    def _delete_topic(self, request: Any, context: Context) -> None:
+        self.store.delete_topic(request.topic)
+
+    def _list_topics(self, request: Any, context: Context) -> Any:
+        found = [types.Topic.pb()(name=name) for name in self.store.topics if name.startswith(f"{request.project}/")]
+        return types.ListTopicsResponse.pb()(topics=found[: request.page_size or None])
+
+    def _publish(self, request: Any, context: Context) -> Any:
+        return types.PublishResponse.pb()(message_ids=self.store.publish(request.topic, request.messages))
+
+    def _create_subscription(self, request: Any, context: Context) -> Any:
+        self.store.topics[request.topic]
+        if request.name in self.store.subscriptions:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, "Resource already exists in the project.")
+        self.store.add(request)
+        return request
+
+    def _found(self, request: Any, context: Context) -> Subscription:
+        return self.store.subscriptions[request.subscription]
+
+    def _pull(self, request: Any, context: Context) -> Any:
+        with self.store.changed:
+            taken = self.store.take(request.subscription, context, 10, request.max_messages, 2**31)
+        return types.PullResponse.pb()(received_messages=_received(taken))
+
+    def _acknowledge(self, request: Any, context: Context) -> None:
+        if self._fault == "slow_acks":
+            time.sleep(1)
+        if not request.ack_ids:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "You have not specified an ack ID in the request.")
+        self.store.acknowledge(request.subscription, request.ack_ids)
+
+    def _test_permissions(self, request: Any, context: Context) -> Any:
+        token = self._admit(context, "")
+        account = self._account_of(token)
+        held = [one for one in request.permissions if account is None or account.may(one.removeprefix("pubsub."))]
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
+
+    def _streaming_pull(self, requests: Iterator[Any], context: Context) -> Iterator[Any]:
+        self.calls.append("StreamingPull")
+        token = self._admit(context, "subscriptions.consume")
+        first = next(requests)
+        name, holder, epoch = first.subscription, object(), self._epoch
+        over = threading.Event()
+        context.add_callback(over.set)
+        context.send_initial_metadata(())
+        threading.Thread(target=self._follow, args=(name, requests, over), name="stream", daemon=True).start()
+        most = first.max_outstanding_messages or 2**31
+        most_bytes = first.max_outstanding_bytes or 2**31
+        while not over.is_set():
+            with self.store.changed:
+                if name not in self.store.subscriptions:
+                    context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
+                if token and token in self._expired:
+                    context.abort(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials.")
+                self._fail_with_fault(context)
+                if epoch != self._epoch or self._fault == "closed_stream":
+                    return
+                count, size = self.store.held(name, holder)
+                seconds = first.stream_ack_deadline_seconds
+                taken = self.store.take(name, holder, seconds, most - count, most_bytes - size) if self._fault != "hang" else []
+                if not taken:
+                    self.store.changed.wait(0.5)
+                    continue
+            yield types.StreamingPullResponse.pb()(received_messages=_received(taken))
+
+    def _follow(self, name: str, requests: Iterator[Any], over: threading.Event) -> None:
+        """Take what a client says on its stream; the stream ends with it."""
+        try:
+            for request in requests:
+                if name in self.store.subscriptions:
+                    self.store.acknowledge(name, request.ack_ids)
+                    for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
+                        self.store.extend(name, [ack_id], seconds)
+        except grpc.RpcError:
+            pass
+        over.set()
+        with self.store.changed:
+            self.store.changed.notify_all()
+
+
+def _received(taken: Sequence[tuple[str, Any]]) -> list[Any]:
+    return [types.ReceivedMessage.pb()(ack_id=ack_id, message=message) for ack_id, message in taken]
