@@ -47,7 +47,7 @@ test-all: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## As test, and the 
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m database $(ARGS)
 	$(DEVELOPMENT) $(PYTEST) $(ARGS)
 
-counterparts: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Run servers to point integrations at (ARGS: mqtt, websocket, sqs, particle)
+counterparts: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Run servers to point integrations at (ARGS: mqtt, websocket, sqs, particle, azureEventHub)
 	@exec env $(DEVELOPMENT) $(BIN)/python -m tests.servers $(ARGS)
 
 bench: $(VENV)/.dev-installed ## Measure (PEER=node-red runs the same work through Node-RED; ARGS are passed on)

@@ -64,7 +64,8 @@ def _do(line: str, doors: dict[str, OpenDoor]) -> str:
         _list(doors)
         return ""
     if words == ["faults"]:
-        return "\n".join(f"  {name:10} {meaning}" for name, meaning in FAULTS.items())
+        own = {f"{name} {fault}": meaning for name, one in doors.items() for fault, meaning in one.door.faults.items()}
+        return "\n".join(f"  {name:10} {meaning}" for name, meaning in (FAULTS | own).items())
     if words[0] not in doors or len(words) < 2:
         raise ValueError(f"Not understood.{HELP}")
     one = doors[words[0]]
@@ -73,8 +74,7 @@ def _do(line: str, doors: dict[str, OpenDoor]) -> str:
             raise ValueError("publish takes a name and a text")
         one.door.publish(words[2], words[3])
         return "published"
-    one.proxy.fault(words[1])
-    return f"{words[0]}: {FAULTS[words[1]]}"
+    return f"{words[0]}: {one.fault(words[1])}"
 
 
 def _list(doors: dict[str, OpenDoor]) -> None:

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers import mosquitto, particle, sqs, websocket
+from tests.servers import event_hubs, mosquitto, particle, sqs, websocket
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK
-from tests.servers.proxy import Proxy
+from tests.servers.proxy import FAULTS, Proxy
 
 FIRST_PORT = 19_000
 Settings = Mapping[str, str]
@@ -30,6 +30,10 @@ class Door(NamedTuple):
     target: int
     settings: Callable[[int], Settings]
     publish: Callable[[str, str], None] | None = None
+    faults: Mapping[str, str] = {}
+    """Faults of its own, beside those of the proxy, and what they mean."""
+    fault: Callable[[str], None] | None = None
+    """Switches one of `faults`, or "none"."""
 
 
 class OpenDoor(NamedTuple):
@@ -42,6 +46,16 @@ class OpenDoor(NamedTuple):
     def settings(self) -> Settings:
         """What to enter in an integration."""
         return self.door.settings(self.proxy.port)
+
+    def fault(self, kind: str) -> str:
+        """Switch a fault of the server or of the way to it; returns what it means. "none" ends both kinds."""
+        own = self.door.fault
+        if own is not None and (kind == "none" or kind in self.door.faults):
+            own(kind)
+        if kind in self.door.faults:
+            return self.door.faults[kind]
+        self.proxy.fault(kind)
+        return FAULTS[kind]
 
 
 def _mqtt(stack: ExitStack) -> list[Door]:
@@ -121,11 +135,26 @@ def _particle(stack: ExitStack) -> list[Door]:
     return [Door("particle", cloud.port, settings, lambda name, text: cloud.publish(name, [text]))]
 
 
+def _event_hubs(stack: ExitStack) -> list[Door]:
+    hubs = stack.enter_context(event_hubs.EventHubs())
+    hubs.hub("readings", 2, ["hub"])
+
+    def settings(port: int) -> Settings:
+        login = {"Connection string": hubs.connection_string(port)}
+        return {**login, "Event hub name": "readings", "Consumer group": "hub"}
+
+    def publish(key: str, text: str) -> None:
+        hubs.publish("readings", [text], key=key or None)
+
+    return [Door("azureEventHub", hubs.port, settings, publish, event_hubs.FAULTS, hubs.fault)]
+
+
 COUNTERPARTS: dict[str, Callable[[ExitStack], list[Door]]] = {
     "mqtt": _mqtt,
     "websocket": _websocket,
     "sqs": _sqs,
     "particle": _particle,
+    "azureEventHub": _event_hubs,
 }
 
 

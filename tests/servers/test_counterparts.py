@@ -94,4 +94,14 @@ def test_it_says_what_to_enter_and_takes_faults(console: Console) -> None:
 
 def test_an_unknown_counterpart_is_named() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.servers", "fax"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "There is no fax, but mqtt, websocket, sqs, particle\n")
+    assert (done.returncode, done.stdout) == (2, "There is no fax, but mqtt, websocket, sqs, particle, azureEventHub\n")
+
+
+def test_a_door_has_faults_of_its_own() -> None:
+    with ExitStack() as stack:
+        [door] = open_doors("azureEventHub", stack)
+        assert door.fault("server-busy").startswith("links are detached")
+        assert door.fault("refuse").startswith("connections are reset")
+        assert door.fault("none") == "everything passes"
+        with pytest.raises(ValueError, match="There is no fault 'fire'"):
+            door.fault("fire")
