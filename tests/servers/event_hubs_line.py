@@ -85,6 +85,7 @@ class _Session:
 
     def __init__(self, window: int) -> None:
         self.incoming = self.outgoing = 0
+        self.deliveries = itertools.count()
         self.window = window
         self.links: dict[int, Link] = {}
 
@@ -97,7 +98,6 @@ class HubLine:
         self._sessions: dict[int, _Session] = {}
         self._granted: dict[str, tuple[float, frozenset[str]]] = {}
         self._frame_bytes = 512
-        self._deliveries = itertools.count()
         self._heard = asyncio.get_running_loop().time()
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -327,7 +327,7 @@ class HubLine:
     def transfer(self, link: Link, message: bytes) -> None:
         """Send a message on a link, in as many frames as the client's frame size needs."""
         session = self._sessions[link.channel]
-        number = next(self._deliveries)
+        number = next(session.deliveries)
         size = self._frame_bytes - 80
         for at in range(0, len(message), size):
             more = at + size < len(message)
