@@ -14,6 +14,8 @@ from wegnology.lib.types import JSONObject, JSONValue
 from workflows.catalog import Catalog, Known, Plan
 from workflows.exceptions import RunLimitReached
 from workflows.flight import Flight, Send, Sent
+from workflows.http_call import HttpAnswer, HttpCall
+from workflows.http_requests import HttpRequests
 from workflows.nodes.base import Login, NodeFailed
 from workflows.requests import Requests
 from workflows.storage import Storages, WorkflowStorage
@@ -29,6 +31,7 @@ class Effects(Protocol):
     requests: Requests
     storages: Storages
     scripts: ScriptPool
+    http: HttpRequests
 
     def queue_send(self, flight: Flight, send: Send) -> None:
         """Take a message that leaves with the end of its event, or at once when the event's runs go on."""
@@ -119,6 +122,11 @@ class Context:
         for level, text in outcome.logs:
             self.debug(text, None, level)
         return outcome.value
+
+    async def http(self, call: HttpCall) -> HttpAnswer:
+        """Ask a web server; a run that happens twice asks twice."""
+        self.tick()
+        return await self._effects.http.ask(self._plan.application_id, call)
 
     def _visit(self, node_id: str) -> str:
         """Number the visits of a node, the same when the event is run again."""

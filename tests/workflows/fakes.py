@@ -10,6 +10,7 @@ from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import RunLimitReached
 from workflows.graph import Graph
+from workflows.http_call import HttpAnswer, HttpCall
 from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Login, Node, NodeFailed, Result, RunContext
 
 
@@ -74,6 +75,8 @@ class FakeRunContext:
         self.storage = FakeStorage()
         self.scripts: list[tuple[str, bytes]] = []
         self.script_gives = b"{}"
+        self.calls: list[HttpCall] = []
+        self.http_gives: HttpAnswer | Exception = HttpAnswer(204, {}, b"", {}, 1)
 
     def gate(self, name: str) -> asyncio.Event:
         """Return the gate of that name; a `GateNode` waits for it."""
@@ -103,6 +106,13 @@ class FakeRunContext:
         """Give back what the test put there in place of an engine."""
         self.scripts.append((script, payload))
         return self.script_gives
+
+    async def http(self, call: HttpCall) -> HttpAnswer:
+        """Give the answer that the test put there, or raise it."""
+        self.calls.append(call)
+        if isinstance(self.http_gives, Exception):
+            raise self.http_gives
+        return self.http_gives
 
     def now_ms(self) -> int:
         return 1_700_000_000_000

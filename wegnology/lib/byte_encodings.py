@@ -28,3 +28,16 @@ def encoded(text: str, encoding: str) -> bytes:
         return text.encode(_CHARACTERS.get(name, "utf-8"))
     except ValueError:
         raise ValueError(f"The message is not valid {name or 'utf8'}") from None
+
+
+def decoded(data: bytes, encoding: str) -> str:
+    """Return the text that stands for bytes; what is no character becomes U+FFFD. Raises `ValueError` with a text for people."""
+    name = encoding.strip().lower()
+    if name in ("base64", "base64url"):
+        text = (base64.b64encode if name == "base64" else base64.urlsafe_b64encode)(data).decode()
+        return text if name == "base64" else text.rstrip("=")
+    if name == "hex":
+        return data.hex()
+    if not is_utf8(name) and name not in _CHARACTERS:
+        raise ValueError(f"There is no encoding {encoding[:50]!r}")
+    return data.decode(_CHARACTERS.get(name, "utf-8"), "replace")

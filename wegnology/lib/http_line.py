@@ -20,11 +20,15 @@ class NotHttp(ConnectionError):
     """What came is no HTTP, or the connection ended within an answer; the text says which."""
 
 
+Pairs = tuple[tuple[str, str], ...]
+
+
 class Head(NamedTuple):
-    """The beginning of an answer; names of headers are in small letters."""
+    """The beginning of an answer; names of headers are in small letters. `pairs` holds every line, in order."""
 
     status: int
     headers: Headers
+    pairs: Pairs = ()
 
 
 class Answer(NamedTuple):
@@ -33,6 +37,7 @@ class Answer(NamedTuple):
     status: int
     headers: Headers
     body: bytes
+    pairs: Pairs = ()
 
 
 class HttpLine:
@@ -170,9 +175,9 @@ class HttpLine:
             self._end(NotHttp(f"{self._host} did not speak HTTP as expected: {error}"))
 
     def _begin(self, event: h11.Response) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+        pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
         if self._head is not None and not self._head.done():
-            self._head.set_result(Head(event.status_code, headers))
+            self._head.set_result(Head(event.status_code, dict(pairs), pairs))
 
     def _take(self, data: bytes) -> None:
         if self._on_data is not None:

@@ -19,6 +19,7 @@ from wegnology.lib.templating import Template, TemplateError, compile_template
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import ExpressionError
 from workflows.http_call import HttpAnswer, HttpCall
+from workflows.http_call import HttpAnswer, HttpCall
 
 
 class Category(StrEnum):
@@ -113,6 +114,9 @@ class RunContext(Protocol):
 
     async def run_script(self, script: str, payload: bytes) -> bytes:
         """Run JavaScript over a payload; both are JSON text. Raises `NodeFailed` with the script's own error."""
+
+    async def http(self, call: HttpCall) -> HttpAnswer:
+        """Ask a web server; an answer of any status is one. Raises `NodeFailed` when there is none, within `call.seconds`."""
 
     async def http(self, call: HttpCall) -> HttpAnswer:
         """Ask a web server; an answer of any status is one. Raises `NodeFailed` when there is none, within `call.seconds`."""

@@ -1,5 +1,6 @@
 """Every node's test is a table of settings, payload, and what comes out."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -27,6 +28,12 @@ def run(name: str, config: dict[str, Any], payload: dict[str, Any], context: Fak
     results: list[Result] = []
     assert start(outcome, results.append) is None
     return results[0]
+
+
+def run_waiting(name: str, config: dict[str, Any], payload: dict[str, Any], context: FakeRunContext) -> Result:
+    """As `run`, for a node that may suspend."""
+    node = build(name, config)
+    return asyncio.run(node.run(copy_json(payload), context))  # type: ignore[no-any-return]
 
 
 def faults(name: str, config: dict[str, Any]) -> dict[str, str]:

@@ -20,6 +20,7 @@ WAIVERS: dict[tuple[str, str, str], str] = {
     ("SqsSendNode", "secrets", "accessKeyIdTemplate"): _OWN_LOGIN,
     ("SqsSendNode", "secrets", "secretAccessKeyTemplate"): _OWN_LOGIN,
     ("ParticleCallNode", "secrets", "accessToken"): _OWN_LOGIN,
+    ("HttpNode", "secrets", "authCredentials.passwordTemplate"): _OWN_LOGIN,
     ("AzureEventHubPublishNode", "secrets", "connectionString"): _OWN_LOGIN,
     ("LoopCapNode", "examples", ""): "it can only stand inside of a loop, and an example is one node",
     ("HashNode", "secrets", "secretTemplate"): "the original product's setting; its description says that everyone can read it",
