@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 
 if TYPE_CHECKING:
-    from workflows.models import Workflow, WorkflowVersion
+    from workflows.models import Webhook, Workflow, WorkflowVersion
 
 
 class WorkflowsConfig(AppConfig):
@@ -25,7 +25,7 @@ class WorkflowsConfig(AppConfig):
         from wegnology.applications.revisions import touch_on_change
         from workflows.credential_use import NodeUsers
         from workflows.global_use import mentions
-        from workflows.models import Workflow, WorkflowVersion
+        from workflows.models import Webhook, Workflow, WorkflowVersion
 
         register_users(NodeUsers())
         register_finder(mentions)
@@ -39,6 +39,13 @@ class WorkflowsConfig(AppConfig):
             hidden=lambda row: frozenset({"triggers", "nodes", "globals"}),
             title=lambda row: f"{row.workflow.name}: {row.name}",
         )
+        touch_on_change(
+            Webhook,
+            _application_of_version,
+            page=lambda row: f"workflows.workflow:{row.workflow_id}",
+            hidden=lambda row: frozenset({"digest", "config"}),
+            title=lambda row: f"{row.workflow.name}: webhook {row.pk}",
+        )
 
 
 def _forget(instance: "Workflow", **_: object) -> None:
@@ -48,7 +55,7 @@ def _forget(instance: "Workflow", **_: object) -> None:
     transaction.on_commit(partial(discard_waiting, str(instance.pk)))
 
 
-def _application_of_version(version: "WorkflowVersion") -> str | None:
+def _application_of_version(version: "WorkflowVersion | Webhook") -> str | None:
     """Return the application; None when its workflow is gone too, whose own deletion is seen."""
     from workflows.models import Workflow
 

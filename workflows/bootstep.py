@@ -16,6 +16,7 @@ from workflows import parking
 from workflows.catalog import Catalog
 from workflows.drain import SHUTDOWN_SECONDS, Engine
 from workflows.forgetting import forget_deleted
+from workflows.timers import Timers, start_scheduled
 
 CHORES = (Chore(3600.0, parking.trim), Chore(3600.0, forget_deleted))
 
@@ -33,7 +34,8 @@ class EngineStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self._sweepers = [Sweeper("hub", chores.HUB), Sweeper("workflows", CHORES)]
+        clock = (Chore(0.0, Timers()), Chore(0.0, start_scheduled))
+        self._sweepers = [Sweeper("hub", chores.HUB), Sweeper("workflows", CHORES), Sweeper("timers", clock)]
 
     def start(self, parent: Any) -> None:
         """Called by Celery when the worker starts."""

@@ -9,6 +9,7 @@ import orjson
 from integrations.exceptions import LeaseLost
 from integrations.runtime.limits import Limits
 from integrations.runtime.outbox import WAIT_SECONDS
+from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.script_pool import ScriptFailed, ScriptPool
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.catalog import Catalog, Known, Plan
@@ -18,6 +19,7 @@ from workflows.http_call import HttpAnswer, HttpCall
 from workflows.http_requests import HttpRequests
 from workflows.nodes.base import Login, NodeFailed
 from workflows.requests import Requests
+from workflows.starting import Starts
 from workflows.storage import Storages, WorkflowStorage
 from workflows.turns import Turns
 
@@ -26,6 +28,7 @@ class Effects(Protocol):
     """Where effects go: the worker's engine."""
 
     catalog: Catalog
+    client: AsyncRedis
     limits: Limits
     turns: Turns
     requests: Requests
@@ -63,6 +66,11 @@ class Context:
         """What the runs of this workflow keep."""
         return WorkflowStorage(self._effects.storages, self._plan.workflow_id, self)
 
+    @property
+    def starts(self) -> Starts:
+        """What the run does to other workflows."""
+        return Starts(self._effects, self._flight, self._plan, self)
+
     def tick(self) -> None:
         """Raise `RunLimitReached` past the deadline, or when another worker may have taken over."""
         now = time.monotonic()
@@ -95,7 +103,7 @@ class Context:
             raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
         if not known.enabled:
             raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
-        visit = self._visit(node_id)
+        visit = self.visit(node_id)
         if not connector.sends_live:
             return await self._request(known, message, visit)
         if connector.send_waits:
@@ -108,7 +116,7 @@ class Context:
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own. It is in no ledger: there is no integration to count it for."""
         self.tick()
-        identity = f"{self._flight.event.id}:{self._visit(node_id)}"
+        identity = f"{self._flight.event.id}:{self.visit(node_id)}"
         return await self._effects.requests.directly(self._plan.application_id, login, message, identity)
 
     async def run_script(self, script: str, payload: bytes) -> bytes:
@@ -128,7 +136,7 @@ class Context:
         self.tick()
         return await self._effects.http.ask(self._plan.application_id, call)
 
-    def _visit(self, node_id: str) -> str:
+    def visit(self, node_id: str) -> str:
         """Number the visits of a node, the same when the event is run again."""
         count = self._visits.get(node_id, 0)
         self._visits[node_id] = count + 1

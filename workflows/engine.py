@@ -42,13 +42,14 @@ class RunReport(NamedTuple):
     path: list[str]
 
 
-async def run(trigger: Trigger, payload: JSONObject, context: RunContext) -> RunReport:
-    """Run the workflow. `payload` is the run's own, down to its `globals`: nodes change it in place.
+async def run(trigger: Trigger, payload: JSONObject, context: RunContext, path: list[str] | None = None) -> RunReport:
+    """Run the workflow. `payload` is the run's own, down to its `globals`: nodes change it in place. The ids of visited nodes are
+    added to `path` as the run goes.
 
     Raises `RunFailed` (`RunLimitReached` among them) with the node, the payload there and the path. `LeaseLost` and
     cancellation pass through.
     """
-    trail = _Trail()
+    trail = _Trail([] if path is None else path)
     await _Walk(context, trail).through(trigger.outputs[0] if trigger.outputs else (), payload)
     return RunReport(trail.visited, trail.path)
 
@@ -66,10 +67,10 @@ class _Trail:
 
     __slots__ = ("allowed", "path", "slice_end", "visited")
 
-    def __init__(self) -> None:
+    def __init__(self, path: list[str]) -> None:
         self.visited = 0
         self.allowed = MAX_VISITS
-        self.path: list[str] = []
+        self.path = path
         self.slice_end = perf_counter() + SLICE_SECONDS
 
 

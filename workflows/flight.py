@@ -99,6 +99,22 @@ class Failure(NamedTuple):
     error: RunFailed
 
 
+class Begun(NamedTuple):
+    """A run that waits: its payload, and the ids of the nodes it has visited so far."""
+
+    plan: Plan
+    payload: JSONObject
+    path: list[str]
+
+    def cut_short(self, error: RunFailed) -> RunFailed:
+        """Say of a run that was ended from outside where it was: at the node that it visited last."""
+        error.payload, error.path = self.payload, tuple(self.path)
+        error.node_id = self.path[-1] if self.path else ""
+        place = self.plan.graph.nodes.get(error.node_id) if self.plan.graph else None
+        error.node_label = place.label if place else ""
+        return error
+
+
 class Flight:
     """One event whose runs are under way. `repeated`: some sends may have gone out before, so each is checked."""
 

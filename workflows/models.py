@@ -1,11 +1,16 @@
-"""Workflows, their versions, and runs that could not be finished."""
+"""Workflows, their versions, the addresses of their webhooks, and runs that could not be finished."""
 
-from typing import ClassVar
+import hashlib
+import secrets
+from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 
 from wegnology.applications.models import Application, SavedWhole
+from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
+from wegnology.lib.schema import Field, Schema, SecretStr
+from workflows.trigger_keys import completed
 
 DEVELOP = "develop"
 
@@ -49,6 +54,60 @@ class WorkflowVersion(SavedWhole):
     def __str__(self) -> str:
         return f"{self.workflow_id}/{self.name}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; triggers that need a key get one."""
+        with transaction.atomic():
+            self.triggers = completed(self.workflow_id, self.triggers)
+            super().save(*args, **kwargs)
+
+
+class WebhookAddress(Schema):
+    """What makes the address of a webhook: who knows it may call it."""
+
+    token: SecretStr = Field(description="Part of the address that cannot be guessed.")
+
+
+class Webhook(SealedConfig, SavedWhole):
+    """The address of a webhook trigger. The trigger's key is its id; all versions of the workflow share it.
+
+    The token is kept sealed, to be shown to who may change the workflow; calls find the row by its digest.
+    """
+
+    sealed_label: ClassVar[str] = "webhook"
+    in_trash = False
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="webhooks")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"webhook {self.pk}"
+
+    @property
+    def config_schema(self) -> type[Schema]:
+        """Return the one secret that it holds."""
+        return WebhookAddress
+
+    def rotate(self) -> None:
+        """Give it a new address, and save; the old one is not known any more."""
+        token = secrets.token_urlsafe(32)
+        self.digest = digest_of(token)
+        self.set_config({"token": token})
+        self.save()
+
+    def token(self) -> str:
+        """Return the token; raises `KeyMissing` or `SealBroken`."""
+        return str(self.raw_config()["token"])
+
+
+def digest_of(token: str) -> str:
+    """Return what a token is found by: of a random text of 256 bits a plain hash tells nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
 
 class ParkedRun(models.Model):
     """A run that failed, kept with its event for replay. One row an event, workflow and version."""
@@ -65,6 +124,7 @@ class ParkedRun(models.Model):
     error_message = models.TextField()
     node_id = models.CharField(max_length=1024, blank=True)
     node_label = models.CharField(max_length=255, blank=True)
+    path = models.JSONField(default=list, db_default=[], help_text="Ids of the nodes that the run visited, the first thousand.")
     payload = models.TextField(blank=True, help_text="The payload as it was at the failing node, JSON, cut to size.")
     created_at = models.DateTimeField()
 

@@ -70,7 +70,7 @@ class ParkedRunAdmin(ReadOnlyAdmin):
     list_per_page = 100
     search_fields = ("error_message", "event_id", "integration_id", "workflow_id")
     actions = ("replay",)
-    fields = ("created_at", "reason", "workflow", "integration", "error", "node", "event_id", "event_", "payload_")
+    fields = ("created_at", "reason", "workflow", "integration", "error", "node", "path_", "event_id", "event_", "payload_")
     change_form_template = "admin/workflows/parkedrun/change_form.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -112,6 +112,11 @@ class ParkedRunAdmin(ReadOnlyAdmin):
     def node(self, row: ParkedRun) -> str:
         """Return where it went wrong."""
         return f"{row.node_label} ({row.node_id})" if row.node_label else row.node_id or "—"
+
+    @admin.display(description="Path taken")
+    def path_(self, row: ParkedRun) -> str:
+        """Return the nodes that the run visited."""
+        return " → ".join(row.path) or "—"
 
     @admin.display(description="Event")
     def event_(self, row: ParkedRun) -> SafeString:

@@ -114,6 +114,7 @@ def _row(parked: Parked, failure: Failure, now: datetime) -> ParkedRun:
         error_message=_storable(error.message),
         node_id=error.node_id,
         node_label=_storable(error.node_label)[:255],
+        path=[_storable(node_id) for node_id in error.path],
         payload=_payload(error.payload)[:PAYLOAD_CHARACTERS],
         created_at=now,
     )

@@ -23,7 +23,7 @@ from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
 from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
-from workflows.flight import Box, Claimed, Failure, Flight, Send, payload_of
+from workflows.flight import Begun, Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.http_requests import HttpRequests
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
@@ -49,6 +49,7 @@ class Running:
         turns: Turns,
         client: AsyncRedis,
     ) -> None:
+        self.client = client
         self.storages = Storages(client)
         self.scripts = ScriptPool(limits.script_processes)
         self.limits = limits
@@ -100,8 +101,9 @@ class Running:
             return
         payload = payload_of(plan, known, flight.event, own_copy)
         context = Context(self, flight, plan, number)
+        path: list[str] = []
         try:
-            task = start(engine.run(trigger, payload, context), lambda _report: self._ended(flight))
+            task = start(engine.run(trigger, payload, context, path), lambda _report: self._ended(flight))
         except RunFailed as error:
             self._failed(flight, plan, error)
         except LeaseLost:
@@ -113,16 +115,17 @@ class Running:
                 flight.tasks.add(task)
                 # Nodes are asked between each other; one that waits past the deadline is ended from here.
                 timer = asyncio.get_running_loop().call_later(self.limits.run_seconds, task.cancel)
-                task.add_done_callback(partial(self._task_ended, flight, plan, timer))
+                begun = Begun(plan, payload, path)
+                task.add_done_callback(partial(self._task_ended, flight, begun, timer))
 
-    def _task_ended(self, flight: Flight, plan: Plan, timer: asyncio.TimerHandle, task: asyncio.Task[object]) -> None:
+    def _task_ended(self, flight: Flight, begun: Begun, timer: asyncio.TimerHandle, task: asyncio.Task[object]) -> None:
         timer.cancel()
         if flight.tasks is not None:
             flight.tasks.discard(task)
         if task.cancelled():
             if timer.when() <= asyncio.get_running_loop().time():
                 text = f"the run took longer than {self.limits.run_seconds:g} s"
-                self._failed(flight, plan, RunLimitReached(text))
+                self._failed(flight, begun.plan, begun.cut_short(RunLimitReached(text)))
             return
         error = task.exception()
         if isinstance(error, LeaseLost):
@@ -130,10 +133,10 @@ class Running:
         if error is None:
             self._ended(flight)
         elif isinstance(error, RunFailed):
-            self._failed(flight, plan, error)
+            self._failed(flight, begun.plan, error)
         else:
             logger.error("a run ended by a fault of the engine", exc_info=error)
-            self._failed(flight, plan, RunFailed(str(error), name=type(error).__name__))
+            self._failed(flight, begun.plan, RunFailed(str(error), name=type(error).__name__))
 
     def _ended(self, flight: Flight) -> None:
         flight.pending -= 1

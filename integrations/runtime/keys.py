@@ -28,6 +28,11 @@
 | checks:A | sorted set | checks of application A under way |
 | lastcheck:I | string | the last check of integration I |
 | storage:W, state:W | hash | what workflow W stores, JSON by key; what its nodes remember, by node |
+| hooked:W:N | string | calls of webhook W in window N |
+| awaits:A:R, reply:A:R | string, list | somebody waits for reply R, in application A; the reply |
+| timers | hash | `workflow:key` of a timer -> when it fires next (ms), a blank, a mark of its settings |
+| schedule | sorted set | `A:R`: run R of application A by when it is due (ms) |
+| scheduled:A | hash | run -> its workflow, a line feed, its event |
 | history | list | state transitions on their way to the database |
 | sweeper:N | string | lease of the sweeper named N |
 

@@ -11,7 +11,7 @@ from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import RunLimitReached
 from workflows.graph import Graph
 from workflows.http_call import HttpAnswer, HttpCall
-from workflows.nodes.base import AnyNodeClass, AwaitingNode, Category, Login, Node, NodeFailed, Result, RunContext
+from workflows.nodes.base import AnyNodeClass, AwaitingNode, Button, Category, Login, Node, NodeFailed, Result, RunContext
 
 
 class FakeStorage:
@@ -60,6 +60,35 @@ class FakeStorage:
         return passes, since
 
 
+class FakeStarts:
+    """Notes what a run does to other workflows; its ids are `run1`, `run2`. `waits`: somebody waits for each reply."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[Button, JSONValue]] = []
+        self.scheduled: dict[str, tuple[Button, JSONValue, int]] = {}
+        self.replies: list[tuple[str, JSONObject]] = []
+        self.waits = True
+        self.fail: NodeFailed | None = None
+
+    def start(self, button: Button, data: JSONValue, node_id: str) -> str:
+        if self.fail:
+            raise self.fail
+        self.started.append((button, copy_json(data)))
+        return f"run{len(self.started)}"
+
+    async def schedule(self, button: Button, data: JSONValue, due_ms: int, node_id: str) -> str:
+        run_id = f"run{len(self.scheduled) + 1}"
+        self.scheduled[run_id] = (button, copy_json(data), due_ms)
+        return run_id
+
+    async def cancel(self, run_id: str) -> bool:
+        return self.scheduled.pop(run_id, None) is not None
+
+    async def reply(self, reply_id: str, reply: JSONObject) -> bool:
+        self.replies.append((reply_id, reply))
+        return self.waits
+
+
 class FakeRunContext:
     """Records debug lines and sends; its deadline passes after `ticks` ticks."""
 
@@ -77,6 +106,8 @@ class FakeRunContext:
         self.script_gives = b"{}"
         self.calls: list[HttpCall] = []
         self.http_gives: HttpAnswer | Exception = HttpAnswer(204, {}, b"", {}, 1)
+
+        self.starts = FakeStarts()
 
     def gate(self, name: str) -> asyncio.Event:
         """Return the gate of that name; a `GateNode` waits for it."""

@@ -19,7 +19,6 @@ from wegnology.lib.templating import Template, TemplateError, compile_template
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import ExpressionError
 from workflows.http_call import HttpAnswer, HttpCall
-from workflows.http_call import HttpAnswer, HttpCall
 
 
 class Category(StrEnum):
@@ -60,6 +59,30 @@ class Login:
         return f"<Login {self.connector}>"
 
 
+class Button(NamedTuple):
+    """A virtual button of a workflow; without a version, of the one that triggers fire."""
+
+    workflow_id: str
+    key: str
+    version: str = ""
+
+
+class Starts(Protocol):
+    """What a run does to other workflows of its application. Raises `NodeFailed` with what is wrong."""
+
+    def start(self, button: Button, data: JSONValue, node_id: str) -> str:
+        """Press a virtual button with the end of this run; returns the id of the run that it starts."""
+
+    async def schedule(self, button: Button, data: JSONValue, due_ms: int, node_id: str) -> str:
+        """Press a virtual button later, at a time in milliseconds since 1970; returns the id of the run."""
+
+    async def cancel(self, run_id: str) -> bool:
+        """Take a scheduled run back; False when there is none of that id, or it has started."""
+
+    async def reply(self, reply_id: str, reply: JSONObject) -> bool:
+        """Answer a webhook call with `status`, `headers` (pairs) and `body`; False when nobody waits for it."""
+
+
 class Storage(Protocol):
     """What the runs of a workflow keep between them. Each operation is one step; raises `NodeFailed` beyond the bounds."""
 
@@ -95,6 +118,10 @@ class RunContext(Protocol):
     def storage(self) -> Storage:
         """What the runs of this workflow keep."""
 
+    @property
+    def starts(self) -> Starts:
+        """What the run does to other workflows."""
+
     def tick(self) -> None:
         """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
 
@@ -114,9 +141,6 @@ class RunContext(Protocol):
 
     async def run_script(self, script: str, payload: bytes) -> bytes:
         """Run JavaScript over a payload; both are JSON text. Raises `NodeFailed` with the script's own error."""
-
-    async def http(self, call: HttpCall) -> HttpAnswer:
-        """Ask a web server; an answer of any status is one. Raises `NodeFailed` when there is none, within `call.seconds`."""
 
     async def http(self, call: HttpCall) -> HttpAnswer:
         """Ask a web server; an answer of any status is one. Raises `NodeFailed` when there is none, within `call.seconds`."""

@@ -4,4 +4,8 @@ from pathlib import Path
 
 from wegnology.lib.redis import Script
 
-storage = Script(Path(__file__).parent / "storage.lua")
+_folder = Path(__file__).parent
+
+storage = Script(_folder / "storage.lua")
+reply = Script(_folder / "reply.lua")
+schedule = Script(_folder / "schedule.lua")
