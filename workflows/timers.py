@@ -1,9 +1,9 @@
 """What starts workflows at a time: timers, and runs that were scheduled. Done by the sweeper once a second, in one process.
 
-When a timer fires next stands in Redis (`timers`), with a mark of its settings: a timer that is new, was changed or was switched
 When a timer fires next stands in Redis (`timers`), with a mark of its settings: a timer that is new, was changed or was
-switched off begins to count anew. After a time in which nothing ran it fires once, not for every time that was missed. An event is
-known by its timer and the time at which it was due, so that two processes, or one that died in between, fire it once.
+switched off begins to count anew. After a time in which nothing ran it fires once, not for every time that was missed. An
+event is known by its timer and the time at which it was due, so that two processes, or one that died, fire it once.
+"""
 
 import hashlib
 import logging
