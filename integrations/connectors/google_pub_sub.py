@@ -428,7 +428,7 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
             data["orderingKey"] = message.ordering_key
         data["topic"] = topic
         data["topics"] = list(self.source.topics)
-        return Delivery(data, now, held, len(message.data), attributes.get(VERSION_ATTRIBUTE, ""))
+        return Delivery(data, now, held, len(message.data), version=attributes.get(VERSION_ATTRIBUTE, ""))
 
     def _on_end(self, pull: "Pull", fault: PubsubFault) -> None:
         if fault.code == "NOT_FOUND":

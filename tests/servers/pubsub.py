@@ -109,7 +109,6 @@ class PubsubServer:
     def stop(self) -> None:
         """Stop at once."""
         server, self._server = self._server, None
-        self.end_streams()
         if server is not None:
             server.stop(0).wait()
 
@@ -166,6 +165,10 @@ class PubsubServer:
     def subscription(self, name: str) -> Subscription:
         """Return what there is of a subscription."""
         return self.store.subscriptions[f"projects/{PROJECT}/subscriptions/{name}"]
+
+    def left(self, name: str) -> int:
+        """Return how many messages a subscription still has, those that are out included."""
+        return self.store.left(f"projects/{PROJECT}/subscriptions/{name}")
 
     @property
     def subscriptions(self) -> list[str]:

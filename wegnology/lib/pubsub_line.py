@@ -8,8 +8,10 @@ name goes beside it for TLS. It costs no thread; all channels of a process share
 import asyncio
 import ipaddress
 import json
+import math
 import os
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -30,6 +32,7 @@ from wegnology.lib.pubsub_faults import PubsubFault, PubsubLost
 AUDIENCE = "https://pubsub.googleapis.com/"
 """Whom tokens are for, wherever the service is."""
 MESSAGE_BYTES = 32 * 1024 * 1024
+RENEWED_SECONDS = 1.0
 LOST_SECONDS = 0.05
 _BUNDLES = ("ca-certificates.crt", "ca-bundle.crt")
 _OPTIONS: Sequence[tuple[str, int]] = (
@@ -52,6 +55,7 @@ class Login:
         """Read a key file that `google_keys.read_key` accepted; takes some milliseconds."""
         make: Any = jwt.Credentials.from_service_account_info
         self._credentials: Any = make(json.loads(key_json), audience=AUDIENCE)
+        self._renewed = -math.inf
 
     def __repr__(self) -> str:
         return "<Login>"
@@ -62,9 +66,13 @@ class Login:
         self._credentials.before_request(None, "POST", AUDIENCE, headers)
         return list(headers.items())
 
-    def renew(self) -> None:
-        """Sign a new token, because the service did not take the last one."""
+    def renew(self) -> bool:
+        """Sign a new token, because the service did not take the last one; not where that was new itself."""
+        if time.monotonic() - self._renewed < RENEWED_SECONDS:
+            return False
+        self._renewed = time.monotonic()
         self._credentials.refresh(None)
+        return True
 
 
 class PubsubLine:
@@ -100,9 +108,8 @@ class PubsubLine:
         try:
             return await self._call(method, request, seconds, about)
         except PubsubFault as fault:
-            if fault.code != "UNAUTHENTICATED" or not self.proven:
+            if fault.code != "UNAUTHENTICATED" or not self.proven or not self._login.renew():
                 raise
-        self._login.renew()
         return await self._call(method, request, seconds, about)
 
     async def _call(self, method: Callable[..., Any], request: Mapping[str, Any], seconds: float, about: str) -> Any:
@@ -121,9 +128,9 @@ class PubsubLine:
         """Begin a streaming pull; the call is gRPC's own."""
         return self.subscriber.transport.streaming_pull(metadata=self._login.metadata())
 
-    def renew(self) -> None:
-        """Use another token from now on."""
-        self._login.renew()
+    def renew(self) -> bool:
+        """Use another token from now on; say whether there is one."""
+        return self._login.renew()
 
     def fault(self, error: BaseException, about: str = "") -> PubsubFault:
         """Return an error of the client library as ours."""

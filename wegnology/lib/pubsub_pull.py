@@ -129,12 +129,12 @@ class Pull:
                 break
             lasted = loop.time() - began > LASTED_SECONDS
             quick = 1 if lasted else quick + 1
-            if fault is not None and fault.code == "UNAUTHENTICATED" and self._settled.done() and quick < QUICK_ENDS // 2:
-                self._line.renew()  # tokens end; the next one differs from a second to the next
-            elif fault is not None and (isinstance(fault, PubsubLost) or fault.code not in PASSING):
+            if fault is not None and fault.code == "UNAUTHENTICATED" and self._settled.done() and self._line.renew():
+                continue  # tokens end
+            if fault is not None and (isinstance(fault, PubsubLost) or fault.code not in PASSING):
                 self._end(fault)
                 break
-            elif quick >= QUICK_ENDS:
+            if quick >= QUICK_ENDS:
                 self._end(fault or PubsubFault("UNAVAILABLE", "streams end as soon as they begin", self._about))
                 break
             await asyncio.sleep(random.uniform(0.5, 1.0) * 0.1 * 2**quick if quick > 1 else 0)  # noqa: S311  (not a secret)
