@@ -259,6 +259,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         self._passed: dict[str, str] = {}
         self._kept: list[Delivery | tuple[str, str]] = []
         self._paused = False
+        self._begun = False
         self._arrivals: Arrivals[Delivery | tuple[str, str]] = Arrivals()
 
     def __repr__(self) -> str:
@@ -303,6 +304,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
             await self._open_all(line, self._facts.partitions)
         except AmqpError as error:
             raise self._translated(error) from error
+        self._begun = True
         for reader in self._readers.values():
             reader.begin()
         return {}
@@ -352,7 +354,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
                 )
             return offset, sequence
         ours = f"{self._where.host}/{self.config.hub_name}/{self.config.consumer_group}/".lower()
-        if any(name.startswith(ours) for name in known):
+        if self._begun or any(name.startswith(ours) for name in known):
             return BEGINNING, facts.first_sequence - 1  # a hub partition, or a whole hub, that is new
         offset = facts.last_offset if facts.last_sequence >= 0 else BEGINNING
         self._passed[self._position_name(partition)] = f"{facts.last_sequence}:{offset}"

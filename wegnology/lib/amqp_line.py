@@ -219,7 +219,8 @@ class AmqpLine:
 
         async def failed() -> None:
             fault = link._request_link._error or link._response_link._error
-            self.end(told(fault) if fault is not None else ConnectionResetError(f"{self.host} ended {node}"))
+            if fault is not None:  # else the whole connection ends, and whoever reads it says why
+                self.end(told(fault))
 
         link = self._sessions[0].create_request_response_link_pair(
             node,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -17,6 +18,7 @@ FRAME_BYTES = 65_536
 _UNREAD = {0x73: 4, 0x74: 4, 0x84: 8}
 """Types that the library cannot read, by their size: characters and decimals. A message that holds one is read all the same."""
 CLOSING_SECONDS = 1.0
+logging.getLogger("azure.eventhub._pyamqp").setLevel(logging.CRITICAL)  # it tells of every state; what is wrong is raised
 
 
 def _read_whole(size: int) -> Callable[[memoryview], tuple[memoryview, bytes]]:
