@@ -35,6 +35,7 @@ FAULTS = {
     "detach-forced": "links are detached once, as when a hub moves to another machine",
     "connection-forced": "connections are closed in good order once, as for maintenance",
     "link-stolen": "another reader takes every hub partition with an owner level, until none",
+    "token-expired": "what clients showed to log in is good no longer: links are detached once",
     "deaf": "what clients write is read and never answered",
 }
 _BUSY = "The request was terminated because the namespace is being throttled. Please wait 4 seconds and try again."
@@ -192,6 +193,9 @@ class EventHubs:
         if kind == "connection-forced":
             for line in list(self.lines):
                 line.close_in_order(_CLOSED)
+        elif kind == "token-expired":
+            for line in list(self.lines):
+                line.expire_all()
         elif kind == "link-stolen":
             for hub in self.hubs.values():
                 for partition in hub.partitions.values():

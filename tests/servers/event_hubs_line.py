@@ -395,6 +395,12 @@ class HubLine:
         fields = {"status-code": amqp.Int(status), "status-description": text}
         self._answer(link, parts, fields, None)
 
+    def expire_all(self) -> None:
+        """End every login."""
+        for path in list(self._granted):
+            self._granted[path] = (0.0, frozenset())
+            self._expire(path)
+
     def _expire(self, path: str) -> None:
         """Detach what a token allowed that was not renewed in time."""
         if self._granted.get(path, (0.0,))[0] > time.time():

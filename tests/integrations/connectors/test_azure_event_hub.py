@@ -450,6 +450,7 @@ def test_faults_of_the_service_are_told_while_connecting(
         ("detach-forced", "moved the hub"),
         ("connection-forced", "closed the connection for its own reasons"),
         ("link-stolen", "Another reader with an owner level"),
+        ("token-expired", "The shared access signature has ended"),
     ],
 )
 def test_faults_of_the_service_end_the_line_and_nothing_is_lost(server: Peer, fault: str, words: str) -> None:
