@@ -16,6 +16,7 @@ A type that sends by request, not through the listener's connection, declares th
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -70,6 +71,14 @@ class Delivery:
         self.size = size
         self.position = position
         self.version = version
+
+
+class Promise(StrEnum):
+    """What most types promise and some protocols cannot; as the second half of "it is not promised that"."""
+
+    COMES_AGAIN = "a message that was not acknowledged comes again"
+    WAITS = "messages wait at the source while the inbox is full"
+    SENDS = "messages can be sent"
 
 
 class Subscription(NamedTuple):
@@ -137,6 +146,9 @@ class Connector(ABC, Generic[C, M]):
     """The source sends an unacknowledged message again."""
     can_wait: ClassVar[bool] = False
     """Intake may pause without loss."""
+    cannot: ClassVar[Mapping[Promise, str]] = MappingProxyType({})
+    """Promises that the protocol cannot keep, each with the reason, a sentence: the reference lists them, and the contract suite
+    skips what it would ask."""
     payloads: ClassVar[Mapping[EventKind, type]]
     """A TypedDict per kind: the documented shape of `data`."""
     transient: ClassVar[tuple[type[Exception], ...]] = (OSError, TimeoutError)
@@ -310,6 +322,7 @@ __all__ = [
     "Finding",
     "IntegrationError",
     "Phase",
+    "Promise",
     "Refused",
     "SendFailed",
     "Sender",

@@ -21,6 +21,7 @@ from integrations.connectors.base import (
     Delivery,
     Finding,
     Phase,
+    Promise,
     Sender,
     Source,
     connectors,
@@ -198,6 +199,10 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
     direct_ways: ClassVar[tuple[tuple[str, ...], ...]] = (("accessToken",),)
     answer: ClassVar[type | None] = ParticleAnswer
     send_node: ClassVar[str] = "ParticleCallNode"
+    cannot: ClassVar[Mapping[Promise, str]] = {
+        Promise.COMES_AGAIN: "An event stream knows no acknowledgements, and Particle resumes none where it ended.",
+        Promise.WAITS: "Particle sends events as devices publish them, and keeps none for who does not read.",
+    }
     payloads: ClassVar[Mapping[EventKind, type]] = {
         EventKind.MESSAGE: ParticleMessage,
         EventKind.CONNECT: ParticleConnect,

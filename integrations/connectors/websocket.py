@@ -21,6 +21,7 @@ from integrations.connectors.base import (
     Delivery,
     Finding,
     Phase,
+    Promise,
     Source,
     connectors,
     run_phases,
@@ -237,6 +238,10 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
     sends_live: ClassVar[bool] = True
     credential_types: ClassVar[tuple[str, ...]] = (HttpCredential.name,)
     send_waits: ClassVar[bool] = True
+    cannot: ClassVar[Mapping[Promise, str]] = {
+        Promise.COMES_AGAIN: "A WebSocket knows no acknowledgements: what was sent is gone from the server.",
+        Promise.WAITS: "A server sends when it likes, and many hang up on a client that does not read.",
+    }
     payloads: ClassVar[Mapping[EventKind, type]] = {
         EventKind.MESSAGE: WebsocketMessage,
         EventKind.CONNECT: WebsocketConnect,

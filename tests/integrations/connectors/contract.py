@@ -1,28 +1,57 @@
 """What every connector must do, against a real server: its test class inherits `ConnectorContract` and gives a `server`."""
 
 import asyncio
+import logging
 import os
 import threading
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Literal, NotRequired, Required, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NotRequired,
+    Required,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import pytest
 import uvloop
 
 from integrations.checking import run_check
-from integrations.connectors.base import AnyConnector, CheckStep, Delivery, Source
+from integrations.connectors.base import AnyConnector, CheckStep, Delivery, Promise, Source
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendLater, SendUnknown
+from integrations.runtime.backoff import REFUSED_CAP_SECONDS, Backoff
+from integrations.runtime.book import StatusBook
+from integrations.runtime.inbox import Intake
+from integrations.runtime.listener import Line
 from integrations.runtime.snapshot import Desired
+from integrations.runtime.status import ConnectionState
 from tests.servers.proxy import Proxy
 from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject
 
 SECONDS = 30.0
 """How long a test waits for something that should come at once."""
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def promises(promise: Promise) -> Callable[[Test], Test]:
+    """Mark the test of a promise that some protocols cannot keep: their class says so in `cannot`, with the reason."""
+
+    def mark(test: Test) -> Test:
+        test.__dict__["promise"] = promise
+        return test
+
+    return mark
 
 
 class Counterpart(ABC):
@@ -71,6 +100,21 @@ class ConnectorContract:
     """The contract as tests. They need the fixture `server`, a `Counterpart` made anew for each test."""
 
     connector: ClassVar[type[AnyConnector]]
+    rounds: ClassVar[int] = 50
+    """Of connecting and closing, after which nothing may be left. A second class of the same protocol may do with fewer."""
+
+    @pytest.fixture(autouse=True)
+    def _what_cannot_be(self, request: pytest.FixtureRequest) -> None:
+        promise: Promise | None = getattr(request.function, "promise", None)
+        if promise is not None and promise in self.connector.cannot:
+            pytest.skip(f"{self.connector.name} cannot promise that {promise}: {self.connector.cannot[promise]}")
+
+    @pytest.fixture(autouse=True)
+    def _log_without_secrets(self, server: Counterpart, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+        caplog.set_level(logging.INFO)
+        yield
+        lines = map(logging.Formatter().format, [*caplog.get_records("setup"), *caplog.get_records("call")])
+        assert [line for line in lines if server.secret in line] == []
 
     def make(self, server: Counterpart, settings: JSONObject | None = None) -> AnyConnector:
         """Return a connector that is not connected yet."""
@@ -145,10 +189,8 @@ class ConnectorContract:
 
         run(story())
 
+    @promises(Promise.COMES_AGAIN)
     def test_unacknowledged_comes_again(self, server: Counterpart) -> None:
-        if not self.connector.redelivers:
-            pytest.skip(f"{self.connector.name}: the source does not send again what was not acknowledged")
-
         async def story() -> None:
             settings = server.settings()
             texts = ["1", "2", "3"]
@@ -201,6 +243,24 @@ class ConnectorContract:
 
         run(story())
 
+    @promises(Promise.WAITS)
+    def test_a_full_inbox_makes_the_source_wait(self, server: Counterpart) -> None:
+        """What is not asked for stays at the source, and is there for the next connection."""
+
+        async def story() -> None:
+            settings, texts = server.settings(), [str(number) for number in range(30)]
+            async with self.connected(server, settings) as connector:
+                connector.pause(True)
+                await publish(server, texts)
+                receiving = asyncio.ensure_future(connector.receive())
+                done, _ = await asyncio.wait([receiving], timeout=0.2)
+                assert not done
+                receiving.cancel()
+            async with self.connected(server, settings) as connector:
+                assert [server.text(delivery.data) for delivery in await self.take(connector, 30)] == texts
+
+        run(story())
+
     # -- the line
 
     def test_a_dropped_line_is_noticed(self, server: Counterpart) -> None:
@@ -209,11 +269,9 @@ class ConnectorContract:
                 receiving = asyncio.ensure_future(connector.receive())
                 await asyncio.sleep(0)
                 server.proxy.cut()
-                with pytest.raises((Disconnected, *connector.transient)) as caught:
-                    await asyncio.wait_for(receiving, SECONDS)
-                assert_shape(event(connector, EventKind.DISCONNECT, caught.value), connector.payloads[EventKind.DISCONNECT])
-                with pytest.raises((Disconnected, *connector.transient)):
-                    await connector.probe()
+                error = await loss(connector, receiving)
+                assert_shape(event(connector, EventKind.DISCONNECT, error), connector.payloads[EventKind.DISCONNECT])
+                await loss(connector, connector.probe())
 
         run(story())
 
@@ -225,34 +283,51 @@ class ConnectorContract:
 
         run(story())
 
-    def test_a_half_open_line_is_noticed_by_a_probe(self, server: Counterpart) -> None:
+    def test_a_half_open_line_is_noticed_by_a_probe_within_its_bound(self, server: Counterpart) -> None:
         async def story() -> None:
             async with self.connected(server) as connector:
                 server.proxy.freeze()
-                with pytest.raises((Disconnected, *connector.transient)):
-                    await asyncio.wait_for(connector.probe(), SECONDS)
+                await loss(connector, connector.probe(), connector.probe_limit)
 
         run(story())
 
     def test_a_wrong_login_is_refused(self, server: Counterpart) -> None:
         async def story() -> None:
             connector = self.make(server, server.wrong_settings())
-            with pytest.raises((Refused, *connector.refused)) as caught:
-                await asyncio.wait_for(connector.connect(), SECONDS)
-            assert_shape(event(connector, EventKind.FAILURE, caught.value), connector.payloads[EventKind.FAILURE])
+            error = await failure(connector.connect(), (Refused, *connector.refused))
+            assert_shape(event(connector, EventKind.FAILURE, error), connector.payloads[EventKind.FAILURE])
             await connector.close()
 
         run(story())
 
-    def test_a_server_that_is_away_is_found_again(self, server: Counterpart) -> None:
+    def test_a_wrong_login_is_tried_again_slowly_and_its_cause_is_shown(self, server: Counterpart) -> None:
         async def story() -> None:
-            async with self.connected(server) as connector:
+            witness = Witness()
+            connector = self.make(server, server.wrong_settings())
+            async with witness.watching(connector, attempts=12) as line:
+                await until(lambda: witness.kinds == [EventKind.FAILURE], "the failure being told")
+                assert line.status.state is ConnectionState.REFUSED
+                assert line.status.latest_cause == connector.explain(await failure(connector.connect(), (Exception,)))
+                assert witness.delays == [(REFUSED_CAP_SECONDS / 2, REFUSED_CAP_SECONDS)]
+            await connector.close()
+
+        run(story())
+
+    def test_a_restarted_server_is_found_again_and_subscribed_to(self, server: Counterpart) -> None:
+        async def story() -> None:
+            witness = Witness()
+            async with witness.watching(self.make(server)) as line:
+                await until(lambda: line.connected, "the line being up")
                 await asyncio.to_thread(server.restart)
-                with pytest.raises((Disconnected, *connector.transient)):
-                    await self.take(connector, 1)
-            async with self.connected(server) as connector:
+                await until(lambda: EventKind.DISCONNECT in witness.kinds and line.connected, "the line being up again")
+                connector = line.connector
+                assert connector is not None
+                assert [s.topic for s in connector.subscriptions() if s.granted] == list(server.source().topics)
                 await publish(server, ["again"])
-                assert server.text((await self.take(connector, 1))[0].data) == "again"
+                await until(lambda: "again" in map(server.text, witness.messages), "the message")
+            told = [kind for kind in witness.kinds if kind is not EventKind.FAILURE]
+            assert told == [EventKind.CONNECT, EventKind.DISCONNECT, EventKind.CONNECT]
+            assert {low for low, _ in witness.delays} == {0.05}
 
         run(story())
 
@@ -260,20 +335,16 @@ class ConnectorContract:
         async def story() -> None:
             connector = self.make(server)
             server.proxy.stop()
-            with pytest.raises(connector.transient) as caught:
-                await asyncio.wait_for(connector.connect(), SECONDS)
-            assert "refused" in connector.explain(caught.value)
+            assert "refused" in connector.explain(await failure(connector.connect(), connector.transient))
             await connector.close()
 
         run(story())
 
     # -- sending
 
+    @promises(Promise.SENDS)
     @pytest.mark.parametrize("count", [1, 200])
     def test_sends_what_it_was_given(self, server: Counterpart, count: int) -> None:
-        if self.connector.Outgoing is None:
-            pytest.skip(f"{self.connector.name}: cannot send")
-
         async def story() -> None:
             texts = [f"{number} grüß dich" for number in range(count)]
             if not self.connector.sends_live:
@@ -288,50 +359,43 @@ class ConnectorContract:
 
         run(story())
 
-    def test_a_send_by_request_fails_in_plain_words_and_leaves_nothing(self, server: Counterpart) -> None:
-        if self.connector.Outgoing is None or self.connector.sends_live:
-            pytest.skip(f"{self.connector.name}: does not send by request")
+    @promises(Promise.SENDS)
+    def test_a_send_that_fails_says_how_it_stands_and_leaves_nothing(self, server: Counterpart) -> None:
+        run(self.fail_live(server) if self.connector.sends_live else self.fail_by_request(server))
 
-        async def story() -> None:
-            async with self.sending(server, server.wrong_settings()) as sender:
-                with pytest.raises(SendFailed) as caught:
-                    await sender.send(server.outgoing("refused"), "one")
-                assert [text for text in [repr(sender), *causes(caught.value)] if server.secret in text] == []
-            async with self.sending(server) as sender:
-                await sender.send(server.outgoing("taken"), "two")
-                server.proxy.cut()
-                await sender.close()
-            await until(lambda: server.proxy.connections == 0, "every line being closed")
-
-        run(story())
-
-    def test_sending_without_a_line_says_how_it_stands(self, server: Counterpart) -> None:
-        if not self.connector.sends_live:
-            pytest.skip(f"{self.connector.name}: does not send through its own line")
-
-        async def story() -> None:
-            connector = self.make(server)
-            with pytest.raises(SendLater):
-                await connector.send(server.outgoing("early"))
-            await connector.connect()
-            receiving = asyncio.ensure_future(connector.receive())
-            server.proxy.freeze()
-            messages = [server.outgoing("x" * 1000) for _ in range(2000)]
-            sending = asyncio.ensure_future(connector.send_many(messages))
-            await asyncio.sleep(0.1)
+    async def fail_by_request(self, server: Counterpart) -> None:
+        """Send with a wrong login; close while a line was lost."""
+        async with self.sending(server, server.wrong_settings()) as sender:
+            with pytest.raises(SendFailed) as caught:
+                await sender.send(server.outgoing("refused"), "one")
+            assert [text for text in [repr(sender), *causes(caught.value)] if server.secret in text] == []
+        async with self.sending(server) as sender:
+            await sender.send(server.outgoing("taken"), "two")
             server.proxy.cut()
-            outcomes = await asyncio.wait_for(sending, SECONDS)
-            assert all(outcome is None or isinstance(outcome, SendFailed) for outcome in outcomes)
-            if connector.redelivers:
-                assert isinstance(outcomes[0], SendUnknown)
-            assert isinstance(outcomes[-1], SendLater | SendUnknown | None)
-            with pytest.raises((Disconnected, *connector.transient)):
-                await receiving
-            with pytest.raises(SendLater):
-                await connector.send(server.outgoing("late"))
-            await connector.close()
+            await sender.close()
+        await until(lambda: server.proxy.connections == 0, "every line being closed")
 
-        run(story())
+    async def fail_live(self, server: Counterpart) -> None:
+        """Send before there is a line, while it is lost, and after."""
+        connector = self.make(server)
+        with pytest.raises(SendLater):
+            await connector.send(server.outgoing("early"))
+        await connector.connect()
+        receiving = asyncio.ensure_future(connector.receive())
+        server.proxy.freeze()
+        messages = [server.outgoing("x" * 1000) for _ in range(2000)]
+        sending = asyncio.ensure_future(connector.send_many(messages))
+        await asyncio.sleep(0.1)
+        server.proxy.cut()
+        outcomes = await asyncio.wait_for(sending, SECONDS)
+        assert all(outcome is None or isinstance(outcome, SendFailed) for outcome in outcomes)
+        if connector.redelivers:
+            assert isinstance(outcomes[0], SendUnknown)
+        assert isinstance(outcomes[-1], SendLater | SendUnknown | None)
+        await loss(connector, receiving)
+        with pytest.raises(SendLater):
+            await connector.send(server.outgoing("late"))
+        await connector.close()
 
     # -- checking
 
@@ -355,10 +419,9 @@ class ConnectorContract:
     def test_a_check_says_of_a_wrong_login_what_the_status_says(self, server: Counterpart) -> None:
         async def story() -> None:
             connector = self.make(server, server.wrong_settings())
-            with pytest.raises((Refused, *connector.refused)) as caught:
-                await asyncio.wait_for(connector.connect(), SECONDS)
+            error = await failure(connector.connect(), (Refused, *connector.refused))
             await connector.close()
-            assert_fails_like(await self.checked(server, server.wrong_settings()), connector, caught.value)
+            assert_fails_like(await self.checked(server, server.wrong_settings()), connector, error)
 
         run(story())
 
@@ -366,10 +429,9 @@ class ConnectorContract:
         async def story() -> None:
             server.proxy.stop()
             connector = self.make(server)
-            with pytest.raises(connector.transient) as caught:
-                await asyncio.wait_for(connector.connect(), SECONDS)
+            error = await failure(connector.connect(), connector.transient)
             await connector.close()
-            assert_fails_like(await self.checked(server), connector, caught.value)
+            assert_fails_like(await self.checked(server), connector, error)
 
         run(story())
 
@@ -427,40 +489,43 @@ class ConnectorContract:
             await asyncio.sleep(0)
             await connector.close()
             await connector.close()
-            with pytest.raises((Disconnected, *connector.transient)):
-                await asyncio.wait_for(receiving, SECONDS)
+            await loss(connector, receiving)
             await until(lambda: server.proxy.connections == 0, "the line being closed")
 
         run(story())
 
-    def test_no_secret_is_shown(self, server: Counterpart) -> None:
+    def test_no_secret_is_shown(self, server: Counterpart, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+
         async def story() -> None:
             settings = server.settings()
             shown: list[str] = []
             async with self.connected(server, settings) as connector:
                 shown += [repr(connector), repr(connector.config), str(connector.config), repr(vars(connector))]
                 server.proxy.cut()
-                with pytest.raises((Disconnected, *connector.transient)) as caught:
-                    await asyncio.wait_for(connector.receive(), SECONDS)
-                shown += texts_of(connector, caught.value)
+                shown += texts_of(connector, await loss(connector, connector.receive()))
             refused = self.make(server, server.wrong_settings())
-            with pytest.raises((IntegrationError, *refused.refused, *refused.transient)) as fault:
-                await refused.connect()
-            shown += texts_of(refused, fault.value)
+            fault = await failure(refused.connect(), (IntegrationError, *refused.refused, *refused.transient))
+            shown += texts_of(refused, fault)
             await refused.close()
             assert [text for text in shown if server.secret in text] == []
 
         run(story())
 
-    def test_nothing_is_left_after_twenty_rounds(self, server: Counterpart) -> None:
+    def test_nothing_is_left_after_many_rounds(self, server: Counterpart) -> None:
+        async def round_trip(number: int) -> None:
+            async with self.connected(server) as connector:
+                probing = asyncio.ensure_future(connector.probe())
+                await publish(server, [str(number)])
+                await self.take(connector, 1)
+                await probing
+
         async def story() -> None:
-            async with self.connected(server):
-                pass
+            await round_trip(0)
             await until(lambda: server.proxy.connections == 0, "the line being closed")
             before = held()
-            for _ in range(20):
-                async with self.connected(server) as connector:
-                    await connector.probe()
+            for number in range(self.rounds):
+                await round_trip(number)
             await until(lambda: server.proxy.connections == 0, "every line being closed")
             await until(
                 lambda: all(now <= then for now, then in zip(held(), before, strict=True)),
@@ -494,6 +559,71 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 async def publish(server: Counterpart, messages: Sequence[str]) -> None:
     """Publish beside the loop."""
     await asyncio.to_thread(server.publish, messages)
+
+
+async def failure(doing: Awaitable[Any], kinds: tuple[type[Exception], ...], seconds: float = SECONDS) -> Exception:
+    """Wait until something fails by itself, with one of these errors; running out of time is not such a failure."""
+    task = asyncio.ensure_future(doing)
+    done, _ = await asyncio.wait([task], timeout=seconds)
+    if not done:
+        task.cancel()
+        pytest.fail(f"it did not fail within {seconds:g} s")
+    error = task.exception()
+    assert isinstance(error, kinds), f"it ended with {error!r}"
+    return error
+
+
+async def loss(connector: AnyConnector, doing: Awaitable[Any], seconds: float = SECONDS) -> Exception:
+    """Wait until something fails because the line is lost."""
+    return await failure(doing, (Disconnected, *connector.transient), seconds)
+
+
+class Witness:
+    """Stands for intake, status and outbox of a line, and acknowledges at once."""
+
+    def __init__(self) -> None:
+        self.kinds: list[EventKind] = []
+        self.messages: list[JSONObject] = []
+        self.delays: list[tuple[float, float]] = []
+        """Bounds of every wait before another attempt."""
+
+    @asynccontextmanager
+    async def watching(self, connector: AnyConnector, attempts: int = 0) -> Any:
+        """Run the runtime's own loop around such connectors, after so many attempts that failed; attempts follow at once."""
+        wanted = Desired(connector.source.integration_id, "", "", type(connector), connector.config, connector.source, "")
+        backoff = Backoff(self._uniform)
+        backoff.attempts = attempts
+        line = Line(wanted, cast(Intake, self), cast(StatusBook, self), self, "p1", None, backoff)
+        line.begin()
+        try:
+            yield line
+        finally:
+            await line.end()
+
+    def _uniform(self, low: float, high: float) -> float:
+        self.delays.append((low, high))
+        return high if low > SECONDS else 0.05
+
+    def put(self, line: Line, deliveries: Sequence[Delivery], connector: AnyConnector) -> None:
+        """Take messages."""
+        self.messages += [delivery.data for delivery in deliveries]
+        self._acknowledging = asyncio.ensure_future(connector.acknowledge(deliveries))
+
+    def put_event(self, line: Line, kind: EventKind, ms: int, data: JSONObject) -> None:
+        """Take an event."""
+        self.kinds.append(kind)
+
+    def note(self, integration_id: str, status: Any, transition: bool) -> None:
+        """The line shows its status itself."""
+
+    def mark(self, line: Line) -> None:
+        """Nothing of a line that ended is kept."""
+
+    def forget(self, line: Line) -> None:
+        """Likewise."""
+
+    def due(self, line: Line) -> None:
+        """Nothing is sent."""
 
 
 def event(connector: AnyConnector, kind: EventKind, error: BaseException) -> JSONObject:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypedDict, get_args, get_origin, get_type_
 
 import pytest
 
-from integrations.connectors.base import AnyConnector, Connector, connectors
+from integrations.connectors.base import AnyConnector, Connector, Promise, connectors
 from integrations.events import EventKind
 from tests.lamp import LampConnector
 from tests.standards import docstring_faults, field_faults, file_name_of, file_of, its_test_file, judge, secret_faults
@@ -126,7 +126,22 @@ def checks(connector: ConnectorClass) -> Faults:
         yield "advise", "it advises nothing when something fails"
 
 
-RULES: list[Rule] = [names, docstrings, fields, secrets, payloads, sending, topics, examples, checks, is_tested]
+def promises(connector: ConnectorClass) -> Faults:
+    """What is said about a type, and what its contract suite leaves out, are the same."""
+    kept = {
+        Promise.COMES_AGAIN: connector.redelivers,
+        Promise.WAITS: connector.can_wait,
+        Promise.SENDS: connector.Outgoing is not None,
+    }
+    for promise, keeps in kept.items():
+        if keeps is (promise in connector.cannot):
+            yield promise, f"its flags say {keeps}, and `cannot` the opposite"
+    for promise, why in connector.cannot.items():
+        if len(why) < 20 or not why.endswith("."):
+            yield promise, f"{why!r} is no reason"
+
+
+RULES: list[Rule] = [names, docstrings, fields, secrets, payloads, sending, topics, promises, examples, checks, is_tested]
 
 
 def registered() -> list[ConnectorClass]:
@@ -164,6 +179,9 @@ class CarelessLamp(LampConnector):
     Outgoing = None
     send_waits: ClassVar[bool] = True
     topics_help: ClassVar[str] = ""
+    redelivers: ClassVar[bool] = False
+    can_wait: ClassVar[bool] = True
+    cannot: ClassVar = {Promise.WAITS: "no"}
     payloads: ClassVar = {EventKind.MESSAGE: dict, EventKind.CONNECT: Came}
 
 
@@ -177,6 +195,7 @@ class CarelessLamp(LampConnector):
         (payloads, ["message", "connect", "disconnect", "failure"]),
         (sending, ["Outgoing", "send_waits"]),
         (topics, ["topics_help"]),
+        (promises, [Promise.COMES_AGAIN, Promise.WAITS, Promise.SENDS]),
         (checks, ["check", "advise"]),
         (is_tested, [""]),
     ],

@@ -157,6 +157,8 @@ def _abilities(connector: type[AnyConnector]) -> Iterator[str]:
         yield "When the inbox is full, what the source would send again waits there; of the rest the oldest goes, counted."
     else:
         yield "The source cannot wait: when the inbox is full, the oldest event is dropped and counted."
+    for promise, why in connector.cannot.items():
+        yield f"It is not promised that {promise}. {why}"
     yield f"A quiet connection is asked for proof of life every {connector.probe_seconds:g} s."
 
 
