@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers import event_hubs, mosquitto, particle, sqs, websocket
+from tests.servers import event_hubs, mosquitto, particle, pubsub, sqs, websocket
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK
 from tests.servers.proxy import FAULTS, Proxy
@@ -149,12 +149,31 @@ def _event_hubs(stack: ExitStack) -> list[Door]:
     return [Door("azureEventHub", hubs.port, settings, publish, event_hubs.FAULTS, hubs.fault)]
 
 
+def _pubsub(stack: ExitStack) -> list[Door]:
+    cloud = stack.enter_context(pubsub.PubsubServer())
+    cloud.topic("readings")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pubsub-")))
+    key = folder / "key.json"
+    key.write_text(cloud.account().key_json)
+
+    def settings(port: int) -> Settings:
+        where = f"WEGNOLOGY_SERVICE_URLS=googlePubSub=http://{LOOPBACK}:{port}"
+        return {"Environment": where, "Account key JSON": str(key), "Topics": "readings"}
+
+    def publish(topic: str, text: str) -> None:
+        cloud.topic(topic)
+        cloud.publish(topic, [text])
+
+    return [Door("googlePubSub", cloud.port, settings, publish, pubsub.FAULTS, cloud.fault)]
+
+
 COUNTERPARTS: dict[str, Callable[[ExitStack], list[Door]]] = {
     "mqtt": _mqtt,
     "websocket": _websocket,
     "sqs": _sqs,
     "particle": _particle,
     "azureEventHub": _event_hubs,
+    "googlePubSub": _pubsub,
 }
 
 

@@ -94,7 +94,10 @@ def test_it_says_what_to_enter_and_takes_faults(console: Console) -> None:
 
 def test_an_unknown_counterpart_is_named() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.servers", "fax"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "There is no fax, but mqtt, websocket, sqs, particle, azureEventHub\n")
+    assert (done.returncode, done.stdout) == (
+        2,
+        "There is no fax, but mqtt, websocket, sqs, particle, azureEventHub, googlePubSub\n",
+    )
 
 
 def test_a_door_has_faults_of_its_own() -> None:

@@ -37,14 +37,14 @@ class PullLimits(NamedTuple):
 
 
 class Held:
-    """A message that was handed on; its `ack_id` changes when it comes again meanwhile."""
+    """A message that was handed on; one more of `ack_ids` for each time it comes again meanwhile."""
 
-    __slots__ = ("ack_id", "message_id", "pull")
+    __slots__ = ("ack_ids", "message_id", "pull")
 
     def __init__(self, pull: "Pull", message_id: str, ack_id: str) -> None:
         self.pull = pull
         self.message_id = message_id
-        self.ack_id = ack_id
+        self.ack_ids = [ack_id]
 
 
 OnMessages = Callable[["Pull", Sequence[tuple[Held, Any]]], None]
@@ -98,7 +98,7 @@ class Pull:
         for held in messages:
             if self._held.pop(held.message_id, None) is not None:
                 self._seen.add([held.message_id])
-                self._accepted.append(held.ack_id)
+                self._accepted += held.ack_ids
         self._acknowledge()
 
     async def close(self, seconds: float) -> None:
@@ -195,7 +195,7 @@ class Pull:
             if identifier in self._seen:
                 self._accepted.append(ack_id)
             elif identifier in self._held:
-                self._held[identifier].ack_id = ack_id
+                self._held[identifier].ack_ids = [*self._held[identifier].ack_ids[-3:], ack_id]
             else:
                 held = self._held[identifier] = Held(self, identifier, ack_id)
                 fresh.append((held, one.message))
@@ -218,10 +218,11 @@ class Pull:
                 await self._extend(list(self._held.values()), self._limits.lease_seconds)
 
     async def _extend(self, held: Sequence[Held], seconds: int) -> None:
-        for first in range(0, len(held), ACK_IDS):
+        ack_ids = [ack_id for one in held for ack_id in one.ack_ids]
+        for first in range(0, len(ack_ids), ACK_IDS):
             request = {
                 "subscription": self._name,
-                "ack_ids": [one.ack_id for one in held[first : first + ACK_IDS]],
+                "ack_ids": ack_ids[first : first + ACK_IDS],
                 "ack_deadline_seconds": seconds,
             }
             await self._line.ask(self._line.subscriber.modify_ack_deadline, request, seconds=self._seconds)
