@@ -494,7 +494,7 @@ def test_a_message_is_published_with_its_attributes(cloud: PubsubServer, topic: 
 
 
 def test_what_the_service_refuses_keeps_its_name(cloud: PubsubServer, account: Account, topic: str, proxy: Proxy) -> None:
-    other = {"topic": topic, "data": "x", "projectId": "another-project"}
+    other: JSONObject = {"topic": topic, "data": "x", "projectId": "another-project"}
     answers = sent(sender_for(account), {"topic": "nowhere", "data": "x"}, other)
     assert [answer["error"]["type"] for answer in answers] == ["NOT_FOUND", "NOT_FOUND"]
     assert "another-project" in answers[1]["error"]["message"]
