@@ -16,6 +16,7 @@ from tests.stack import SPEED, Stack, running
 from tests.test_losses import kill_both, kill_listener, kill_redis, kill_worker, redis_away, stop_listener
 from wegnology.applications.models import Application
 from wegnology.lib.ids import new_id
+from wegnology.lib.types import JSONObject
 
 pytestmark = pytest.mark.losses
 
@@ -49,7 +50,7 @@ class Topic(Numbered):
         cloud.topic(self._name)
 
     def integration(self, of: Application, name: str) -> Integration:
-        config = {"keyJson": self._cloud.account().key_json}
+        config: JSONObject = {"keyJson": self._cloud.account().key_json}
         return factories.integration(of, name=name, integration_type="googlePubSub", config=config, topics=[self._name])
 
     def put(self, lane: str, texts: Sequence[str]) -> None:
@@ -69,7 +70,7 @@ class Queue(Numbered):
 
     def integration(self, of: Application, name: str) -> Integration:
         login = {"region": REGION, "accessKeyId": self._user.access_key_id, "secretAccessKey": self._user.secret_access_key}
-        config = {"queueUrl": self._cloud.url(self._name), **login}
+        config: JSONObject = {"queueUrl": self._cloud.url(self._name), **login}
         return factories.integration(of, name=name, integration_type="sqs", config=config, topics=[])
 
     def put(self, lane: str, texts: Sequence[str]) -> None:
