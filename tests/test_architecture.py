@@ -10,7 +10,15 @@ TEXT = (ROOT / "docs" / "architecture.md").read_text()
 TABLE = (ROOT / "integrations" / "runtime" / "keys.py").read_text().partition('"""\n\nimport')[0]
 NAMED = sorted(set(re.findall(r"[\w./-]+\.(?:py|lua|md|lock|toml)\b", TEXT)) - {"uv.lock"})
 PLACES = ["", "docs", "integrations", "integrations/runtime", "integrations/runtime/scripts", "wegnology/lib", "workflows"]
-PLACES += ["tests", "tests/integrations", "tests/integrations/connectors", "tests/integrations/runtime", "tests/workflows"]
+PLACES += ["wegnology/applications"]
+PLACES += [
+    "tests",
+    "tests/servers",
+    "tests/integrations",
+    "tests/integrations/connectors",
+    "tests/integrations/runtime",
+    "tests/workflows",
+]
 
 
 def keys_in_code() -> set[str]:

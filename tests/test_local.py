@@ -264,6 +264,7 @@ def test_make_lists_its_targets(tmp_path: Path) -> None:
         "run",
         "test",
         "test-all",
+        "counterparts",
         "bench",
         "lint",
         "lock",
