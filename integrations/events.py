@@ -62,7 +62,7 @@ class TriggerEvent(NamedTuple):
         if self.version:
             stored["w"] = self.version
         if self.origin is not None:
-            stored["o"] = self.origin
+            stored["o"] = list(self.origin)
         return orjson.dumps(stored)
 
     @classmethod

@@ -20,7 +20,7 @@ from tests import factories
 from tests.lamp import CONFIG
 from wegnology.applications.models import Application, Credential, Member, Role
 from wegnology.applications.records import AuditEntry, TrashEntry
-from workflows.models import ParkedRun, Workflow
+from workflows.models import ParkedRun, Webhook, Workflow
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
 FOREIGN = "Zanzibar"
@@ -67,6 +67,9 @@ def a_workflow(of: Application) -> Workflow:
     """Create a workflow with a named version."""
     row = factories.workflow(of.integrations.get(), name=f"{of.name} alert")
     factories.version(row, name=f"{of.name} version")
+    develop = row.versions.get(name="develop")
+    develop.triggers = [*develop.triggers, {"type": "webhook", "config": {}, "outputIds": []}]
+    develop.save()
     return row
 
 
@@ -126,6 +129,8 @@ class Scene:
             "content_type_id": str(ContentType.objects.get_for_model(Integration).pk),
             "app_label": "integrations",
             "url": "anything",
+            "token": Webhook.objects.get(workflow__application=of).token(),
+            "rest": "/more",
         }
 
 

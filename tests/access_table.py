@@ -53,6 +53,7 @@ TABLE: dict[str, Line] = {
     "readyz": Line("503 503 503 503 503 503"),  # no processes here; who is given figures: test_pages.py
     "metrics": EVERYBODY,  # from this machine; test_pages.py asks from elsewhere
     "status": LOGGED_IN,
+    "webhook": Line("202 202 202 202 202 202", *["202 202 202 202 202 202"] * 4),  # the address is the key
     "admin:index": LOGGED_IN,
     "admin:login": Line("200 gone gone gone gone gone", "200 200 200 200 200 200"),
     "admin:logout": Line("gone 405 405 405 405 405", "gone 200 200 200 200 200"),
@@ -127,6 +128,8 @@ TABLE: dict[str, Line] = {
     "admin:workflows_workflow_change": CHANGE,
     "admin:workflows_workflow_delete": DELETE,
     "admin:workflows_workflow_history": HISTORY,
+    "admin:workflows_workflow_press": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    "admin:workflows_workflow_rotate": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     # Parked runs: an editor replays and discards them
     "admin/workflows/parkedrun/<path:object_id>/": LEADS_ON,
     "admin:workflows_parkedrun_changelist": LIST,

@@ -1,13 +1,19 @@
 """Workflows: the develop version as JSON with faults in their place, named versions to look at."""
 
 import json
+import time
 from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
+from integrations.chart import chart
+from integrations.live import read_live
 from integrations.models import Integration
+from integrations.panel import HOURS, stored_ledger
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.forms import WorkflowForm
@@ -15,11 +21,15 @@ from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.parked_admin import pretty
+from workflows.trigger_panel import TriggerActions, shown_triggers
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(OwnedAdmin):
+class WorkflowAdmin(TriggerActions, OwnedAdmin):
     """One workflow: its develop version is edited, named versions are looked at."""
+
+    class Media:
+        js = ("wegnology/copy.js",)
 
     form = WorkflowForm
     list_display = ("name", "application", "enabled", "live_version", "updated_at")
@@ -63,6 +73,15 @@ class WorkflowAdmin(OwnedAdmin):
         for key in secrets_named(obj.application_id, parts["nodes"], parts["globals"]):
             messages.warning(request, f"The global `{key}` is secret: workflows do not see it, and it renders as nothing here.")
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the addresses that act on triggers."""
+        press, rotate = (self.admin_site.admin_view(require_POST(view)) for view in (self.press_view, self.rotate_view))
+        own = [
+            path("<path:object_id>/press/", press, name="workflows_workflow_press"),
+            path("<path:object_id>/rotate/", rotate, name="workflows_workflow_rotate"),
+        ]
+        return [*own, *super().get_urls()]
+
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show triggers by name, parked runs and named versions above the form."""
         row = self.get_object(request, object_id)
@@ -71,8 +90,19 @@ class WorkflowAdmin(OwnedAdmin):
             named = row.versions.exclude(name=DEVELOP)
             context["sources"] = _sources(row)
             context["named_versions"] = [(version, _as_json(version)) for version in named[:50]]
+            may_change = self.has_change_permission(request, row)
+            context["own_triggers"] = shown_triggers(request, row, may_change)
+            context["may_act"] = may_change
+            context["own"] = _received(row)
             context["parked_count"] = ParkedRun.objects.filter(workflow_id=row.pk).count()
         return super().change_view(request, object_id, form_url, context)
+
+
+def _received(row: Workflow) -> dict[str, Any]:
+    """Return what became of the events that no integration brought, for the template of charts."""
+    live = read_live([row.pk], HOURS)
+    lines = live.ledgers.get(row.pk, []) if live.away_since is None else stored_ledger([row.pk])
+    return {"chart": chart(lines, int(time.time() * 1000), HOURS), "lines": lines, "away_since": live.away_since}
 
 
 def _as_json(version: WorkflowVersion) -> SafeString:

@@ -21,7 +21,8 @@ class WorkflowForm(ModelForm):
         rows=10,
         required=False,
         help_text='A list. One for each integration that starts it: {"type": "integration", "key": "&lt;integration id&gt;", '
-        '"config": {"message": true}, "outputIds": [["&lt;id of the first node&gt;"]]}.',
+        '"config": {"message": true}, "outputIds": [["&lt;id of the first node&gt;"]]}. Others are {"type": "timer", "config": '
+        '{"seconds": 60}}, virtualButton, webhook and flowError; saving gives them their keys.',
     )
     nodes = JSONTextField(
         rows=20,

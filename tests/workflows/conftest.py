@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integrations.runtime.conftest import far_ends, hub, own_redis
+from tests.integrations.runtime.conftest import drains, far_ends, hub, own_redis
 from tests.workflows.harness import World, step_nodes
 
-__all__ = ["far_ends", "hub", "own_redis", "world"]
+__all__ = ["drains", "far_ends", "hub", "own_redis", "world"]
 
 
 @pytest.fixture
