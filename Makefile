@@ -32,8 +32,8 @@ help: ## List the targets
 run: $(RUN_STAMP) ## Set up and run everything on this machine, with a demo (PORT, DEMO_BROKER_PORT, WEGNOLOGY_STATE_DIR)
 	@exec env $(DEVELOPMENT) $(BIN)/python manage.py run
 
-# Tests mostly wait for servers: three processes side by side keep two cores busy.
-PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+# Tests mostly wait for servers: four processes side by side keep two cores busy.
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 
 test: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Check and test; at most ten minutes (ARGS goes to pytest)
 	@.ci/packages

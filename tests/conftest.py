@@ -14,6 +14,7 @@ from wegnology.lib.ids import new_id
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks."""
+    config.addinivalue_line("markers", "one_database: uses the database and runs on SQLite alone")
     config.addinivalue_line(
         "markers", "database: uses the database; `make test` runs it on SQLite and on PostgreSQL (set by itself beside django_db)"
     )
@@ -21,9 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the database is a test of both kinds, except whole hubs, which bring an SQLite file of their own."""
+    """Whatever uses the database is a test of both kinds.
+
+    Except whole hubs, which bring an SQLite file of their own, and walks over all pages, which take long and ask who may, not how.
+    """
     for item in items:
-        if item.get_closest_marker("django_db") and not item.get_closest_marker("losses"):
+        on_one = item.get_closest_marker("losses") or item.get_closest_marker("one_database")
+        if item.get_closest_marker("django_db") and not on_one:
             item.add_marker("database")
 
 

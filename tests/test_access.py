@@ -20,7 +20,7 @@ from wegnology.applications.models import Member, Role
 from wegnology.applications.operator_admin import OperatorAdmin
 from wegnology.applications.owned_admin import OwnedAdmin, OwnedInline
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp", "redis_here")]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.usefixtures("lamp", "redis_here")]
 
 PARTS = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 SAID = {"post": "yes", "confirmed": "yes"}

@@ -19,7 +19,7 @@ from tests.servers.redis import RedisServer
 from wegnology.applications.models import Member, Role
 from workflows.models import ParkedRun, Workflow
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.usefixtures("lamp")]
 
 LAMP = {"name": "Hall", "enabled": "on", "topics": "one", "config_host": "lamp.local", "config_port": "7", "config_mode": "plain"}
 ALERT = {"name": "Mine", "enabled": "on", "triggers": "[]", "nodes": "[]", "globals": "{}"}
