@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever uses the database is a test of both kinds.
 
-    Except whole hubs, which bring an SQLite file of their own, and walks over all pages, which take long and ask who may, not how.
+    Except whole hubs, which bring an SQLite file of their own, and walks over all pages, which ask who may, not how.
     """
     for item in items:
         on_one = item.get_closest_marker("losses") or item.get_closest_marker("one_database")
