@@ -306,7 +306,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
             raise self._translated(error) from error
         self._begun = True
         for reader in self._readers.values():
-            reader.begin()
+            reader.ask()
         return {}
 
     def _new_line(self, on_end: Any) -> HubLine:
@@ -429,7 +429,8 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
             await self._open_all(line, added)
             for partition in added:
                 self._readers[partition].pause(self._paused)
-                self._readers[partition].begin()
+        for reader in self._readers.values():
+            reader.ask()  # again: a service that lost count of what we asked for would send nothing more
         for partition in self._readers if self._paused else ():
             self._newest[partition] = (await line.look_at(partition)).last_sequence
 

@@ -123,7 +123,7 @@ class EventHubs:
         """Audiences for which a token was accepted, in the order of arrival."""
         self.lines: set[HubLine] = set()
         self._tls = tls
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="event hubs", daemon=True)
 
@@ -142,16 +142,21 @@ class EventHubs:
     def publish(
         self, name: str, bodies: Sequence[str | bytes], key: str | None = None, partition: str = "", **properties: Any
     ) -> None:
-        """Let events arrive."""
+        """Let events arrive; returns when they are stored."""
+        self._call(lambda: self._store(name, bodies, key, partition, properties))
+
+    def publish_soon(self, name: str, bodies: Sequence[bytes], partition: str) -> None:
+        """As `publish`, but not waited for."""
+        self._loop.call_soon_threadsafe(self._store, name, bodies, None, partition, {})
+
+    def _store(
+        self, name: str, bodies: Sequence[str | bytes], key: str | None, partition: str, properties: dict[str, Any]
+    ) -> None:
         hub = self.hubs[name]
-
-        def store() -> None:
-            for body in bodies:
-                data = body.encode() if isinstance(body, str) else body
-                where = hub.partitions[partition] if partition else hub.place(key)
-                where.append(amqp.with_data(data, properties), key)
-
-        self._call(store)
+        for body in bodies:
+            data = body.encode() if isinstance(body, str) else body
+            where = hub.partitions[partition] if partition else hub.place(key)
+            where.append(amqp.with_data(data, properties), key)
 
     def bodies(self, name: str) -> list[str]:
         """Return the bodies of all events of a hub, partition after partition."""

@@ -57,7 +57,7 @@ class PartitionReader:
         self._paused = False
 
     def link(self, session: Any, source: Source, changed: Any) -> Any:
-        """Make the link; nothing comes before `begin`."""
+        """Make the link; nothing comes before `ask`."""
         self._link = session.create_receiver_link(
             source_address=source,
             link_credit=0,
@@ -80,8 +80,8 @@ class PartitionReader:
             self._paused = paused
             self._ask(0 if paused else self.window)
 
-    def begin(self) -> None:
-        """Ask for the first events."""
+    def ask(self) -> None:
+        """Ask for events, the first or again; what was asked for before is part of it."""
         if not self._paused:
             self._ask(self.window)
 
@@ -183,7 +183,7 @@ class HubLine:
     # -- reading
 
     async def read(self, group: str, partition: str, offset: str, on_event: Callable[[str, Any], int]) -> PartitionReader:
-        """Open a reader for what comes after an offset; it begins with its `begin`. No owner level: others may read too."""
+        """Open a reader for what comes after an offset; nothing comes before its `ask`. No owner level: others may read too."""
         selector = f"amqp.annotation.x-opt-offset > '{offset}'"
         name = ApacheFilters.selector_filter
         address = f"amqps://{self._access.host}/{self.hub}/ConsumerGroups/{group}/Partitions/{partition}"

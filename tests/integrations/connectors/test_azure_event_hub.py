@@ -380,6 +380,7 @@ def test_what_waits_in_the_hub_is_told(server: Peer) -> None:
         connector = make(server)
         await connector.connect()
         connector.pause(True)
+        await connector.probe()  # the pause is known there now
         await asyncio.to_thread(server.hubs.publish, server.name, ["x"] * 7, partition="1")
         await connector.probe()
         assert connector.backlog == {"partition 0": 0, "partition 1": 7}
@@ -643,5 +644,25 @@ def test_fifty_rounds_leave_nothing(server: Peer) -> None:
             await connector.close()
         await until(lambda: server.proxy.connections == 0, "every line being closed")
         await until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)), f"no more than {before}")
+
+    run(story())
+
+
+def test_a_service_that_lost_count_is_asked_again(server: Peer) -> None:
+    async def story() -> None:
+        connector = make(server)
+        await connector.connect()
+        await connector.probe()
+
+        def forget() -> None:
+            for partition in server.hubs.hubs[server.name].partitions.values():
+                for reader in partition.readers:
+                    reader.credit = 0
+
+        server.hubs._call(forget)
+        await publish(server, ["1", "2"])
+        await connector.probe()
+        assert len(await take(connector, 2)) == 2
+        await connector.close()
 
     run(story())
