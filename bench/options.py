@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("saturation", "latency", "idle", "neighbours", "scale", "types", "crowd")
+PARTS = ("saturation", "latency", "idle", "neighbours", "scale", "types", "crowd", "still")
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Options:
 
     parts: tuple[str, ...] = PARTS
     types: tuple[str, ...] = ()
-    """Integration types of the parts `types` and `crowd`; empty: all."""
+    """Integration types of the parts `types`, `crowd` and `still`; empty: all."""
     peer: str = ""
     ours: bool = True
     rounds: int = 3
@@ -36,7 +36,7 @@ def parse(arguments: list[str]) -> Options:
     """Read the command line; the environment variable PEER names the peer too."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts to run, of {', '.join(PARTS)}")
-    parser.add_argument("--types", default="", help="integration types for the parts types and crowd (all)")
+    parser.add_argument("--types", default="", help="integration types for the parts types, crowd and still (all)")
     parser.add_argument(
         "--peer", default=os.environ.get("PEER", ""), choices=["", "node-red"], help="run the same work through it"
     )

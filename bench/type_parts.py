@@ -3,6 +3,7 @@
 What is known of a type stands in `bench.kinds`; nothing here names one.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from bench.kinds.base import Kind, kinds
 from bench.load import Measured, Runner, measure, run_plan, wait_until_answering
 from bench.parts import Bench
 from bench.plan import Plan, Stream
-from bench.procs import BenchFailed, pss_kb
+from bench.procs import BenchFailed, cpu_seconds, pss_kb
 from bench.report import Figure, number, say, say_load
 from bench.system import System, Work
 
@@ -117,4 +118,44 @@ def _one_crowd(bench: Bench, name: str, count: int, rate: float) -> list[Figure]
     ]
 
 
-TYPE_PARTS: dict[str, Callable[[Bench], list[Figure]]] = {"types": types, "crowd": crowd}
+def still(bench: Bench) -> list[Figure]:
+    """Many integrations of one type in one listener to which nothing comes: memory and CPU of each, threads of all."""
+    figures: list[Figure] = []
+    for kind in _chosen(bench):
+        if not kind.idle:
+            continue
+        try:
+            figures += _one_still(bench, kind.name, kind.idle)
+        except BenchFailed as error:
+            say(f"  {kind.name}: not measured: {error}")
+    return figures
+
+
+def _one_still(bench: Bench, name: str, count: int) -> list[Figure]:
+    seconds = 2 * bench.options.seconds
+    with feeding(name, count) as feed:
+        one, all_of_them = (replace(bench.work(some), kind=name, kind_port=feed.port) for some in (1, count))
+        with bench.running("ours", one, runner=feed.run) as (system, _):
+            listener = system.processes()["listener"]
+            before, used, _ = _look(listener, seconds)
+            system.replace(all_of_them)
+            time.sleep(15)
+            after, more, threads = _look(listener, seconds)
+    each = (after - before) / (count - 1)
+    cost = (more - used) / (count - 1) / seconds * 1000
+    say(f"  {name}, {count} idle: {number(each)} KB and {cost:.2f} ms/s of CPU each; {threads} threads")
+    return [
+        Figure("still", name, f"{count} idle: memory of each in the listener", each, "KB"),
+        Figure("still", name, f"{count} idle: CPU of each in the listener", cost, "ms/s"),
+        Figure("still", name, f"{count} idle: threads of the listener", threads, ""),
+    ]
+
+
+def _look(pid: int, seconds: float) -> tuple[int, float, int]:
+    """Return memory (KB), CPU seconds used within so many seconds, and threads of a process."""
+    began = cpu_seconds(pid)
+    time.sleep(seconds)
+    return pss_kb(pid), cpu_seconds(pid) - began, len(os.listdir(f"/proc/{pid}/task"))
+
+
+TYPE_PARTS: dict[str, Callable[[Bench], list[Figure]]] = {"types": types, "crowd": crowd, "still": still}

@@ -33,6 +33,8 @@ class Kind(ABC):
     text: ClassVar[str]
     """Where a workflow finds the text of a message."""
     crowd: ClassVar[Crowd | None] = None
+    idle: ClassVar[int] = 0
+    """How many integrations to which nothing comes are measured in one listener; 0 for none."""
     windows: ClassVar[tuple[int, ...]] = (250, 1000)
     """Messages under way at saturation; the best counts."""
 
