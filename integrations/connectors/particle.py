@@ -419,7 +419,7 @@ class ParticleSender(Sender[ParticleOutgoing]):
         except (EgressRefused, CertificateUnusable, OSError) as error:
             raise SendFailed(self._connector.explain(error)) from error
         if answer.status in (200, 201, 202):
-            return _fields(answer.body)
+            return {name: value for name, value in _fields(answer.body).items() if name in ParticleAnswer.__annotations__}
         fault = _fault(Head(answer.status, answer.headers), answer.body, config)
         raise (SendUnknown if answer.status == 408 or answer.status >= 500 else SendFailed)(str(fault))
 

@@ -350,7 +350,7 @@ class ConnectorContract:
             if not self.connector.sends_live:
                 async with self.sending(server) as sender:
                     for number, text in enumerate(texts):
-                        assert isinstance(await sender.send(server.outgoing(text), str(number)), dict)
+                        assert_shape(await sender.send(server.outgoing(text), str(number)), self.connector.answer, "the answer")
                     await until(lambda: server.watched() == texts, "the server having got every message in order")
                 return
             async with self.connected(server) as connector:

@@ -452,7 +452,7 @@ def test_a_call_gives_what_the_device_answers(cloud: ParticleCloud) -> None:
     async def story() -> None:
         calls = sender()
         answer = await call(calls, device="lamp", arg="grün & <tea>")
-        assert answer == {"id": LAMP.id, "name": "lamp", "last_app": "", "connected": True, "return_value": 12}
+        assert answer == {"id": LAMP.id, "last_app": "", "connected": True, "return_value": 12}
         assert (await call(calls, device="oven", product="thermo"))["return_value"] == 0
         await calls.close()
         mine = sender(deviceNameOrId="oven", productSlugOrId="12345")

@@ -76,6 +76,11 @@ def sending(connector: ConnectorClass) -> Faults:
         yield "Outgoing", "it says how it sends, but not what"
     if connector.send_waits and not connector.sends_live:
         yield "send_waits", "waiting for the live connection needs sending through it"
+    by_request = connector.Outgoing is not None and not connector.sends_live
+    if by_request and (connector.answer is None or not is_typeddict(connector.answer) or not said_of(connector.answer)):
+        yield "answer", "there is no TypedDict of what stands at resultPath, or it does not say what it is"
+    if (connector.Direct is None) is (connector.direct_ways != ()):
+        yield "Direct", "Direct and direct_ways go together"
 
 
 def topics(connector: ConnectorClass) -> Faults:
