@@ -33,11 +33,11 @@ _PART = re.compile(rf"(?:[0-9*/,-]|\b(?:{_NAMES})\b)+", re.I)
 
 
 class ButtonConfig(Schema):
-    """A virtual button has no settings; the payload it is pressed with by default stands in `meta.payload`, as JSON."""
+    """Fires when somebody presses it; the payload that the page proposes stands in `meta.payload`, as JSON text."""
 
 
 class TimerConfig(Schema):
-    """Either a number of seconds, or a cron expression with its time zone."""
+    """Fires at times: every so many seconds, or by a cron expression in its time zone."""
 
     seconds: float | None = Field(
         default=None, ge=1, le=LONGEST_SECONDS, description="Seconds from one time to the next, 1 to a year.", examples=[300]
@@ -90,7 +90,7 @@ class TimerConfig(Schema):
 
 
 class FlowErrorConfig(Schema):
-    """Whose errors fire the trigger."""
+    """Fires when a run of a workflow fails, in the version that is live."""
 
     scope: Literal["local", "global", "experience", "cloud"] = Field(
         default="local",
@@ -105,7 +105,7 @@ class FlowErrorConfig(Schema):
 
 
 class WebhookConfig(Schema):
-    """How a webhook answers."""
+    """Fires when its address is called."""
 
     wait_for_reply: bool = Field(
         default=False,

@@ -348,7 +348,11 @@ class TestWorkflowTrigger:
         plant = factories.application()
         target = button(plant, note="later")
         node = starting(target, behavior="schedule", secondsTemplate="{{data.seconds}}", resultPath="data.run")
-        back = {"id": "s", "type": "WorkflowTriggerNode", "config": {"behavior": "cancel", "runIdTemplate": "{{data.run.runId}}"}}
+        back: Any = {
+            "id": "s",
+            "type": "WorkflowTriggerNode",
+            "config": {"behavior": "cancel", "runIdTemplate": "{{data.run.runId}}"},
+        }
         first = button(plant, {**node, "outputIds": [["n"]]}, step("n"))
         undone = button(plant, node, {**back, "outputIds": [[]]})
         press(first, key_of(first), {"seconds": 100})

@@ -18,6 +18,7 @@ from wegnology.lib.template_helpers import CONDITIONS, helpers
 from wegnology.lib.types import JSONObject
 from workflows.nodes.base import AnyNodeClass, Category, nodes
 from workflows.operations import FUNCTIONS
+from workflows.triggers import TRIGGERS
 
 _MADE = "<!-- Written by `manage.py document` from the code. Change the code, then run it again. -->"
 _KINDS = {
@@ -202,6 +203,7 @@ def _nodes(kinds: list[AnyNodeClass]) -> Iterator[str]:
         "for each output, in the order given below; an empty list ends the branch there. A payload path is written without "
         "braces (`data.message`), a template with them (`{{data.message}}`)."
     )
+    yield from _triggers()
     for kind in kinds:
         yield from _node(kind)
     yield "## Helpers of templates"
@@ -210,6 +212,19 @@ def _nodes(kinds: list[AnyNodeClass]) -> Iterator[str]:
     yield "Blocks of Handlebars itself: `if`, `unless`, `each`, `with`."
     yield "## Functions of expressions"
     yield f"{_list(sorted(FUNCTIONS))}."
+
+
+def _triggers() -> Iterator[str]:
+    yield "## Triggers"
+    yield (
+        'A trigger is `{"type", "key", "config", "outputIds"}`; `outputIds[0]` holds the nodes at which its runs start. The '
+        "key of type `integration` is an integration's id; see [integrations](integrations.md) for what it fires with. The "
+        "types below get their key when the workflow is saved. Any other type is kept and never fires."
+    )
+    for name, schema in TRIGGERS.items():
+        yield f"### Trigger `{name}`"
+        yield said_of(schema)
+        yield settings_table(schema) or "It has no settings."
 
 
 def _node(kind: AnyNodeClass) -> Iterator[str]:
