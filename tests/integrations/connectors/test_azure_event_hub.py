@@ -33,7 +33,7 @@ _numbers = itertools.count()
 class QuickEventHub(AzureEventHubConnector):
     """The connector with a shorter patience; it keeps positions as the runtime does."""
 
-    phase_seconds: ClassVar[float] = 2.0
+    phase_seconds: ClassVar[float] = 3.0
     positions: ClassVar[dict[str, str]] = {}
 
     async def connect(self) -> JSONObject:
