@@ -7,7 +7,7 @@ database is away the last known state stays in force.
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from pydantic import SecretStr
 
-from integrations.connectors.base import AnyConnector, Source
+from integrations.connectors.base import AnyConnector, Connector, Source
 from integrations.models import Integration
 from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
@@ -45,6 +45,8 @@ class Desired:
     digest: str
     enabled: bool = True
     errors: dict[str, str] = field(default_factory=dict)
+    resting: "Desired | None" = None
+    """Of one that is disabled, and may have left something at its source: how it would be if it were not."""
 
 
 class Snapshot:
@@ -106,7 +108,25 @@ def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Cred
     settings = [reveal(part.model_dump()) if part else None for part in (config, login)]
     digest = _digest([row.integration_type, row.enabled, topics, errors, *settings])
     source = Source(row.pk, topics, login)
-    return Desired(row.pk, row.application_id, row.name, connector, config, source, digest, row.enabled, errors)
+    desired = Desired(row.pk, row.application_id, row.name, connector, config, source, digest, row.enabled, errors)
+    if connector is not None and not row.enabled and connector.purge is not Connector.purge:
+        return replace(desired, resting=_resting(desired, row, connector, context, credentials))
+    return desired
+
+
+def _resting(
+    desired: Desired,
+    row: Integration,
+    connector: type[AnyConnector],
+    context: JSONObject,
+    credentials: Mapping[str, Credential],
+) -> Desired | None:
+    """Resolve a disabled row for tidying up at its source; None where its settings no longer work."""
+    try:
+        config, login = _resolve(row, connector, context, credentials)
+    except (ConfigInvalid, KeyMissing, SealBroken):
+        return None
+    return replace(desired, config=config, source=desired.source._replace(credential=login))
 
 
 def _resolve(

@@ -54,6 +54,7 @@ class Supervisor:
         self._database = ThreadPoolExecutor(1, "snapshot")
         self._lost: set[int] = set()
         self._idle: dict[str, str] = {}
+        self._resting: dict[str, Desired] = {}
         self._purges: set[asyncio.Task[None]] = set()
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -188,6 +189,9 @@ class Supervisor:
         for line in self.lines.values():
             self._intake.stop(line, line.desired.application_id in self._snapshot.stopped)
         self._idle = {i: digest for i, digest in self._idle.items() if i in desired}
+        for gone in self._resting.keys() - self._snapshot.desired.keys():
+            self._purge(self._resting.pop(gone))
+        self._resting = {i: resting for i, resting in self._resting.items() if i in self._idle}
         fresh = [d for i, d in desired.items() if i not in self.lines and self._idle.get(i) != d.digest]
         if fresh:
             await self._start(fresh)
@@ -201,13 +205,19 @@ class Supervisor:
             last = replace(Status.from_json(row), last_message_ms=int(time or 0)) if isinstance(row, bytes) else None
             if desired.config is None:
                 self._idle[desired.integration_id] = desired.digest
-                changed = last is None or last.state is not idle_status(desired, self._process).state
-                self._book.note(desired.integration_id, idle_status(desired, self._process), changed)
+                self._rest(desired, last)
                 continue
             self._idle.pop(desired.integration_id, None)
             line = Line(_with_previous(desired, last, positions), self._intake, self._book, self._outbox, self._process, last)
             self.lines[desired.integration_id] = line
             line.begin()
+
+    def _rest(self, desired: Desired, last: Status | None) -> None:
+        """Note one that is not to be connected, and what is needed should it be deleted like that."""
+        status = replace(idle_status(desired, self._process), known_topics=last.known_topics if last else [])
+        self._book.note(desired.integration_id, status, last is None or last.state is not status.state)
+        if desired.resting is not None:
+            self._resting[desired.integration_id] = _with_previous(desired.resting, last, {})
 
     async def _positions(self, fresh: Sequence[Desired]) -> dict[str, dict[str, str]]:
         """Read where sources go on that resume, by integration."""

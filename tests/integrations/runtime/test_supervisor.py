@@ -247,6 +247,28 @@ class TestOneListener:
             assert hub.line(identifier).dropped["deleted"] >= 1
             assert far(neighbour).connects == 1
 
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_what_a_deleted_one_left_at_its_source_is_removed(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch, enabled: bool
+    ) -> None:
+        purged: list[tuple[str, str]] = []
+
+        async def purge(self: FakeConnector) -> None:
+            purged.append((self.source.integration_id, self.config.host))
+
+        monkeypatch.setattr(FakeConnector, "purge", purge)
+        row, other = fake(), fake(enabled=False)
+        name = row.pk
+        with listeners("l1"):
+            connected(row)
+            row.enabled = enabled
+            row.save()
+            in_state(hub, other, ConnectionState.DISABLED)
+            in_state(hub, row, ConnectionState.CONNECTED if enabled else ConnectionState.DISABLED)
+            row.delete()
+            wait_until(lambda: bool(purged), what="tidying up")
+            assert purged == [(name, CONFIG["host"])]
+
     def test_an_unusable_setting_is_named_and_nothing_is_connected_until_it_is_right(self, hub: Hub) -> None:
         of = application(port="many")
         row = fake(of, config={"host": "far.example", "port": "{{globals.port}}"})
