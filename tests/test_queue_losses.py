@@ -5,6 +5,7 @@ from time import sleep
 from typing import ClassVar, Protocol
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from integrations.models import Integration
 from tests import factories
@@ -77,7 +78,7 @@ class Queue(Numbered):
         while True:
             try:
                 return self._cloud.publish(self._name, texts, MessageGroupId=lane)
-            except OSError:
+            except (OSError, BotoCoreError, ClientError):  # it is away
                 sleep(0.2)
 
 
