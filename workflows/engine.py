@@ -18,6 +18,7 @@ from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import GraphNode, Trigger
 from workflows.groups import INSIDE
 from workflows.nodes.base import CapNode, LoopingNode, NodeFailed, Result, RunContext
+from workflows.weight import MAX_BYTES, Fork, Weight
 
 SLICE_SECONDS = 0.005
 """How long a run computes before others get a turn."""
@@ -31,8 +32,8 @@ MAX_PATH = 1_000
 """Node ids that a report keeps."""
 _CANCEL_SECONDS = 5.0
 
-_Stack = list[tuple[GraphNode, JSONObject, bool]]
-"""Branches to walk, the next one last: node, payload, and whether a branch still to come shares that payload."""
+_Stack = list[tuple[GraphNode, JSONObject, Fork | None]]
+"""Branches to walk, the next one last: node, payload, and the fork at which branches share that payload."""
 
 
 class RunReport(NamedTuple):
@@ -42,35 +43,37 @@ class RunReport(NamedTuple):
     path: list[str]
 
 
-async def run(trigger: Trigger, payload: JSONObject, context: RunContext, path: list[str] | None = None) -> RunReport:
+async def run(
+    trigger: Trigger, payload: JSONObject, context: RunContext, path: list[str] | None = None, most_bytes: int = MAX_BYTES
+) -> RunReport:
     """Run the workflow. `payload` is the run's own, down to its `globals`: nodes change it in place. The ids of visited nodes are
     added to `path` as the run goes.
 
     Raises `RunFailed` (`RunLimitReached` among them) with the node, the payload there and the path. `LeaseLost` and
     cancellation pass through.
     """
-    trail = _Trail([] if path is None else path)
+    trail = _Trail([] if path is None else path, most_bytes)
     await _Walk(context, trail).through(trigger.outputs[0] if trigger.outputs else (), payload)
     return RunReport(trail.visited, trail.path)
 
 
 def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
     """Put the targets on the stack, the first on top. All but the last to run copy the payload."""
-    shared = False
+    fork = Fork(len(targets)) if len(targets) > 1 else None
     for target in reversed(targets):
-        stack.append((target, payload, shared))
-        shared = True
+        stack.append((target, payload, fork))
 
 
 class _Trail:
     """What one run has done so far."""
 
-    __slots__ = ("allowed", "path", "slice_end", "visited")
+    __slots__ = ("allowed", "path", "slice_end", "visited", "weight")
 
-    def __init__(self, path: list[str]) -> None:
+    def __init__(self, path: list[str], most_bytes: int) -> None:
         self.visited = 0
         self.allowed = MAX_VISITS
         self.path = path
+        self.weight = Weight(most_bytes)
         self.slice_end = perf_counter() + SLICE_SECONDS
 
 
@@ -112,10 +115,10 @@ class _Walk:
         """Walk until the stack is empty. A branch that waits while others are due goes on in a task of its own."""
         trail = self.trail
         while stack:
-            node, payload, shared = stack.pop()
+            node, payload, fork = stack.pop()
             try:
-                if shared:
-                    payload = copy_json(payload)
+                if fork is not None:
+                    payload = fork.own(payload, trail.weight)
                 result = self._step(node, payload)
                 if isinstance(result, asyncio.Task):
                     if stack or (self.tasks and not in_task):
@@ -132,7 +135,15 @@ class _Walk:
             if perf_counter() > trail.slice_end:
                 await self.context.turn()
                 self._raise_failure()
+                if result is not None:
+                    self._look(node, result.payload)
                 trail.slice_end = perf_counter() + SLICE_SECONDS
+
+    def _look(self, node: GraphNode, payload: JSONObject) -> None:
+        try:
+            self.trail.weight.look(payload)
+        except RunLimitReached as error:
+            raise self._failed(error, node, {}) from None
 
     def _step(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
         """Run a node, or start it up to its first wait; None when the branch ends here."""
@@ -166,14 +177,20 @@ class _Walk:
         if result.output < len(outputs):
             targets = outputs[result.output]
             if len(targets) == 1:
-                stack.append((targets[0], result.payload, False))
+                stack.append((targets[0], result.payload, None))
             else:
                 _fork(stack, targets, result.payload)
 
     def _branch_off(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result]) -> None:
+        try:
+            weight = self.trail.weight.hold(payload)
+        except RunLimitReached:
+            waiting.cancel()
+            raise
         task = asyncio.get_running_loop().create_task(self._branch(node, payload, waiting))
         self.tasks[task] = waiting
         task.add_done_callback(self._branch_ended)
+        task.add_done_callback(lambda _: self.trail.weight.release(weight))
 
     async def _branch(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result]) -> None:
         try:
@@ -231,7 +248,7 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]], error: BaseException) -> N
 class Loop:
     """The walks through one loop's body."""
 
-    __slots__ = ("body", "context", "keeps", "node", "trail")
+    __slots__ = ("body", "context", "held", "keeps", "node", "trail")
 
     def __init__(self, context: RunContext, trail: _Trail, place: GraphNode) -> None:
         if not isinstance(place.node, LoopingNode):
@@ -241,14 +258,20 @@ class Loop:
         self.node: LoopingNode[Any] = place.node
         self.body = place.outputs[INSIDE] if len(place.outputs) > INSIDE else ()
         self.keeps = place.body_keeps
+        self.held = 0
 
     async def run(self, payload: JSONObject) -> Result:
         """Go through the items, one after the other or side by side."""
         items = self.node.items(payload) if self.body else []
-        if self.node.parallel:
-            values = await self._side_by_side(payload, items)
-        else:
-            payload, values = await self._one_by_one(payload, items)
+        copies = min(PARALLEL_WALKS, len(items)) if self.node.parallel else 0 if self.keeps else 1
+        self.held = self.trail.weight.hold(payload, copies) if copies else 0
+        try:
+            if self.node.parallel:
+                values = await self._side_by_side(payload, items)
+            else:
+                payload, values = await self._one_by_one(payload, items)
+        finally:
+            self.trail.weight.release(self.held)
         return Result(self.node.leave(payload, values))
 
     async def _one_by_one(self, payload: JSONObject, items: Sequence[JSONObject]) -> tuple[JSONObject, list[JSONValue]]:
@@ -297,4 +320,6 @@ class Loop:
         if walk.end is None:
             return None, None
         says, value = walk.end.cap.value(walk.end.payload)
-        return walk.end, copy_json(value if says else self.node.value(walk.end.payload))
+        value = copy_json(value if says else self.node.value(walk.end.payload))
+        self.held += self.trail.weight.hold(value)
+        return walk.end, value
