@@ -8,6 +8,7 @@ import pytest
 from integrations.events import EventKind
 from integrations.models import Integration
 from tests.factories import application, trigger, version, workflow
+from tests.fakes import FakeConnector
 from tests.workflows.harness import source, step
 from wegnology.applications.models import Global
 from wegnology.lib.ids import new_id
@@ -52,6 +53,27 @@ def test_a_replay_matches_its_workflow_only() -> None:
     catalog = loaded()
     assert names(matches(catalog, row, only=two.pk)) == ["two"]
     assert matches(catalog, row, only=new_id()) == []
+
+
+def test_a_message_may_name_the_version_that_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = source()
+    flow = workflow(row, name="one")
+    workflow(row, name="without")
+    version(flow, name="v2", triggers=flow.versions.get().triggers, nodes=[])
+    version(flow, name="off", enabled=False, triggers=flow.versions.get(name=DEVELOP).triggers, nodes=[])
+    monkeypatch.setattr(FakeConnector, "names_versions", True)
+    catalog = loaded()
+    known = catalog.integrations[row.pk]
+
+    def fired(name: str, only: str = "") -> list[Any]:
+        return [match.plan.envelope["flowVersion"] for match in catalog.match(known, MESSAGE, only, name)]
+
+    assert fired("v2") == fired("v2", flow.pk) == ["v2"]
+    assert fired(DEVELOP) == [DEVELOP, DEVELOP]
+    assert fired("off") == fired("v3") == fired("v2", new_id()) == []
+    monkeypatch.undo()
+    assert catalog.match(loaded().integrations[row.pk], MESSAGE, version="v2") != []
+    assert loaded().match(known, MESSAGE, version="v2") == []  # a type whose messages name none keeps none
 
 
 def test_the_default_version_runs_else_develop() -> None:

@@ -251,3 +251,6 @@ def test_a_message_is_stored_in_the_form_of_every_event() -> None:
     data: JSONObject = {"type": "message", "message": 'é "quoted" \n', "topic": "a/b", "list": [1, None, 2.5]}
     event = TriggerEvent("6" * 24, EventKind.MESSAGE, 1_700_000_000_123, data)
     assert message_event(event.id, event.time_ms, data) == event.to_json()
+    named = event._replace(version="v2")
+    assert message_event(event.id, event.time_ms, data, "v2") == named.to_json()
+    assert TriggerEvent.from_json(named.to_json()) == named
