@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
 
 TOKEN = "a-token-for-figures"
 STRANGER = "203.0.113.9"
-OPEN = ("healthz", "readyz", "metrics", "static/", "admin/login/", "admin/logout/")
-"""Without a login: probes (details by token), the login itself, and the way out."""
+OPEN = ("healthz", "readyz", "metrics", "static/", "admin/login/", "admin/logout/", "^webhooks/")
+"""Without a login: probes (details by token), the login itself, the way out, and webhooks, whose address is the key."""
 
 
 @pytest.fixture(autouse=True)

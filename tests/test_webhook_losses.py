@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from integrations.runtime.keys import key
 from tests import factories
 from tests.stack import Stack, running
+from wegnology.lib.types import JSONObject
 from workflows.models import Webhook
 
 CALLS = 40
@@ -20,10 +23,10 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_a_killed_worker_loses_no_accepted_call(hub: Stack) -> None:
-    delay = {"id": "d", "type": "DelayNode", "config": {"delay": "0.2"}, "meta": {}, "outputIds": [["c"]]}
-    add = {"keyName": "{{data.body.n}}", "valueType": "incr", "value": "1"}
-    count = {"id": "c", "type": "StoreValueNode", "config": add, "meta": {}, "outputIds": [[]]}
-    trigger = {"type": "webhook", "config": {}, "meta": {}, "outputIds": [["d"]]}
+    delay: JSONObject = {"id": "d", "type": "DelayNode", "config": {"delay": "0.2"}, "meta": {}, "outputIds": [["c"]]}
+    add: JSONObject = {"keyName": "{{data.body.n}}", "valueType": "incr", "value": "1"}
+    count: JSONObject = {"id": "c", "type": "StoreValueNode", "config": add, "meta": {}, "outputIds": [[]]}
+    trigger: JSONObject = {"type": "webhook", "config": {}, "meta": {}, "outputIds": [["d"]]}
     row = factories.workflow(factories.application(), triggers=[trigger], nodes=[delay, count])
     address = f"/webhooks/{Webhook.objects.get().token()}"
     client, accepted = Client(), []
@@ -34,7 +37,7 @@ def test_a_killed_worker_loses_no_accepted_call(hub: Stack) -> None:
             hub.processes[0].kill()
     assert len(accepted) == CALLS
     hub.wait_quiet(row.pk)
-    counted = {name.decode(): int(value) for name, value in hub.client.hgetall(f"stack:storage:{row.pk}").items()}
-    assert set(counted) == set(accepted)
+    found: Any = hub.client.hkeys(key("storage", row.pk))
+    assert {name.decode() for name in found} == set(accepted)
     (line,) = hub.ledger(row.pk)
     assert (line.received, line.finished, line.waiting, line.balanced) == (CALLS, CALLS, 0, True)

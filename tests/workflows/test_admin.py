@@ -17,6 +17,7 @@ from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
 from wegnology.applications.models import Application, Role
+from wegnology.lib.types import JSONObject
 from workflows.models import ParkedRun, Workflow, WorkflowVersion
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
@@ -202,3 +203,72 @@ class TestParked:
         address = reverse("admin:applications_application_delete", args=[source.application_id])
         assert admin_client.post(address, {"post": "yes"}).status_code == 302
         assert not ParkedRun.objects.exists()
+
+
+class TestTriggers:
+    """Buttons and webhooks on a workflow's page."""
+
+    @pytest.fixture
+    def row(self) -> Workflow:
+        triggers: list[JSONObject] = [
+            {"type": "virtualButton", "meta": {"label": "Open it", "payload": '{"angle": 30}'}, "outputIds": [[]]},
+            {"type": "webhook", "outputIds": [[]]},
+            {"type": "timer", "config": {"seconds": 90}, "outputIds": [[]]},
+            {"type": "flowError", "config": {"scope": "global"}, "outputIds": [[]]},
+        ]
+        return factories.workflow(factories.application(), triggers=triggers)
+
+    def key_of(self, row: Workflow, at: int) -> str:
+        return str(row.versions.get().triggers[at]["key"])
+
+    def test_the_page_shows_them(self, admin_client: Client, redis_here: RedisServer, row: Workflow) -> None:
+        html = admin_client.get(change(row)).content.decode()
+        token = row.webhooks.get().token()
+        for text in (
+            f"http://testserver/webhooks/{token}",
+            "Open it",
+            "{&quot;angle&quot;: 30}",
+            "every 90 s",
+            "errors of all workflows",
+        ):
+            assert text in html
+
+    def test_who_may_only_look_sees_no_address(self, client: Client, redis_here: RedisServer, row: Workflow) -> None:
+        client.force_login(factories.person("vera", row.application, Role.VIEWER))
+        html = client.get(change(row)).content.decode()
+        assert "Its address is shown to editors." in html
+        assert row.webhooks.get().token() not in html
+
+    @pytest.mark.parametrize(
+        ("payload", "said", "events"),
+        [('{"a": 1}', "Pressed.", 1), ("", "Pressed.", 1), ("[1]", "must be a JSON object", 0), ("{", "is no JSON", 0)],
+    )
+    def test_press(
+        self, admin_client: Client, redis_here: RedisServer, row: Workflow, payload: str, said: str, events: int
+    ) -> None:
+        address = reverse("admin:workflows_workflow_press", args=[row.pk])
+        answer = admin_client.post(address, {"key": self.key_of(row, 0), "payload": payload}, follow=True)
+        assert said in " ".join(str(message) for message in answer.context["messages"])
+        with redis_here.client() as client:
+            assert client.xlen(key("inbox", row.pk)) == events
+
+    def test_press_while_redis_is_away_says_so(self, admin_client: Client, row: Workflow, settings: Settings) -> None:
+        settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+        address = reverse("admin:workflows_workflow_press", args=[row.pk])
+        answer = admin_client.post(address, {"key": self.key_of(row, 0)}, follow=True)
+        assert "Redis cannot be reached" in " ".join(str(message) for message in answer.context["messages"])
+
+    def test_rotate(self, admin_client: Client, redis_here: RedisServer, row: Workflow) -> None:
+        before = row.webhooks.get().token()
+        address = reverse("admin:workflows_workflow_rotate", args=[row.pk])
+        admin_client.post(address, {"key": self.key_of(row, 1)})
+        assert row.webhooks.get().token() != before
+        other = factories.workflow(row.application, name="Other")
+        admin_client.post(reverse("admin:workflows_workflow_rotate", args=[other.pk]), {"key": self.key_of(row, 1)})
+        assert row.webhooks.get().token() not in ("", before)
+
+    def test_saving_the_form_keeps_the_keys(self, admin_client: Client, redis_here: RedisServer, row: Workflow) -> None:
+        triggers = row.versions.get().triggers
+        admin_client.post(change(row), typed(row.application, triggers=triggers, name="Renamed"))
+        row.refresh_from_db()
+        assert (row.name, row.versions.get().triggers) == ("Renamed", triggers)
