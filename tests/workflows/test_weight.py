@@ -13,13 +13,14 @@ from workflows.graph import Graph
 from workflows.weight import Fork, Weight, weigh
 
 MIB = 1024 * 1024
+CHEAP = {"source": "times", "destination": "t"}
 
 
 def made(name: str, kind: str, config: Any, outputs: list[list[str]], group: str = "") -> JSONObject:
     return {"id": name, "type": kind, "config": config, "outputIds": outputs, "meta": {"groupId": group} if group else {}}
 
 
-def run(payload: JSONObject, *nodes: JSONObject, most: int = 20 * MIB) -> engine.RunReport:
+def run(payload: JSONObject, *nodes: JSONObject, most: int = 5 * MIB) -> engine.RunReport:
     graph = Graph.parse([{"type": "integration", "key": "i", "outputIds": [[nodes[0]["id"]]]}], list(nodes))
     trigger = graph.triggers("integration", "i")[0]
     context = FakeRunContext()
@@ -27,12 +28,12 @@ def run(payload: JSONObject, *nodes: JSONObject, most: int = 20 * MIB) -> engine
 
 
 def grown() -> JSONObject:
-    """Return a payload of about 4 MiB."""
-    return {"a": [[number] for number in range(40_000)], "times": 50}
+    """Return a payload of about 1 MiB."""
+    return {"a": [[number] for number in range(10_000)], "times": 50}
 
 
 def test_a_payload_that_grows() -> None:
-    """Each node copies all there is into a place of its own: 4, 8, 16 MiB, and so on."""
+    """Each node copies all there is into a place of its own: 1, 2, 3 MiB, and so on."""
     chain = [
         made(
             f"n{at}",
@@ -42,7 +43,7 @@ def test_a_payload_that_grows() -> None:
         )
         for at in range(30)
     ]
-    with pytest.raises(RunFailed, match="holds more than 20 MiB") as caught:
+    with pytest.raises(RunFailed, match="holds more than 5 MiB") as caught:
         run(grown(), *chain)
     assert caught.value.name == "RunLimitReached"
     assert caught.value.node_id.startswith("n")
@@ -51,34 +52,34 @@ def test_a_payload_that_grows() -> None:
 def test_results_of_a_loop() -> None:
     loop = made("loop", "LoopNode", {"loopSourcePath": "times", "currentItemPath": "i", "mapResultPath": "r"}, [[], ["cap"]])
     cap = made("cap", "LoopCapNode", {"loopNodeId": "loop", "mapValuePath": "a"}, [], "loop")
-    with pytest.raises(RunFailed, match="holds more than 20 MiB"):
+    with pytest.raises(RunFailed, match="holds more than 5 MiB"):
         run(grown(), loop, cap)
     assert run({**grown(), "times": 2}, loop, cap).visited == 3
 
 
-@pytest.mark.parametrize("kind", ["DelayNode", "DebugNode"])
+@pytest.mark.parametrize("kind", ["DelayNode", "JsonEncodeNode"])
 def test_branches_that_wait_and_branches_that_are_due(kind: str) -> None:
     """A chain in which each node forks: into one that waits, or after which there is another still to run."""
-    config = {"delay": "0.5"} if kind == "DelayNode" else {}
-    chain = [made(f"n{at}", "DebugNode", {}, [[f"n{at + 1}", f"w{at}"]]) for at in range(30)]
+    config = {"delay": "0.5"} if kind == "DelayNode" else CHEAP
+    chain = [made(f"n{at}", "JsonEncodeNode", CHEAP, [[f"n{at + 1}", f"w{at}"]]) for at in range(30)]
     waiting = [made(f"w{at}", kind, config, [[]]) for at in range(30)]
-    with pytest.raises(RunFailed, match="holds more than 20 MiB"):
-        run(grown(), *chain, *waiting, made("n30", "DebugNode", {}, [[]]))
+    with pytest.raises(RunFailed, match="holds more than 5 MiB"):
+        run(grown(), *chain, *waiting, made("n30", "JsonEncodeNode", CHEAP, [[]]))
 
 
 def test_walks_side_by_side() -> None:
     loop = made("loop", "LoopNode", {"loopSourcePath": "times", "currentItemPath": "i", "parallel": True}, [[], ["cap"]])
     cap = made("cap", "LoopCapNode", {"loopNodeId": "loop"}, [], "loop")
-    with pytest.raises(RunFailed, match="holds more than 10 MiB"):
-        run(grown(), loop, cap, most=10 * MIB)
+    with pytest.raises(RunFailed, match="holds more than 3 MiB"):
+        run(grown(), loop, cap, most=3 * MIB)
     assert run({"times": 50}, loop, cap).visited == 51
 
 
 def test_what_is_over_is_not_held_any_more() -> None:
     """Many forks and loops one after the other hold no more than one."""
-    steps = [made(f"n{at}", "DebugNode", {}, [[f"e{at}", f"n{at + 1}"]]) for at in range(20)]
+    steps = [made(f"n{at}", "JsonEncodeNode", CHEAP, [[f"e{at}", f"n{at + 1}"]]) for at in range(20)]
     ends = [made(f"e{at}", "DelayNode", {"delay": "0"}, [[]]) for at in range(20)]
-    assert run(grown(), *steps, *ends, made("n20", "DebugNode", {}, [[]])).visited == 41
+    assert run(grown(), *steps, *ends, made("n20", "JsonEncodeNode", CHEAP, [[]])).visited == 41
 
 
 def test_weighing() -> None:
