@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
@@ -59,6 +60,10 @@ def _about(connector: type[AnyConnector]) -> str:
     """Return the first line of the connector's file: what it speaks. Addresses in it are for who reads the code."""
     line = (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
     return " ".join(word for word in line.split() if not word.startswith("https://"))
+
+
+def _notice(connector: type[AnyConnector]) -> str:
+    return format_html('<span class="wg-note wg-warning">{}</span>', connector.notice) if connector.notice else ""
 
 
 class IntegrationAdmin(CheckPages):
@@ -141,7 +146,7 @@ class IntegrationAdmin(CheckPages):
             login = ("credential_name",) if connector.credential_types else ()
             return [(None, {"fields": ("type_label", *COMMON, *login, *topics, "settings_readonly")})]
         sections = sections_of(connector)
-        common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": connector.notice}
+        common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": _notice(connector)}
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, common)]
         fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
         fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
