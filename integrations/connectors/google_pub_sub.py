@@ -5,13 +5,11 @@ switched off, and goes with the topic or the integration. A message is acknowled
 """
 
 import asyncio
-import base64
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
-import orjson
 from pydantic import field_validator
 
 from integrations.connectors.base import (
@@ -37,14 +35,16 @@ from wegnology.lib.http_client import Origin
 from wegnology.lib.outgoing import Content, Pairs, Scalar
 from wegnology.lib.pubsub_account import PubsubAccount
 from wegnology.lib.pubsub_faults import EDITOR, PASSING, REFUSALS, PubsubFault, PubsubLost, advise_fault, explain_fault
+from wegnology.lib.pubsub_messages import moment_of, text_of, texts_of
 from wegnology.lib.pubsub_names import Project, project_fault, subscription_id, topic_fault
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.seen import Seen
-from wegnology.lib.types import JSONObject, JSONValue
+from wegnology.lib.types import JSONObject
 
 if TYPE_CHECKING:
+    from wegnology.lib.pubsub_leases import Held, Leases
     from wegnology.lib.pubsub_line import PubsubLine
-    from wegnology.lib.pubsub_pull import Held, Pull
+    from wegnology.lib.pubsub_pull import Pull
     from wegnology.lib.pubsub_topics import Topics
 
 CLOUD = "https://pubsub.googleapis.com"
@@ -353,12 +353,12 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Let Google know, in batches beside the loop."""
-        by_pull: dict[Pull, list[Held]] = {}
+        by_topic: dict[Leases, list[Held]] = {}
         for delivery in deliveries:
             held: Any = delivery.receipt
-            by_pull.setdefault(held.pull, []).append(held)
-        for pull, messages in by_pull.items():
-            pull.accept(messages)
+            by_topic.setdefault(held.leases, []).append(held)
+        for leases, messages in by_topic.items():
+            leases.accept(messages)
 
     def pause(self, paused: bool) -> None:
         """Hand nothing on; Google sends no more than may be held, and what is held is leased on."""
@@ -422,8 +422,8 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
 
     def _delivery(self, topic: str, held: "Held", message: Any, now: int) -> Delivery:
         attributes = dict(message.attributes)
-        data: JSONObject = {"type": "message", **_text(message.data), "attributes": attributes, "id": held.message_id}
-        data["timestamp"] = _moment(message.publish_time)
+        data: JSONObject = {"type": "message", **text_of(message.data), "attributes": attributes, "id": held.message_id}
+        data["timestamp"] = moment_of(message.publish_time)
         if message.ordering_key:
             data["orderingKey"] = message.ordering_key
         data["topic"] = topic
@@ -522,7 +522,7 @@ class GooglePubSubSender(Sender[GooglePubSubOutgoing]):
     async def send(self, message: GooglePubSubOutgoing, identity: str) -> JSONObject:
         """Publish one message."""
         project = Project(message.project_id) if message.project_id else self._account.project
-        body = {"data": message.data.encode(), "attributes": _texts(message.attributes)}
+        body = {"data": message.data.encode(), "attributes": texts_of(message.attributes)}
         request = {"topic": project.topic(message.topic), "messages": [body]}
         about = f"the topic {message.topic} in the project {project.id}"
         try:
@@ -577,25 +577,3 @@ def account_for(config: GooglePubSubConfig, source: Source, origin: Origin, seco
     else:
         raise Refused("There is no login: name a service credential, or enter an account's key.")
     return PubsubAccount(origin, text, Project(config.project_id or read_key(text).project_id), seconds)
-
-
-def _text(data: bytes) -> dict[str, JSONValue]:
-    try:
-        return {"data": data.decode()}
-    except UnicodeDecodeError:
-        return {"data": base64.b64encode(data).decode(), "encoding": "base64"}
-
-
-def _texts(attributes: Mapping[str, Scalar]) -> dict[str, str]:
-    """Return attributes as the service takes them: texts; nothing stands for none."""
-    return {
-        name: value if isinstance(value, str) else orjson.dumps(value).decode()
-        for name, value in attributes.items()
-        if value is not None
-    }
-
-
-def _moment(stamp: Any) -> str:
-    """Return a time of protobuf as ISO 8601, to the millisecond."""
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(stamp.seconds))
-    return f"{whole}.{stamp.nanos // 1_000_000:03d}Z"

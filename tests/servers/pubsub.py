@@ -4,31 +4,22 @@ It checks tokens as Google does: each is verified with the public key of the ser
 its permission. `fault` switches what a service can do to its clients; the network's own faults are the proxy's.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import grpc
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from google.auth import exceptions, jwt
 from google.iam.v1 import iam_policy_pb2
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import pubsub as types
 
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK, free_port
+from tests.servers.pubsub_accounts import PROJECT, Account, Accounts
 from tests.servers.pubsub_store import Message, Store, Subscription
 
-PROJECT = "plant-7"
-AUDIENCE = "https://pubsub.googleapis.com/"
-SCOPES = ("https://www.googleapis.com/auth/pubsub", "https://www.googleapis.com/auth/cloud-platform")
-EDITOR = ("topics.*", "subscriptions.*")
-PUBLISHER = ("topics.publish",)
-SUBSCRIBER = ("subscriptions.consume", "subscriptions.get", "topics.attachSubscription")
 FAULTS = {
     "unavailable": "every call fails with UNAVAILABLE, streams too",
     "permission_denied": "every call fails with PERMISSION_DENIED, streams too",
@@ -48,19 +39,6 @@ Context = Any
 _Check = Callable[[Any], str]
 
 
-class Account(NamedTuple):
-    """A service account: its key file, and what it may do."""
-
-    key_json: str
-    email: str
-    public_key: str
-    permissions: tuple[str, ...]
-
-    def may(self, wanted: str) -> bool:
-        """Say whether it has a permission such as `topics.publish`."""
-        return wanted in self.permissions or f"{wanted.partition('.')[0]}.*" in self.permissions
-
-
 class PubsubServer:
     """One server; topics, subscriptions and accounts live through restarts. Without `certificates` it speaks in clear."""
 
@@ -69,14 +47,12 @@ class PubsubServer:
     ) -> None:
         self.port = port or free_port()
         self.store = Store(longest_lease)
-        self.accounts: dict[str, Account] = {}
+        self.accounts = Accounts()
         self.calls: list[str] = []
         self._certificates = certificates
         self._tokens = tokens
         self._fault = "none"
         self._epoch = 0
-        self._seen: set[str] = set()
-        self._expired: set[str] = set()
         self._server: grpc.Server | None = None
         self._pool = ThreadPoolExecutor(_THREADS, "pubsub")
         ready = threading.Barrier(_THREADS + 1)
@@ -119,32 +95,9 @@ class PubsubServer:
 
     # -- what tests do
 
-    def account(self, *permissions: str, email: str = "") -> Account:
-        """Make a service account with a key of its own."""
-        number = len(self.accounts) + 1
-        key = rsa.generate_private_key(65537, 2048)
-        email = email or f"hub{number}@{PROJECT}.iam.gserviceaccount.com"
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        text = {
-            "type": "service_account",
-            "project_id": PROJECT,
-            "private_key_id": f"{number:040x}",
-            "private_key": private,
-            "client_email": email,
-            "client_id": str(number),
-            "token_uri": "https://oauth2.googleapis.com/token",
-            "universe_domain": "googleapis.com",
-        }
-        made = Account(json.dumps(text), email, public, permissions or EDITOR)
-        self.accounts[f"{number:040x}"] = made
-        return made
-
-    def allow(self, account: Account, *permissions: str) -> None:
-        """Let an account do these things, and no others."""
-        for number, one in self.accounts.items():
-            if one.email == account.email:
-                self.accounts[number] = one._replace(permissions=permissions)
+    def account(self, *permissions: str) -> Account:
+        """Make a service account with a key of its own; an editor where nothing is said."""
+        return self.accounts.add(*permissions)
 
     def topic(self, name: str) -> str:
         """Make a topic; return its full name."""
@@ -193,7 +146,7 @@ class PubsubServer:
     def expire_tokens(self) -> None:
         """Take no token any more that was shown so far, and end the streams."""
         with self.store.changed:
-            self._expired |= self._seen
+            self.accounts.expire()
             self.store.changed.notify_all()
 
     # -- calls
@@ -276,7 +229,7 @@ class PubsubServer:
         if not self._tokens:
             return ""
         token = str(dict(context.invocation_metadata()).get("authorization", "")).removeprefix("Bearer ")
-        account = self._account_of(token)
+        account = self.accounts.of(token)
         if account is None:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials.")
             raise AssertionError
@@ -284,22 +237,6 @@ class PubsubServer:
             text = "User not authorized to perform this action."
             context.abort(grpc.StatusCode.PERMISSION_DENIED, text)
         return token
-
-    def _account_of(self, token: str) -> Account | None:
-        decode: Any = jwt.decode
-        header_of: Any = jwt.decode_header
-        certificates = {number: account.public_key for number, account in self.accounts.items()}
-        try:
-            claims = decode(token, certs=certificates)
-            number = str(header_of(token)["kid"])
-        except (ValueError, KeyError, exceptions.GoogleAuthError):
-            return None
-        account = self.accounts[number]
-        meant = claims.get("aud") == AUDIENCE or any(scope in SCOPES for scope in str(claims.get("scope")).split())
-        if not meant or claims["iss"] != account.email or token in self._expired:
-            return None
-        self._seen.add(token)
-        return account
 
     def _fail_with_fault(self, context: Context) -> None:
         codes = ("unavailable", "permission_denied", "unauthenticated")
@@ -350,7 +287,7 @@ class PubsubServer:
 
     def _test_permissions(self, request: Any, context: Context) -> Any:
         token = self._admit(context, "")
-        account = self._account_of(token)
+        account = self.accounts.of(token)
         held = [one for one in request.permissions if account is None or account.may(one.removeprefix("pubsub."))]
         return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
 
@@ -369,7 +306,7 @@ class PubsubServer:
             with self.store.changed:
                 if name not in self.store.subscriptions:
                     context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
-                if token and token in self._expired:
+                if token and token in self.accounts.expired:
                     context.abort(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials.")
                 self._fail_with_fault(context)
                 if epoch != self._epoch or self._fault == "closed_stream":

@@ -23,7 +23,8 @@ from integrations.connectors.google_pub_sub import GooglePubSubConfig, GooglePub
 from tests.servers.certificates import Certificates
 from tests.servers.npm import installed
 from tests.servers.processes import LOOPBACK, accepts, end, free_port, wait_until
-from tests.servers.pubsub import PROJECT, PubsubServer
+from tests.servers.pubsub import PubsubServer
+from tests.servers.pubsub_accounts import PROJECT
 from wegnology.lib import endpoints
 from wegnology.lib.types import JSONObject
 

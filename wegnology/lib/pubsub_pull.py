@@ -1,14 +1,13 @@
-"""Reads one subscription of Google Pub/Sub over a streaming pull, and keeps the books of what it holds.
+"""Reads one subscription of Google Pub/Sub over a streaming pull.
 
-A message is leased: it comes again when it is neither acknowledged nor its lease extended in time. What is held is extended, what
-was accepted is acknowledged in batches, what was not is given back at the end. A stream ends now and then, which is nothing
-special: the next one follows at once. Only what keeps failing, or says no, ends the reading.
+A stream ends now and then, which is nothing special: the next one follows at once. Only what keeps failing, or says no, ends the
+reading.
 """
 
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import grpc
@@ -16,13 +15,10 @@ from google.pubsub_v1.types import StreamingPullRequest
 
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.pubsub_faults import PASSING, PubsubFault, PubsubLost
+from wegnology.lib.pubsub_leases import Held, Leases
 from wegnology.lib.pubsub_line import PubsubLine, is_cancelled
 from wegnology.lib.seen import SeenIds
 
-ACK_IDS = 1_000
-"""Ids in one call: a request may have half a megabyte."""
-GATHER_SECONDS, MANY_ACKS = 0.1, 50
-"""How long acknowledgements gather, unless there are many: a call takes 0.4 ms of computing, whatever it holds."""
 SETTLE_SECONDS, REFUSAL_SECONDS = 0.5, 0.05
 """How long a new stream may take to say no, before it counts as good: in all, and after it began."""
 LASTED_SECONDS = 10.0
@@ -36,17 +32,6 @@ class PullLimits(NamedTuple):
     messages: int = 300
     bytes: int = 4 * 1024 * 1024
     lease_seconds: int = 15
-
-
-class Held:
-    """A message that was handed on; one more of `ack_ids` for each time it comes again meanwhile."""
-
-    __slots__ = ("ack_ids", "message_id", "pull")
-
-    def __init__(self, pull: "Pull", message_id: str, ack_id: str) -> None:
-        self.pull = pull
-        self.message_id = message_id
-        self.ack_ids = [ack_id]
 
 
 OnMessages = Callable[["Pull", Sequence[tuple[Held, Any]]], None]
@@ -68,16 +53,12 @@ class Pull:
     ) -> None:
         """`name` is the full name of the subscription; `seen` knows what was accepted a moment ago; a call takes `seconds`."""
         self.topic = topic
-        self._line, self._name, self._limits, self._seen, self._seconds = line, name, limits, seen, seconds
+        self._line, self._name, self._limits = line, name, limits
+        self._leases = Leases(line, name, limits.lease_seconds, seen, seconds)
         self._on_messages, self._on_end = on_messages, on_end
-        self._held: dict[str, Held] = {}
-        self._accepted: list[str] = []
-        self._many = asyncio.Event()
         self._closing = False
         self._call: Any = None
         self._reading: asyncio.Task[None] | None = None
-        self._acknowledging: asyncio.Task[None] | None = None
-        self._extending: asyncio.Task[None] | None = None
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -85,7 +66,7 @@ class Pull:
         return f"the topic {self.topic}"
 
     def __repr__(self) -> str:
-        return f"<Pull {self._name} {len(self._held)} held>"
+        return f"<Pull {self._name} {len(self._leases)} held>"
 
     async def start(self) -> None:
         """Open the stream; raises `PubsubFault` when it ends before it counts as good."""
@@ -96,31 +77,17 @@ class Pull:
         else:
             self._settled.set_result(None)
 
-    def accept(self, messages: Iterable[Held]) -> None:
-        """Acknowledge; returns at once."""
-        for held in messages:
-            if self._held.pop(held.message_id, None) is not None:
-                self._seen.add([held.message_id])
-                self._accepted += held.ack_ids
-        if len(self._accepted) >= MANY_ACKS:
-            self._many.set()
-        self._acknowledge()
-
     async def close(self, seconds: float) -> None:
         """End the stream, acknowledge what was accepted, give the rest back; within `seconds`."""
         if self._closing:
             return
         self._closing = True
-        tasks = [task for task in (self._reading, self._extending, self._acknowledging) if task is not None]
         if self._call is not None:
             self._call.cancel()
-        await end_tasks(tasks)
-        tasks.clear()  # what ended them remembers the call, and as long as anyone knows that, its connection stays open
-        self._reading = self._extending = self._acknowledging = None
-        with contextlib.suppress(TimeoutError, PubsubFault):
-            async with asyncio.timeout(seconds):
-                await self._tell_accepted()
-                await self._extend(list(self._held.values()), 0)
+        if self._reading is not None:
+            await end_tasks([self._reading])
+        self._reading = None  # what ended it remembers the call, and as long as anyone knows that, its connection stays open
+        await self._leases.close(seconds)
 
     # -- the stream
 
@@ -194,69 +161,6 @@ class Pull:
         )
 
     def _take(self, received: Sequence[Any]) -> None:
-        fresh: list[tuple[Held, Any]] = []
-        for one in received:
-            identifier, ack_id = str(one.message.message_id), str(one.ack_id)
-            if identifier in self._seen:
-                self._accepted.append(ack_id)
-            elif identifier in self._held:
-                self._held[identifier].ack_ids = [*self._held[identifier].ack_ids[-3:], ack_id]
-            else:
-                held = self._held[identifier] = Held(self, identifier, ack_id)
-                fresh.append((held, one.message))
+        fresh = self._leases.take(received)
         if fresh:
             self._on_messages(self, fresh)
-            if self._extending is None:
-                self._extending = asyncio.get_running_loop().create_task(self._keep())
-        self._acknowledge()
-
-    # -- leases
-
-    async def _keep(self) -> None:
-        """Extend what is held, as long as there is anything."""
-        while True:
-            await asyncio.sleep(self._limits.lease_seconds / 3)
-            if not self._held:
-                self._extending = None
-                return
-            with contextlib.suppress(PubsubFault):  # there are two more tries before the lease ends
-                await self._extend(list(self._held.values()), self._limits.lease_seconds)
-
-    async def _extend(self, held: Sequence[Held], seconds: int) -> None:
-        ack_ids = [ack_id for one in held for ack_id in one.ack_ids]
-        for first in range(0, len(ack_ids), ACK_IDS):
-            request = {
-                "subscription": self._name,
-                "ack_ids": ack_ids[first : first + ACK_IDS],
-                "ack_deadline_seconds": seconds,
-            }
-            await self._line.ask(self._line.subscriber.modify_ack_deadline, request, seconds=self._seconds)
-
-    def _acknowledge(self) -> None:
-        if self._accepted and self._acknowledging is None and not self._closing:
-            self._acknowledging = asyncio.get_running_loop().create_task(self._acknowledge_all())
-
-    async def _acknowledge_all(self) -> None:
-        """Acknowledge until nothing is left; the service may be away for a while."""
-        delay = 0.1
-        while self._accepted:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_SECONDS):
-                    await self._many.wait()
-            self._many.clear()
-            try:
-                await self._tell_accepted()
-            except PubsubFault as fault:
-                if fault.code not in PASSING:
-                    self._accepted.clear()  # they come again, and are known then
-                    break
-                await asyncio.sleep(delay)
-                delay = min(5.0, 2 * delay)
-        self._acknowledging = None
-
-    async def _tell_accepted(self) -> None:
-        while self._accepted:
-            batch = self._accepted[:ACK_IDS]
-            request = {"subscription": self._name, "ack_ids": batch}
-            await self._line.ask(self._line.subscriber.acknowledge, request, seconds=self._seconds)
-            del self._accepted[: len(batch)]

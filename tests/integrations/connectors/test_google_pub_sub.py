@@ -22,7 +22,8 @@ from integrations.exceptions import Disconnected, Refused, SendFailed
 from tests.integrations.connectors.contract import SECONDS, ConnectorContract, Counterpart, assert_shape, run, until
 from tests.servers.certificates import Certificates
 from tests.servers.proxy import Proxy
-from tests.servers.pubsub import PROJECT, PUBLISHER, SUBSCRIBER, Account, PubsubServer
+from tests.servers.pubsub import PubsubServer
+from tests.servers.pubsub_accounts import PROJECT, PUBLISHER, SUBSCRIBER, Account
 from wegnology.lib import endpoints
 from wegnology.lib.credential_types import GcpCredential
 from wegnology.lib.ids import new_id

@@ -10,7 +10,8 @@ from integrations.connectors.base import Source
 from integrations.connectors.google_pub_sub import GooglePubSubConnector, GooglePubSubOutgoing
 from integrations.exceptions import SendFailed
 from tests.servers.processes import LOOPBACK
-from tests.servers.pubsub import PROJECT, Account, PubsubServer
+from tests.servers.pubsub import PubsubServer
+from tests.servers.pubsub_accounts import PROJECT, Account
 from tests.workflows.fakes import FakeRunContext
 from wegnology.lib import endpoints
 from wegnology.lib.schema import ConfigInvalid
