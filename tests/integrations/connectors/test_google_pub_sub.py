@@ -24,7 +24,7 @@ from tests.servers.certificates import Certificates
 from tests.servers.proxy import Proxy
 from tests.servers.pubsub import PubsubServer
 from tests.servers.pubsub_accounts import PROJECT, PUBLISHER, SUBSCRIBER, Account
-from wegnology.lib import endpoints
+from wegnology.lib import egress, endpoints
 from wegnology.lib.credential_types import GcpCredential
 from wegnology.lib.ids import new_id
 from wegnology.lib.pubsub_names import subscription_id
@@ -375,6 +375,23 @@ def test_without_the_role_the_advice_names_it(cloud: PubsubServer, topic: str) -
         await connector.close()
 
     run(story())
+
+
+def test_an_address_that_is_not_connected_to_is_refused(cloud: PubsubServer, account: Account, topic: str) -> None:
+    egress.configure(allow_private=False)
+    try:
+
+        async def story() -> None:
+            connector = make(account, topic)
+            with pytest.raises(connector.refused, match="private networks are not allowed here"):
+                await connector.connect()
+            await connector.close()
+            with pytest.raises(SendFailed, match="private networks are not allowed here"):
+                await sender_for(account).send(GooglePubSubOutgoing(topic=topic, data="x"), "e")
+
+        run(story())
+    finally:
+        egress.configure(allow_private=True)
 
 
 # -- settings
