@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from tests.servers import amqp
-from tests.servers.event_hubs_line import Condition, HubLine
+from tests.servers.event_hubs_line import HubLine
+from tests.servers.event_hubs_links import Condition
 from tests.servers.processes import LOOPBACK
 
 T = TypeVar("T")

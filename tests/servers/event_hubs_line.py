@@ -2,92 +2,23 @@
 
 import asyncio
 import contextlib
-import itertools
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tests.servers import amqp
-from tests.servers.amqp import Described, Frame, Symbol, UInt, ULong, UShort
+from tests.servers.amqp import Described, Frame, UInt, ULong, UShort
+from tests.servers.event_hubs_links import Condition, Link, Refused, Session, leave, start_of
 
 if TYPE_CHECKING:
-    from tests.servers.event_hubs import EventHubs, Hub, Partition
+    from tests.servers.event_hubs import EventHubs
 
 CREDIT = 200
 MESSAGE_BYTES = 1_048_576
 _BATCH = 0x80013700
-_SELECTOR = re.compile(r"amqp\.annotation\.x-opt-(offset|sequence-number|enqueued-time) (>=?) '([^']*)'")
 _READER = re.compile(r"^/?(?P<hub>[^/]+)/ConsumerGroups/(?P<group>[^/]+)/Partitions/(?P<partition>[^/]+)$")
 _SENDER = re.compile(r"^/?(?P<hub>[^/]+)(/Partitions/(?P<partition>[^/]+))?$")
-_RUNTIME = "com.microsoft:enable-receiver-runtime-metric"
-
-
-class Condition(NamedTuple):
-    """Why a link or connection ends."""
-
-    name: str
-    text: str
-
-    def described(self) -> Described:
-        """Return the form that performatives carry."""
-        return Described(amqp.ERROR, [Symbol(self.name), self.text, None])
-
-
-class Refused(Exception):
-    """A link is not attached."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self.condition = Condition(name, text)
-        super().__init__(text)
-
-
-class Link:
-    """One link. A client sends on it or takes from it."""
-
-    def __init__(self, line: "HubLine", channel: int, attach: list[Any]) -> None:
-        self.line, self.channel = line, channel
-        self.name, self.handle, self.client_takes = attach[0], attach[1], bool(attach[2])
-        self.settled = attach[3] != 0
-        end = attach[5] if self.client_takes else attach[6]
-        self.address = str(end.value[0]) if end is not None and end.value else ""
-        self.reply_to = str(attach[6].value[0]) if self.client_takes and attach[6] is not None and attach[6].value else ""
-        self.credit = self.count = 0
-        self.parts = bytearray()
-        self.partition: Partition | None = None
-        self.hub: Hub | None = None
-        self.next = 0
-        self.metric = _RUNTIME in (attach[12] or [])
-
-    def feed(self) -> None:
-        """Send events for which there is credit."""
-        partition = self.partition
-        while partition is not None and self.credit > 0 and self.next < len(partition.events) and self.line.roomy(self.channel):
-            event = partition.events[self.next]
-            last = partition.last
-            told = {
-                "last_enqueued_sequence_number": last.sequence,
-                "last_enqueued_offset": last.offset,
-                "last_enqueued_time_utc": amqp.Timestamp(last.enqueued_ms),
-                "runtime_info_retrieval_time_utc": amqp.Timestamp(int(time.time() * 1000)),
-            }
-            delivery = {Symbol(name): value for name, value in told.items()} if self.metric else None
-            self.next += 1
-            self.line.transfer(self, amqp.annotated(event.message, event.annotations(), delivery))
-
-    def detach(self, condition: Condition) -> None:
-        """End it, with the reason."""
-        self.line.detach(self, condition)
-
-
-class _Session:
-    """What is known of one session: transfer frames in and out, and how many more the client takes."""
-
-    def __init__(self, window: int) -> None:
-        self.incoming = self.outgoing = 0
-        self.deliveries = itertools.count()
-        self.window = window
-        self.links: dict[int, Link] = {}
 
 
 class HubLine:
@@ -95,7 +26,7 @@ class HubLine:
 
     def __init__(self, hubs: "EventHubs", reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._hubs, self._reader, self._writer = hubs, reader, writer
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, Session] = {}
         self._granted: dict[str, tuple[float, frozenset[str]]] = {}
         self._frame_bytes = 512
         self._heard = asyncio.get_running_loop().time()
@@ -128,7 +59,7 @@ class HubLine:
                 heart.cancel()
             for session in self._sessions.values():
                 for link in session.links.values():
-                    _leave(link)
+                    leave(link)
             self._writer.close()
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
@@ -172,7 +103,7 @@ class HubLine:
         self._send(0, amqp.OPEN, ["namespace", None, UInt(self._hubs.frame_bytes), UShort(4999), idle])
 
     def _begin(self, frame: Frame) -> None:
-        self._sessions[frame.channel] = _Session(frame.fields[2] or 1)
+        self._sessions[frame.channel] = Session(frame.fields[2] or 1)
         window = [UInt(0), UInt(5000), UInt(5000), UInt(255)]
         self._send(frame.channel, amqp.BEGIN, [UShort(frame.channel), *window])
 
@@ -180,7 +111,7 @@ class HubLine:
         session = self._sessions.pop(frame.channel, None)
         if session is not None:
             for link in session.links.values():
-                _leave(link)
+                leave(link)
             self._send(frame.channel, amqp.END, [])
 
     def _close(self, frame: Frame) -> None:
@@ -247,7 +178,7 @@ class HubLine:
         elif len(others) >= MOST_READERS:
             text = f"Exceeded the maximum number of allowed receivers per partition in a consumer group which is {MOST_READERS}."
             raise Refused("amqp:resource-limit-exceeded", text)
-        link.next = _start(partition, attach[5].value[7] or {})
+        link.next = start_of(partition, attach[5].value[7] or {})
         partition.readers[link] = (group, level)
 
     def _check_right(self, path: str, right: str) -> None:
@@ -265,14 +196,14 @@ class HubLine:
         session = self._sessions.get(frame.channel)
         link = session.links.pop(frame.fields[0], None) if session is not None else None
         if link is not None:
-            _leave(link)
+            leave(link)
             self._send(frame.channel, amqp.DETACH, [UInt(link.handle), True])
 
     def detach(self, link: Link, condition: Condition) -> None:
         """Detach a link with a reason."""
         session = self._sessions.get(link.channel)
         if session is not None and session.links.pop(link.handle, None) is not None:
-            _leave(link)
+            leave(link)
             self._send(link.channel, amqp.DETACH, [UInt(link.handle), True, condition.described()])
 
     def detach_all(self, condition: Condition) -> None:
@@ -460,29 +391,3 @@ class HubLine:
         amqp.END: _end,
         amqp.CLOSE: _close,
     }
-
-
-def _leave(link: Link) -> None:
-    if link.partition is not None:
-        link.partition.readers.pop(link, None)
-
-
-def _start(partition: "Partition", filters: dict[Any, Any]) -> int:
-    """Return the number of the first event that a selector lets through; raises `Refused`."""
-    found = next(iter(filters.values()), None)
-    text = str(found.value if isinstance(found, Described) else found or "")
-    match = _SELECTOR.search(text)
-    if match is None or match[3] == "-1":
-        return 0
-    if match[3] == "@latest":
-        return len(partition.events)
-    field, inclusive, wanted = match[1], match[2] == ">=", int(match[3])
-    last = {"offset": int(partition.last.offset), "sequence-number": partition.last.sequence, "enqueued-time": wanted}[field]
-    if wanted > last:
-        text = f"The supplied {field} '{wanted}' is invalid. The last {field} in the system is '{last}'."
-        raise Refused("com.microsoft:argument-error", text)
-    for number, event in enumerate(partition.events):
-        at = {"offset": int(event.offset), "sequence-number": event.sequence, "enqueued-time": event.enqueued_ms}[field]
-        if at > wanted or (inclusive and at == wanted):
-            return number
-    return len(partition.events)

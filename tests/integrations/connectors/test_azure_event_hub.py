@@ -18,7 +18,7 @@ from tests.integrations.connectors.contract import ConnectorContract, Counterpar
 from tests.servers import amqp
 from tests.servers.certificates import Certificates
 from tests.servers.event_hubs import KEY, EventHubs
-from tests.servers.event_hubs_line import Condition
+from tests.servers.event_hubs_links import Condition
 from tests.servers.proxy import Proxy
 from wegnology.lib import egress, event_hub_line
 from wegnology.lib.credential_types import AzureCredential
