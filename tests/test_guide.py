@@ -13,19 +13,26 @@ from integrations.runtime.keys import partition_of
 from tests.workflows.fakes import FakeRunContext
 from wegnology.applications.models import Application
 from wegnology.lib.paths import Path as PayloadPath
+from wegnology.lib.types import JSONObject
 from workflows import engine
 from workflows.catalog import Catalog, Known
 from workflows.expressions import compile_expression
 from workflows.flight import payload_of
 from workflows.graph import Graph
+from workflows.http_call import HttpAnswer
 from workflows.models import Workflow, WorkflowVersion
+from workflows.nodes.base import NodeFailed
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guide.md").read_text()
 
 
 def shown() -> list[Any]:
-    """Return what the blocks of JSON hold: triggers, nodes, and the payload."""
-    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)]
+    """Return what the first blocks of JSON hold: triggers, nodes, and the payload."""
+    return _blocks(GUIDE)[:3]
+
+
+def _blocks(text: str) -> list[Any]:
+    return [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
 
 
 def run_workflow(message: str) -> list[tuple[str, Any]]:
@@ -43,6 +50,22 @@ def test_the_workflow_does_what_the_guide_says() -> None:
     assert message["topic"] == "greenhouse/alerts"
     assert f"gives `{message['message']}`" in GUIDE
     assert run_workflow('{"temperature": 31, "vent": "open"}') == []
+
+
+def test_the_example_of_the_nodes_does_what_the_guide_says() -> None:
+    [nodes] = _blocks(GUIDE.partition("### Nodes")[2].partition("\n## ")[0])
+    trigger: JSONObject = {"type": "integration", "key": "i", "outputIds": [["slow"]]}
+    [compiled] = Graph.parse([trigger], nodes).triggers("integration", "i")
+    context = FakeRunContext()
+    for risk in ("0.5", "0.9", "0.95", "0.1", "0.9"):
+        context.http_gives = HttpAnswer(200, {}, f'{{"risk": {risk}}}'.encode(), {}, 5)
+        asyncio.run(engine.run(compiled, {"working": {"climate": {"temperature": 31}}}, context))
+        context.storage.now_ms += 30_000
+    context.http_gives = NodeFailed("nobody there", "ConnectionError")
+    asyncio.run(engine.run(compiled, {}, context))
+    assert [message["message"] for _, message in context.sent] == ['{"risk": 0.9}', '{"risk": 0.9}']
+    assert context.calls[0].body == b'{"reading":{"temperature":31}}'
+    assert len(context.calls) == 6
 
 
 @pytest.mark.django_db(transaction=True)
