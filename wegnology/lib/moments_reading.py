@@ -6,6 +6,9 @@ from functools import lru_cache
 
 from wegnology.lib.moments import MAX_FORMAT, MONTHS, TOKEN, MomentError, expanded, from_ms
 
+MAX_TEXT = 1_000
+"""Characters of a date. With each part of a format there once, no text of this length can keep its expression busy."""
+
 
 def read(value: object, written: str = "", where: tzinfo = UTC) -> datetime:
     """Return the moment that a value says: ISO 8601, milliseconds since 1970, or text in the format `written`.
@@ -15,6 +18,8 @@ def read(value: object, written: str = "", where: tzinfo = UTC) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise MomentError("a date is text or a number of milliseconds")
     if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise MomentError(f"a date is not longer than {MAX_TEXT} characters")
         return _parsed(value, written, where) if written else _from_iso(value, where)
     if written in ("X", "x"):
         return from_ms(value * 1000 if written == "X" else value, where)
@@ -41,7 +46,7 @@ _READ: dict[str, str] = {
     "MM": r"(?P<month>\d\d?)", "M": r"(?P<month>\d\d?)",
     "DD": r"(?P<day>\d\d?)", "D": r"(?P<day>\d\d?)", "Do": r"(?P<day>\d\d?)(?:st|nd|rd|th)",
     "DDDD": r"(?P<yearday>\d{3})", "DDD": r"(?P<yearday>\d{1,3})",
-    "dddd": r"[A-Za-z]+", "ddd": r"[A-Za-z]+", "dd": r"[A-Za-z]+",
+    "dddd": r"(?P<weekday>[A-Za-z]+)", "ddd": r"(?P<weekday>[A-Za-z]+)", "dd": r"(?P<weekday>[A-Za-z]+)",
     "HH": r"(?P<hour>\d\d?)", "H": r"(?P<hour>\d\d?)", "hh": r"(?P<hour>\d\d?)", "h": r"(?P<hour>\d\d?)",
     "kk": r"(?P<hour>\d\d?)", "k": r"(?P<hour>\d\d?)",
     "mm": r"(?P<minute>\d\d?)", "m": r"(?P<minute>\d\d?)", "ss": r"(?P<second>\d\d?)", "s": r"(?P<second>\d\d?)",

@@ -1,6 +1,8 @@
 """Validate Payload: two ways on, by a JSON Schema."""
 
 from collections.abc import Iterator
+from contextvars import ContextVar
+from time import perf_counter
 from typing import Any, Literal
 
 import orjson
@@ -19,6 +21,8 @@ from wegnology.lib.types import JSONObject, JSONValue
 from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, nodes, optional_path, path_of
 
 MAX_ERRORS = 100
+MAX_SECONDS = 1.0
+_deadline: ContextVar[float] = ContextVar("when the validation must have ended")
 _NOTHING_REMOTE: Registry[Any] = Registry()
 """References lead into the schema itself; nothing is fetched."""
 
@@ -56,14 +60,29 @@ def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Itera
         yield ValidationError("has elements that are equal")
 
 
+def _timed(rule: Any) -> Any:
+    """Let a rule ask for the time: schemas can be made to branch without end, and nobody else computes meanwhile."""
+
+    def check(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        if perf_counter() > _deadline.get():
+            raise _TooLongError
+        return rule(validator, wanted, value, schema)
+
+    return check
+
+
+class _TooLongError(Exception):
+    """The validation took longer than `MAX_SECONDS`."""
+
+
+_OWN = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+}
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
-    Draft4Validator,
-    {
-        "pattern": _pattern,
-        "patternProperties": _pattern_properties,
-        "additionalProperties": _additional_properties,
-        "uniqueItems": _unique_items,
-    },
+    Draft4Validator, {name: _timed(rule) for name, rule in {**Draft4Validator.VALIDATORS, **_OWN}.items()}
 )
 
 
@@ -122,6 +141,8 @@ class ValidatePayloadNode(Node[ValidatePayloadConfig]):
             raise NodeFailed(str(error)) from None
         except Unresolvable as error:
             raise NodeFailed(f"the schema refers to {error.ref!r}, which is not in it") from None
+        except _TooLongError:
+            raise NodeFailed(f"validating took longer than {MAX_SECONDS:g} s: the schema or the value is too large") from None
         except RecursionError:
             raise NodeFailed("the schema refers to itself without end") from None
         except ValueError as error:
@@ -132,6 +153,7 @@ class ValidatePayloadNode(Node[ValidatePayloadConfig]):
 
     def _faults(self, validator: Any, value: Any, context: RunContext) -> list[JSONValue]:
         found: list[JSONValue] = []
+        _deadline.set(perf_counter() + MAX_SECONDS)
         for error in validator.iter_errors(value):
             context.tick()
             found.append(_described(error))

@@ -102,3 +102,11 @@ def test_faults() -> None:
     )
     assert "is not a 'regex'" in faults("ValidatePayloadNode", {"schema": '{"pattern": "("}'})["schema"]
     assert faults("ValidatePayloadNode", {"schema": "[]"}) == {"schema": "a schema is an object, this is an array."}
+
+
+def test_a_schema_that_branches_without_end() -> None:
+    """Each definition asks twice for the next: 2^40 ways, none of which fits."""
+    definitions: dict[str, Any] = {f"d{at}": {"anyOf": [{"$ref": f"#/definitions/d{at + 1}"}] * 2} for at in range(40)}
+    definitions["d40"] = {"not": {}}
+    with pytest.raises(NodeFailed, match="validating took longer than 1 s"):
+        checked({}, {"definitions": definitions, "$ref": "#/definitions/d0"})
