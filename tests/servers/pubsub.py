@@ -49,6 +49,8 @@ class PubsubServer:
         self.store = Store(longest_lease)
         self.accounts = Accounts()
         self.calls: list[str] = []
+        self.streams: list[str] = []
+        """Full names of the subscriptions that are being read."""
         self._certificates = certificates
         self._tokens = tokens
         self._fault = "none"
@@ -300,6 +302,16 @@ class PubsubServer:
         context.add_callback(over.set)
         context.send_initial_metadata(())
         threading.Thread(target=self._follow, args=(name, requests, over), name="stream", daemon=True).start()
+        self.streams.append(name)
+        try:
+            yield from self._stream(first, holder, epoch, token, over, context)
+        finally:
+            self.streams.remove(name)
+
+    def _stream(
+        self, first: Any, holder: object, epoch: int, token: str, over: threading.Event, context: Context
+    ) -> Iterator[Any]:
+        name = first.subscription
         most = first.max_outstanding_messages or 2**31
         most_bytes = first.max_outstanding_bytes or 2**31
         while not over.is_set():

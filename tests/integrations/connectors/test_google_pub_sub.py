@@ -190,6 +190,7 @@ def test_subscriptions_are_made_kept_and_go_with_their_topic_or_integration(
             settings = cloud.subscription(names[0]).settings
             assert settings.enable_message_ordering
             assert not settings.expiration_policy.HasField("ttl")
+        await until(lambda: not any(integration in name for name in cloud.streams), "nobody reading")
         cloud.publish(topic, ["meanwhile"])
         async with connected(make(account, topic, name=integration, previous=[topic, other])) as connector:
             assert [delivery.data["data"] for delivery in await take(connector, 1)] == ["meanwhile"]
