@@ -41,7 +41,11 @@ class RawFunctionNode(AwaitingNode[RawFunctionConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         given = payload if self._scope is None else self._scope.get(payload)
-        value: JSONValue = orjson.loads(await context.run_script(self.config.script, orjson.dumps(given)))
+        text = await context.run_script(self.config.script, orjson.dumps(given))
+        try:
+            value: JSONValue = orjson.loads(text)
+        except orjson.JSONDecodeError as error:  # half of a surrogate pair, say, which JavaScript lets stand
+            raise NodeFailed(f"the script gave what is no JSON: {error.msg}", "TypeError") from None
         if is_deeper(value, MAX_DEPTH - (len(self._scope.keys) if self._scope else 0)):
             raise NodeFailed(f"the script made a payload nested more than {MAX_DEPTH} levels deep", "RangeError")
         if self._scope is not None:

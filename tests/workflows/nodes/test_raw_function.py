@@ -32,6 +32,7 @@ def test_a_part_of_the_payload() -> None:
     ("gives", "text"),
     [
         (b"5", "the script returned a number; the payload must be an object"),
+        (b'"\\ud800"', "the script gave what is no JSON"),
         (b"null", "the script returned nothing; the payload must be an object"),
         (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), "nested more than 200 levels deep"),
     ],
