@@ -30,18 +30,24 @@ _WORDS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED, "E
 class Expression:
     """A compiled expression."""
 
-    __slots__ = ("_evaluate", "text")
+    __slots__ = ("_evaluate", "_field", "text")
 
-    def __init__(self, text: str, evaluate: Evaluate) -> None:
+    def __init__(self, text: str, evaluate: Evaluate, field: str = "") -> None:
         self.text = text
         self._evaluate = evaluate
+        self._field = field
+
+    def named(self, field: str) -> "Expression":
+        """Return the same expression as that of a setting, which its errors then name."""
+        return Expression(self.text, self._evaluate, field)
 
     def evaluate(self, payload: Any) -> Any:
         """Return the value: JSON, `UNDEFINED`, or a float that is infinite or NaN. Raises `ExpressionError`."""
         try:
             return self._evaluate(payload)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise ExpressionError(f"the expression failed: {error}") from None
+            where = f"{self._field}: " if self._field else ""
+            raise ExpressionError(f"{where}the expression failed: {error}") from None
 
     def is_true(self, payload: Any) -> bool:
         """Say whether the value counts as true."""

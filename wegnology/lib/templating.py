@@ -45,16 +45,34 @@ class ValueMissing(TemplateError):
 class Template:
     """A compiled template. Make it with `compile_template`."""
 
-    __slots__ = ("paths", "render", "render_strictly", "source")
+    __slots__ = ("field", "paths", "render", "render_strictly", "source")
 
-    def __init__(self, source: str, paths: tuple[str, ...], render: Render, render_strictly: Render) -> None:
+    def __init__(self, source: str, paths: tuple[str, ...], render: Render, render_strictly: Render, field: str = "") -> None:
         self.source = source
+        self.field = field
+        """The setting that it stands in, where it is known; errors of rendering begin with it."""
         self.paths = paths
         """The paths that plain tags mention, as written."""
         self.render = render
         """Render over a context; what is missing prints nothing. Raises `TemplateError`."""
         self.render_strictly = render_strictly
         """As `render`, but what is missing, or is an object or array, is a `TemplateError` that names it."""
+
+    def named(self, field: str) -> "Template":
+        """Return the same template as that of a setting, which its errors then name."""
+        return Template(self.source, self.paths, _naming(field, self.render), _naming(field, self.render_strictly), field)
+
+
+def _naming(field: str, render: Render) -> Render:
+    def named(context: Any) -> str:
+        try:
+            return render(context)
+        except ValueMissing:
+            raise
+        except TemplateError as error:
+            raise TemplateError(f"{field}: {error}") from None
+
+    return named
 
 
 _CACHED_SOURCE = 4096
@@ -103,7 +121,9 @@ def parse_json_template(template: Template, context: JSONObject) -> JSONValue:
         return orjson.loads(rendered)  # type: ignore[no-any-return]
     except orjson.JSONDecodeError as error:
         near = rendered[max(error.pos - 10, 0) : error.pos + 20]
-        raise TemplateError(f"the template did not give valid JSON: {error.msg} at position {error.pos}, near {near!r}") from None
+        place = f"{template.field}: " if template.field else ""
+        fault = f"the template did not give valid JSON: {error.msg} at position {error.pos}, near {near!r}"
+        raise TemplateError(place + fault) from None
 
 
 def _compile(source: str, escape: bool, by_library: bool = False) -> Template:

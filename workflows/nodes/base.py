@@ -18,6 +18,7 @@ from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.templating import Template, TemplateError, compile_template
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import ExpressionError
+from workflows.expressions import Expression
 from workflows.http_call import HttpAnswer, HttpCall
 
 
@@ -165,11 +166,17 @@ NumberTemplate = Annotated[str, BeforeValidator(_written)]
 
 
 def compiled(field: str, compile_text: Callable[[str], T], text: str) -> T:
-    """Compile one setting; what is wrong with it becomes a `ConfigInvalid` of that field (its JSON name)."""
+    """Compile one setting; what is wrong with it becomes a `ConfigInvalid` of that field (its JSON name).
+
+    What goes wrong later, when a template is rendered or an expression evaluated, names the field too.
+    """
     try:
-        return compile_text(text)
+        made = compile_text(text)
     except (TemplateError, PathError, ExpressionError) as error:
         raise ConfigInvalid({field: str(error)}) from None
+    if isinstance(made, (Template, Expression)):
+        return made.named(field)  # type: ignore[return-value]
+    return made
 
 
 def path_of(field: str, text: str) -> Path:

@@ -38,3 +38,8 @@ def test_faults(config: dict[str, Any], errors: dict[str, str]) -> None:
 def test_an_expression_may_fail() -> None:
     with pytest.raises(ExpressionError, match="longer than"):
         run("ConditionalNode", {"expression": "{{a}} + {{a}}"}, {"a": "x" * 3_000_000})
+
+
+def test_what_goes_wrong_in_a_run_names_the_setting() -> None:
+    with pytest.raises(ExpressionError, match=r"^expression: the expression failed: "):
+        run("ConditionalNode", {"expression": "{{jsonDecode text}} > 1"}, {"text": "{"})

@@ -98,3 +98,11 @@ def test_a_payload_cannot_be_nested_without_end() -> None:
 def test_a_text_cannot_be_doubled_without_end() -> None:
     with pytest.raises(TemplateError, match="more than"):
         run("MutateNode", {"rules": [put("a", "{{a}}{{a}}")] * 100}, {"a": "x"})
+
+
+def test_what_goes_wrong_in_a_run_names_the_setting() -> None:
+    bad = put("x", "{{jsonDecode data.text}}")
+    with pytest.raises(TemplateError, match=r"^rules\.1\.valueTemplate: this is not valid JSON"):
+        run("MutateNode", {"rules": [put("y", "1"), bad]}, DATA)
+    with pytest.raises(TemplateError, match=r"^rules\.0\.valueTemplate: the template did not give valid JSON"):
+        run("MutateNode", {"rules": [put("x", "{{data.text}}", "json")]}, DATA)
