@@ -53,6 +53,15 @@ REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "FAIL
 PASSING = frozenset({"UNAVAILABLE", "ABORTED", "INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"})
 """Answers that may be another one in a moment."""
 
+_UNWRITTEN = "Internal error from Core"
+
+
+def meant(code: str, said: str) -> tuple[str, str]:
+    """Return the code and words of a call's end; gRPC calls it INTERNAL where a stream had ended before it was written to."""
+    if code == "INTERNAL" and said == _UNWRITTEN:
+        return "UNAVAILABLE", "the stream ended before it was asked"
+    return code, said
+
 
 def explain_fault(fault: PubsubFault) -> str:
     """Say what went wrong, with Google's own code."""

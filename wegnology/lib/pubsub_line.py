@@ -27,7 +27,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from wegnology.lib.egress import resolve
 from wegnology.lib.http_client import Origin
-from wegnology.lib.pubsub_faults import PubsubFault, PubsubLost
+from wegnology.lib.pubsub_faults import PubsubFault, PubsubLost, meant
 
 AUDIENCE = "https://pubsub.googleapis.com/"
 """Whom tokens are for, wherever the service is."""
@@ -145,9 +145,9 @@ class PubsubLine:
 
     def told(self, code: Any, said: str | None, about: str) -> PubsubFault:
         """Return what a call ended with as a fault; a connection that is gone is told from a service that says no."""
-        name = code.name if code is not None else "UNKNOWN"
+        name, said = meant(code.name if code is not None else "UNKNOWN", said or "")
         lost = name == "UNAVAILABLE" and self.proven and not self.ready
-        return (PubsubLost if lost else PubsubFault)(name, said or "", about)
+        return (PubsubLost if lost else PubsubFault)(name, said, about)
 
     async def told_surely(self, code: Any, said: str | None, about: str) -> PubsubFault:
         """As `told`, for the end of a stream: that the connection is gone may be known only a moment later."""
