@@ -140,6 +140,7 @@ class Claiming:
             else:
                 self._begin(box, known, claimed)
         box.claiming = False
+        box.limited_since = (box.limited_since or time.time()) if wait else 0.0
         if wait:
             self._holding.later(box, wait / 1000)
         elif box.more or more:

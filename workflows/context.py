@@ -110,7 +110,9 @@ class Context:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
         if time.monotonic() >= self._flight.box.lease.deadline:
             self.tick()
-        self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, orjson.dumps({"m": message})))
+        origin = self._flight.box.integration_id, self._flight.event.id
+        body = orjson.dumps({"m": message, "o": origin})
+        self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, body))
         return {}
 
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
@@ -149,13 +151,15 @@ class Context:
         try:
             answer = await self._effects.requests.through(known, message, f"{self._flight.event.id}:{visit}")
             outcome = "sent"
+        begun = time.monotonic()
             return answer
         except NodeFailed:
             outcome = ""  # it never came to a message
             raise
         finally:
             if outcome:
-                self._flight.count_sent(Sent(visit, known.partition, known.integration_id, outcome))
+                took = int((time.monotonic() - begun) * 1000)
+                self._flight.count_sent(Sent(visit, known.partition, known.integration_id, outcome, took))
 
     async def _ask(self, send: Send, message: JSONObject) -> JSONObject:
         try:

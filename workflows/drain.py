@@ -13,6 +13,7 @@ from typing import Any
 from django.db import DatabaseError, connections
 
 from integrations.runtime.calls import hear
+from integrations.runtime.inspector import Inspector
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.ending import end_tasks
@@ -57,7 +58,9 @@ class Engine:
         self._settling = Settling(client, limits, self._holding.settled, self._holding.lost, self._needed)
         self._taking: set[asyncio.Task[None]] = set()
         self._parking = Parking(self._parking_thread)
-        self._running = Running(process, limits, catalog, self._settling, self._parking, self._holding.later, turns, client)
+        self._inspector = Inspector(client, limits)
+        parts = self._settling, self._parking, self._holding.later, turns, client, self._inspector
+        self._running = Running(process, limits, catalog, *parts)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
         self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin, turns)
 
@@ -71,6 +74,7 @@ class Engine:
             asyncio.create_task(self._settling.run()),
             asyncio.create_task(self._parking.run()),
             asyncio.create_task(self._suspects.run()),
+            asyncio.create_task(self._inspector.run()),
             asyncio.create_task(self._running.requests.senders.run()),
             asyncio.create_task(self._running.http.fetcher.run()),
             asyncio.create_task(self._load()),

@@ -1,19 +1,24 @@
 """An event while its runs are under way, and the place of its integration in a worker."""
 
 import asyncio
+import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from integrations.events import TriggerEvent
+from integrations.runtime.inspector import Outcome, Way
 from integrations.runtime.lease import Lease
 from wegnology.lib.paths import copy_json
 from wegnology.lib.types import JSONObject
-from workflows.catalog import Known, Plan
+from workflows.catalog import Known, Match, Plan
 from workflows.exceptions import RunFailed
 
 FIRST = b"0"
 
+ERROR_CHARACTERS = 300
+"""Of an error so much is shown beside its message; the parked run has all of it."""
 
 class Claimed(NamedTuple):
     """An entry of an inbox as the claim script hands it out."""
@@ -34,7 +39,8 @@ class Box:
     """What this worker keeps of one integration whose partition it holds.
 
     `after` is the last entry claimed. `claiming`: a claim is under way. `resting`: throttled until a timer wakes it. `flying`
-    counts events claimed and not yet settled. `waiting` are entries claimed that must not start yet: a suspect, and what
+    counts events claimed and not yet settled. `limited_since`: since when (seconds since 1970) the throttle has held events
+    back, 0 while it does not. `waiting` are entries claimed that must not start yet: a suspect, and what
     came after one; `suspects_up_to` is the last entry that a holder which died had started,
     `past` what is known of that.
     """
@@ -47,6 +53,7 @@ class Box:
         "integration_id",
         "lease",
         "more",
+        "limited_since",
         "past",
         "resting",
         "suspects_up_to",
@@ -63,6 +70,7 @@ class Box:
         self.resting = False
         self.claiming = False
         self.suspects_up_to = b""
+        self.limited_since = 0.0
         self.past: Past | None = None
         self.waiting: deque[Claimed] = deque()
 
@@ -91,6 +99,7 @@ class Sent(NamedTuple):
     integration_id: str
     outcome: str
 
+    milliseconds: int = 0
 
 class Failure(NamedTuple):
     """One run of an event that failed."""
@@ -118,7 +127,22 @@ class Begun(NamedTuple):
 class Flight:
     """One event whose runs are under way. `repeated`: some sends may have gone out before, so each is checked."""
 
-    __slots__ = ("box", "event", "failures", "identifier", "pending", "repeated", "sends", "sent", "size", "stored", "tasks")
+    __slots__ = (
+        "begun",
+        "box",
+        "event",
+        "failures",
+        "identifier",
+        "matches",
+        "pending",
+        "repeated",
+        "sends",
+        "sent",
+        "size",
+        "stored",
+        "tasks",
+        "throttled",
+    )
 
     def __init__(self, box: Box, identifier: bytes, stored: bytes, event: TriggerEvent, repeated: bool) -> None:
         self.box = box
@@ -133,6 +157,19 @@ class Flight:
         self.failures: list[Failure] = []
         self.tasks: set[asyncio.Task[object]] | None = None
 
+        self.matches: Sequence[Match] = ()
+        self.begun = time.time()
+        self.throttled = box.limited_since
+
+    def outcome(self, ended: str) -> Outcome:
+        """Return what is shown of its end to whoever looks at messages."""
+        accepted = int(self.identifier.partition(b"-")[0])
+        throttled = int(self.begun * 1000) - max(accepted, int(self.throttled * 1000)) if self.throttled else 0
+        errors = {id(plan): f"{error.name}: {error.message}"[:ERROR_CHARACTERS] for plan, error in self.failures}
+        runs = [(plan.workflow_id, plan.version_id, errors.get(id(plan), "")) for plan, _ in self.matches]
+        sends = [Way(one.integration_id, one.outcome, one.milliseconds) for one in self.sent or ()]
+        times = accepted, max(throttled, 0), int(self.begun * 1000), int(time.time() * 1000)
+        return Outcome(self.event.id, ended, *times, runs, sends)
     def count_sent(self, sent: Sent) -> None:
         """Remember what became of a message that was sent by request."""
         if self.sent is None:

@@ -11,6 +11,7 @@ import orjson
 
 from integrations.events import EventKind, EventUnreadable, TriggerEvent
 from integrations.exceptions import LeaseLost
+from integrations.runtime.inspector import Inspector
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.eager import start
@@ -52,7 +53,9 @@ class Running:
         self.client = client
         self.storages = Storages(client)
         self.scripts = ScriptPool(limits.script_processes)
+        inspector: Inspector,
         self.limits = limits
+        self._inspector = inspector
         self.turns = turns
         self.catalog = catalog
         self.requests = Requests(catalog, Senders())
@@ -78,10 +81,11 @@ class Running:
         else:
             matches = self.catalog.fired(known, event)
         if not matches:
-            self._settling.end(flight, "unmatched")
+            self._end(flight, "unmatched")
             return None
         if deaths:
             for match in matches:
+        flight.matches = matches
                 text = f"the worker process died {deaths} times while this event was run"
                 flight.failures.append(Failure(match.plan, RunFailed(text, name="WorkerDied")))
             self._conclude(flight, STOPS_WORKER)
@@ -143,13 +147,18 @@ class Running:
         if flight.pending == 0:
             self._conclude(flight, FAILED)
 
-    def _failed(self, flight: Flight, plan: Plan, error: RunFailed) -> None:
+    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace) -> None:
+        self.recorder.ended(flight, plan, trace)
+        self._ended(flight)
+
+    def _failed(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed) -> None:
+        self.recorder.ended(flight, plan, trace, error)
         flight.failures.append(Failure(plan, error))
         self._ended(flight)
 
     def _conclude(self, flight: Flight, reason: str) -> None:
         if not flight.failures:
-            self._settling.end(flight, "finished")
+            self._end(flight, "finished")
             return
         flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
         done = partial(self._settling.end, flight, f"parked:{reason}")
@@ -162,6 +171,10 @@ class Running:
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
         flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
         self._conclude(flight, UNREADABLE)
+    def _end(self, flight: Flight, outcome: str) -> None:
+        self._settling.end(flight, outcome)
+        self._inspector.ended(flight.box.integration_id, flight.outcome(outcome))
+
 
     def _goes_on(self, flight: Flight) -> None:
         """What a waiting run sent so far must not wait for its end."""
@@ -188,7 +201,8 @@ class Running:
         reply = f"{flight.event.id}:{send.visit}"
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._answers[reply] = waiting
-        body = orjson.dumps({"m": message, "r": f"{prefix()}wake:{self._process}#{reply}"})
+        call = f"{prefix()}wake:{self._process}#{reply}"
+        body = orjson.dumps({"m": message, "r": call, "o": (flight.box.integration_id, flight.event.id)})
         self._settling.send(flight, send._replace(body=body))
         try:
             return await waiting

@@ -78,7 +78,10 @@ class Intake:
         token_of: TokenOf,
         on_lost: Callable[[int, str], None],
         on_need: Callable[[list[int]], None],
+        on_accepted: Callable[[str, list[Held]], None] = lambda integration_id, done: None,
     ) -> None:
+        """`on_accepted` is told what is durable now, or was dropped in place of that."""
+        self._on_accepted = on_accepted
         self._link = Link(client)
         self._process = process
         self._limits = limits
@@ -249,6 +252,8 @@ class Intake:
 
     def _conclude(self, line: IntakeLine, done: list[Held], full: bool) -> None:
         held = line.held
+        if done:
+            self._on_accepted(line.integration_id, done)
         size = 0
         for _ in done:
             size += len(held.popleft().event)

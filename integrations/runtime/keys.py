@@ -33,6 +33,14 @@
 | timers | hash | `workflow:key` of a timer -> when it fires next (ms), a blank, a mark of its settings |
 | schedule | sorted set | `A:R`: run R of application A by when it is due (ms) |
 | scheduled:A | hash | run -> its workflow, a line feed, its event |
+| messages:I, outcomes:I | list | the last messages of integration I for people to look at, as JSON; what became of them |
+| inspected | hash | integration -> how many messages were ever kept for looking at |
+| runs:W, failures:W | list | the last runs of workflow W that ended well, and that failed, as JSON |
+| tally:W:H | hash | runs and errors of workflow W in hour H |
+| tallied, tallying | set | `W:H` that changed since they were last written to the database; those on their way into it |
+| watched | sorted set | workflows whose debug values are recorded, by until when (ms) |
+| debug:W | stream | debug values of workflow W, field `h` |
+| insight:W | string | number of the last batch of notes from worker W |
 | history | list | state transitions on their way to the database |
 | sweeper:N | string | lease of the sweeper named N |
 

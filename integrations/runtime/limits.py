@@ -22,6 +22,9 @@ class Limits:
     runs_per_integration: int = 100
     runs_per_worker: int = 2_000
     script_processes: int = 2
+    inspect_messages: int = 100
+    inspect_per_second: int = 20
+    inspect_bytes: int = 4_096
     held_messages: int = 1_000
     """Messages a connection may hold in memory while Redis is away or its inbox is full; then it is no longer read."""
     held_bytes: int = 8 * 1024 * 1024
@@ -46,4 +49,7 @@ class Limits:
             runs_per_integration=settings.RUNS_PER_INTEGRATION,
             runs_per_worker=settings.RUNS_PER_WORKER,
             script_processes=settings.SCRIPT_PROCESSES,
+            inspect_messages=settings.INSPECT_MESSAGES,
+            inspect_per_second=settings.INSPECT_PER_SECOND,
+            inspect_bytes=settings.INSPECT_BYTES,
         )

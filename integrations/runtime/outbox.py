@@ -7,7 +7,7 @@ of different integrations do not wait for each other.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,6 +16,7 @@ from integrations.connectors.base import AnyConnector
 from integrations.exceptions import SendFailed, SendLater, SendUnknown
 from integrations.runtime import scripts
 from integrations.runtime.inbox import TokenOf
+from integrations.runtime.inspector import SentOn, Way
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
 from wegnology.lib.ending import end_tasks
@@ -46,7 +47,15 @@ class Confirmed(NamedTuple):
 class OutboxSender:
     """Sends what waits for the connections of this process."""
 
-    def __init__(self, client: AsyncRedis, lines: Mapping[str, Line], token_of: TokenOf) -> None:
+    def __init__(
+        self,
+        client: AsyncRedis,
+        lines: Mapping[str, Line],
+        token_of: TokenOf,
+        on_sent: Callable[[str, SentOn], None] = lambda source_id, sent: None,
+    ) -> None:
+        """`on_sent` is told what became of messages, with the source of the event whose run sent them."""
+        self._on_sent = on_sent
         self._client = client
         self._reading, self._deleting = Link(client), Link(client)
         self._lines = lines
@@ -163,6 +172,11 @@ class OutboxSender:
             self._confirmed.append(Confirmed(line, identifier, "failed"))
             if not waits:
                 logger.warning("integration %s: message not sent: %s", line.integration_id, result)
+        if "o" in message:
+            source_id, event_id = message["o"]
+            outcome = "sent" if result is None else "failed"
+            way = Way(line.integration_id, outcome, int(_age_seconds(identifier) * 1000))
+            self._on_sent(source_id, SentOn(event_id, way))
         if waits:
             self._answer(message["r"], result)
         return True

@@ -15,6 +15,8 @@ if left == 0 then
   call('SREM', P .. 'ready:' .. p, i)
   call('SREM', P .. 'outboxes', i)
   call('DEL', inbox, outbox, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i, P .. 'position:' .. i)
+  call('DEL', P .. 'messages:' .. i, P .. 'outcomes:' .. i)
+  call('HDEL', P .. 'inspected', i)
   call('HDEL', P .. 'claims', i)
   call('HDEL', P .. 'proof', i)
   call('HDEL', P .. 'last', i)

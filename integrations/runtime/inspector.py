@@ -1,0 +1,215 @@
+"""The last messages of integrations and what became of them, kept in Redis for people to look at.
+
+Nothing is done for each message: a process remembers the newest ones it accepted, ran or sent, and writes them together once a
+second. Of one integration at most `INSPECT_PER_SECOND` a second are kept, of all those of a process together at most
+`TOGETHER`; what was passed over is counted, and the count stands with the message that follows. While Redis is short of memory
+(80 % of its limit) nothing is kept.
+
+`messages:I` holds, oldest first, JSON objects: `id` of the event, `a` and `t` when it was accepted and received (ms), `k` its
+kind, `n` its size in bytes, `d` its data as it may be shown, and where they apply `x` (data was cut), `s` (how many were skipped
+before it), `r` (the reason for which it was dropped, not stored).
+
+`outcomes:I` holds, by the id of the event `id`, what workers write (`o`: how it ended, `b` when its runs began, `e` when they had
+ended, `w` ms in the throttle, `q` ms in the inbox besides, `f` a list of [workflow, version, error or ""], `s` as below) and
+what listeners write (only `s`: a list of [integration, outcome, ms from the outbox to the confirmation]).
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from integrations.connectors.base import Delivery
+from integrations.runtime import scripts
+from integrations.runtime.keys import prefix
+from integrations.runtime.limits import Limits
+from wegnology.lib.ids import new_id
+from wegnology.lib.redis import AsyncRedis, Link, RedisAway
+from wegnology.lib.showing import Shown
+from wegnology.lib.types import JSONObject
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 1.0
+TOGETHER = 1_000
+LIFE_SECONDS = 7 * 24 * 3600
+OUTCOMES_A_MESSAGE = 3
+"""Of a list of outcomes so many times more is kept than of messages: an event that sends has several entries."""
+SLICE = 50
+"""So many are prepared before others may go on."""
+_ID = re.compile(rb'"id":"([0-9a-f]{24})"')
+
+
+class Taken(Protocol):
+    """What is remembered of an event that went into an inbox (`inbox.Held`)."""
+
+    @property
+    def event(self) -> bytes:
+        """Its stored form; of one that was dropped, how the ledger counts that."""
+
+    @property
+    def policy(self) -> str:
+        """As `append.lua` knows it."""
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What the source brought; None for an event of the connection itself."""
+
+
+class Way(NamedTuple):
+    """A message that a run sent: through which integration, what became of it, and how long that took."""
+
+    integration_id: str
+    outcome: str
+    milliseconds: int
+
+
+class Outcome(NamedTuple):
+    """How an event ended in a worker. Times in milliseconds since 1970; `runs`: workflow, version, error or ""."""
+
+    event_id: str
+    outcome: str
+    accepted_ms: int
+    throttled_ms: int
+    begun_ms: int
+    ended_ms: int
+    runs: Sequence[tuple[str, str, str]] = ()
+    sends: Sequence[Way] = ()
+
+    def stored(self) -> bytes:
+        """Return the stored form."""
+        waited = max(self.begun_ms - self.accepted_ms, 0)
+        throttled = min(self.throttled_ms, waited)
+        record = {"id": self.event_id, "o": self.outcome, "b": self.begun_ms, "e": self.ended_ms, "w": throttled}
+        return orjson.dumps({**record, "q": waited - throttled, "f": list(self.runs), "s": list(self.sends)})
+
+
+class SentOn(NamedTuple):
+    """A message of a run that a listener sent, or failed to."""
+
+    event_id: str
+    way: Way
+
+    def stored(self) -> bytes:
+        """Return the stored form."""
+        return orjson.dumps({"id": self.event_id, "s": [self.way]})
+
+
+class _Newest:
+    """The newest of one list since the last time it was written; `seen` counts all."""
+
+    __slots__ = ("items", "seen")
+
+    def __init__(self, most: int) -> None:
+        self.items: deque[Any] = deque(maxlen=most)
+        self.seen = 0
+
+
+class Inspector:
+    """Remembers what passes through a process, and writes it once a second."""
+
+    def __init__(self, client: AsyncRedis, limits: Limits) -> None:
+        self._link = Link(client)
+        self._most = limits.inspect_messages
+        self._each = limits.inspect_per_second
+        self._text = limits.inspect_bytes
+        self._messages: dict[str, _Newest] = {}
+        self._outcomes: dict[str, _Newest] = {}
+        self._skipped: dict[str, int] = {}
+        self._share = min(self._each, self._most)
+
+    def accepted(self, integration_id: str, done: Sequence[Taken]) -> None:
+        """Remember events of an integration that are in its inbox now, or were dropped in place of that."""
+        if not self._share:
+            return
+        newest = self._messages.get(integration_id)
+        if newest is None:
+            newest = self._messages[integration_id] = _Newest(self._share)
+        events = [taken for taken in done if taken.policy != "P"]
+        newest.seen += len(events)
+        newest.items.append((time.time(), events[-self._share :]))
+
+    def ended(self, source_id: str, outcome: Outcome | SentOn) -> None:
+        """Remember what became of an event of a source."""
+        if not self._share:
+            return
+        newest = self._outcomes.get(source_id)
+        if newest is None:
+            newest = self._outcomes[source_id] = _Newest(self._share)
+        newest.items.append(outcome)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS)
+                await self.write()
+        finally:
+            await self._link.close()
+
+    async def write(self) -> None:
+        """Write what is remembered. While Redis is away or short of memory it is passed over, and counted."""
+        messages, self._messages = self._messages, {}
+        outcomes, self._outcomes = self._outcomes, {}
+        self._share = self._fair(len(messages) or len(outcomes))
+        if not messages and not outcomes:
+            return
+        lists = [await self._list(i, newest) for i, newest in messages.items()]
+        for i, newest in outcomes.items():
+            items = [outcome.stored() for outcome in newest.items]
+            lists.append(["outcomes", i, OUTCOMES_A_MESSAGE * self._most, len(items), *items])
+        lists = [arguments for arguments in lists if arguments[3]]
+        flat = [part for arguments in lists for part in arguments]
+        try:
+            kept = not lists or await self._link.run(scripts.inspect, [prefix(), LIFE_SECONDS, len(lists), *flat])
+        except RedisAway as error:
+            logger.debug("messages are not kept for looking at: %s", error)
+            kept = False
+        self._remember_skipped(messages, kept=bool(kept))
+
+    def _fair(self, integrations: int) -> int:
+        """Return how many of one integration are remembered in the next second."""
+        return min(self._each, self._most, max(1, TOGETHER // max(integrations, 1)))
+
+    def _remember_skipped(self, messages: dict[str, _Newest], kept: bool) -> None:
+        for i, newest in messages.items():
+            if kept:
+                self._skipped.pop(i, None)
+            else:
+                self._skipped[i] = self._skipped.get(i, 0) + newest.seen
+
+    async def _list(self, integration_id: str, newest: _Newest) -> list[Any]:
+        """Return the newest events of an integration as the script takes them."""
+        shown = [(at, taken) for at, events in newest.items for taken in events][-self._share :]
+        skipped = self._skipped.get(integration_id, 0) + newest.seen - len(shown)
+        items = []
+        for number, (at, taken) in enumerate(shown, 1):
+            items.append(self._record(int(at * 1000), taken, skipped if number == 1 else 0))
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        return ["messages", integration_id, self._most, len(items), *items]
+
+    def _record(self, accepted_ms: int, taken: Taken, skipped: int) -> bytes:
+        shown = Shown(self._text)
+        event, delivery = taken.event, taken.delivery
+        if delivery is None:
+            stored = orjson.loads(event)
+            record: JSONObject = {"id": stored["id"], "a": accepted_ms, "t": stored["t"], "k": stored["k"]}
+            record |= {"n": len(event), "d": shown.of(stored["d"])}
+        else:
+            found = _ID.search(event[:64])
+            identifier = found[1].decode() if found else new_id()
+            record = {"id": identifier, "a": accepted_ms, "t": delivery.received_ms, "k": "message"}
+            record |= {"n": delivery.size or len(event), "d": shown.of(delivery.data)}
+        if taken.policy in "Xx":
+            record["r"] = event.decode().partition(":")[2]
+        if shown.cut:
+            record["x"] = True
+        if skipped:
+            record["s"] = skipped
+        return orjson.dumps(record)
