@@ -17,10 +17,12 @@ from workflows.exceptions import RunLimitReached
 from workflows.flight import Flight, Send, Sent
 from workflows.http_call import HttpAnswer, HttpCall
 from workflows.http_requests import HttpRequests
+from workflows.insight.hits import Hit
 from workflows.nodes.base import Login, NodeFailed
 from workflows.requests import Requests
 from workflows.starting import Starts
 from workflows.storage import Storages, WorkflowStorage
+from workflows.trace import Trace
 from workflows.turns import Turns
 
 
@@ -42,21 +44,22 @@ class Effects(Protocol):
     async def ask(self, flight: Flight, send: Send, message: JSONObject) -> str:
         """Send and wait for the outcome: "" or "failed:<why>" or "unknown:<why>"."""
 
-    def show(self, plan: Plan, message: str, value: JSONValue, level: str) -> None:
+    def show(self, flight: Flight, plan: Plan, trace: Trace, hit: Hit) -> None:
         """Show a value to whoever watches the workflow."""
 
 
 class Context:
     """The `RunContext` of one run."""
 
-    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_place", "_plan", "_visits")
+    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_place", "_plan", "_trace", "_visits")
 
-    def __init__(self, effects: Effects, flight: Flight, plan: Plan, number: int = 0) -> None:
-        """`number` tells the runs of one event apart: a workflow may have several triggers that it fires."""
+    def __init__(self, effects: Effects, flight: Flight, plan: Plan, trace: Trace) -> None:
+        """The number of `trace` tells the runs of one event apart: a workflow may have several triggers that it fires."""
         self._effects = effects
         self._flight = flight
         self._plan = plan
-        self._number = number
+        self._trace = trace
+        self._number = trace.number
         self._visits: dict[str, int] = {}
         self._place = -1
         self._deadline = time.monotonic() + effects.limits.run_seconds
@@ -89,9 +92,9 @@ class Context:
             self._place = self._effects.turns.number()
         await self._effects.turns.wait(self._flight.box.integration_id, self._place)
 
-    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
+    def debug(self, message: str, value: JSONValue, level: str = "verbose", node_id: str = "") -> None:
         """Show a value to whoever watches the workflow."""
-        self._effects.show(self._plan, message, value, level)
+        self._effects.show(self._flight, self._plan, self._trace, Hit(message, value, level, node_id))
 
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration of the same application."""
@@ -121,7 +124,7 @@ class Context:
         identity = f"{self._flight.event.id}:{self.visit(node_id)}"
         return await self._effects.requests.directly(self._plan.application_id, login, message, identity)
 
-    async def run_script(self, script: str, payload: bytes) -> bytes:
+    async def run_script(self, script: str, payload: bytes, node_id: str = "") -> bytes:
         """Run JavaScript; what it logs is shown like debug values."""
         self.tick()
         try:
@@ -130,7 +133,7 @@ class Context:
             place = f" (line {error.line})" if error.line else ""
             raise NodeFailed(f"{error}{place}", error.name) from None
         for level, text in outcome.logs:
-            self.debug(text, None, level)
+            self.debug(text, None, level, node_id)
         return outcome.value
 
     async def http(self, call: HttpCall) -> HttpAnswer:

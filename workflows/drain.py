@@ -77,6 +77,7 @@ class Engine:
             asyncio.create_task(self._inspector.run()),
             asyncio.create_task(self._running.requests.senders.run()),
             asyncio.create_task(self._running.http.fetcher.run()),
+            asyncio.create_task(self._running.recorder.run()),
             asyncio.create_task(self._load()),
             asyncio.create_task(hear(self._client, self._channel, self._called)),
             asyncio.create_task(self._tick()),
@@ -121,6 +122,7 @@ class Engine:
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while self._holding.flying and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+        await self._running.recorder.flush()
         try:
             await self._holding.release()
         except RedisAway:

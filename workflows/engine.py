@@ -18,6 +18,7 @@ from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import GraphNode, Trigger
 from workflows.groups import INSIDE
 from workflows.nodes.base import CapNode, LoopingNode, NodeFailed, Result, RunContext
+from workflows.trace import MAX_TIMED, Trace
 from workflows.weight import MAX_BYTES, Fork, Weight
 
 SLICE_SECONDS = 0.005
@@ -44,15 +45,15 @@ class RunReport(NamedTuple):
 
 
 async def run(
-    trigger: Trigger, payload: JSONObject, context: RunContext, path: list[str] | None = None, most_bytes: int = MAX_BYTES
+    trigger: Trigger, payload: JSONObject, context: RunContext, trace: Trace | None = None, most_bytes: int = MAX_BYTES
 ) -> RunReport:
-    """Run the workflow. `payload` is the run's own, down to its `globals`: nodes change it in place. The ids of visited nodes are
-    added to `path` as the run goes.
+    """Run the workflow. `payload` is the run's own, down to its `globals`: nodes change it in place. The visits of nodes are
+    added to `trace` as the run goes.
 
     Raises `RunFailed` (`RunLimitReached` among them) with the node, the payload there and the path. `LeaseLost` and
     cancellation pass through.
     """
-    trail = _Trail([] if path is None else path, most_bytes)
+    trail = _Trail(Trace() if trace is None else trace, most_bytes)
     await _Walk(context, trail).through(trigger.outputs[0] if trigger.outputs else (), payload)
     return RunReport(trail.visited, trail.path)
 
@@ -67,14 +68,21 @@ def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) ->
 class _Trail:
     """What one run has done so far."""
 
-    __slots__ = ("allowed", "path", "slice_end", "visited", "weight")
+    __slots__ = ("allowed", "ends", "path", "slice_end", "starts", "visited", "weight")
 
-    def __init__(self, path: list[str], most_bytes: int) -> None:
+    def __init__(self, trace: Trace, most_bytes: int) -> None:
         self.visited = 0
         self.allowed = MAX_VISITS
-        self.path = path
+        self.path, self.starts, self.ends = trace.path, trace.starts, trace.ends
         self.weight = Weight(most_bytes)
         self.slice_end = perf_counter() + SLICE_SECONDS
+
+    def left(self, visit: int, result: Result | None) -> float:
+        """Note the end of a visit, by its number; returns the time."""
+        now = perf_counter()
+        if visit < MAX_TIMED:
+            self.ends[visit] = (now, -1 if result is None else result.output)
+        return now
 
 
 class _End(NamedTuple):
@@ -116,13 +124,14 @@ class _Walk:
         trail = self.trail
         while stack:
             node, payload, fork = stack.pop()
+            visit = trail.visited
             try:
                 if fork is not None:
                     payload = fork.own(payload, trail.weight)
                 result = self._step(node, payload)
                 if isinstance(result, asyncio.Task):
                     if stack or (self.tasks and not in_task):
-                        self._branch_off(node, payload, result)
+                        self._branch_off(node, payload, result, visit)
                         continue
                     result = await result
                     trail.slice_end = perf_counter() + SLICE_SECONDS
@@ -132,7 +141,7 @@ class _Walk:
                 raise self._failed(error, node, payload) from error.__cause__
             if result is not None:
                 self._follow(node, result, stack)
-            if perf_counter() > trail.slice_end:
+            if trail.left(visit, result) > trail.slice_end:
                 await self.context.turn()
                 self._raise_failure()
                 if result is not None:
@@ -151,6 +160,8 @@ class _Walk:
         trail.visited += 1
         if trail.visited <= MAX_PATH:
             trail.path.append(node.id)
+            if trail.visited <= MAX_TIMED:
+                trail.starts.append(perf_counter())
         elif trail.visited > trail.allowed:
             raise RunLimitReached(f"The run visited more than {trail.allowed} nodes.")
         context = self.context
@@ -181,24 +192,25 @@ class _Walk:
             else:
                 _fork(stack, targets, result.payload)
 
-    def _branch_off(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result]) -> None:
+    def _branch_off(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result], visit: int) -> None:
         try:
             weight = self.trail.weight.hold(payload)
         except RunLimitReached:
             waiting.cancel()
             raise
-        task = asyncio.get_running_loop().create_task(self._branch(node, payload, waiting))
+        task = asyncio.get_running_loop().create_task(self._branch(node, payload, waiting, visit))
         self.tasks[task] = waiting
         task.add_done_callback(self._branch_ended)
         task.add_done_callback(lambda _: self.trail.weight.release(weight))
 
-    async def _branch(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result]) -> None:
+    async def _branch(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result], visit: int) -> None:
         try:
             result = await waiting
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001  (as in `walk`)
             raise self._failed(error, node, payload) from error.__cause__
+        self.trail.left(visit, result)
         stack: _Stack = []
         self._follow(node, result, stack)
         await self.walk(stack, in_task=True)

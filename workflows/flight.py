@@ -14,6 +14,7 @@ from wegnology.lib.paths import copy_json
 from wegnology.lib.types import JSONObject
 from workflows.catalog import Known, Match, Plan
 from workflows.exceptions import RunFailed
+from workflows.trace import Trace
 
 FIRST = b"0"
 
@@ -113,12 +114,12 @@ class Begun(NamedTuple):
 
     plan: Plan
     payload: JSONObject
-    path: list[str]
+    trace: Trace
 
     def cut_short(self, error: RunFailed) -> RunFailed:
         """Say of a run that was ended from outside where it was: at the node that it visited last."""
-        error.payload, error.path = self.payload, tuple(self.path)
-        error.node_id = self.path[-1] if self.path else ""
+        error.payload, error.path = self.payload, tuple(self.trace.path)
+        error.node_id = error.path[-1] if error.path else ""
         place = self.plan.graph.nodes.get(error.node_id) if self.plan.graph else None
         error.node_label = place.label if place else ""
         return error

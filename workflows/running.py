@@ -18,7 +18,7 @@ from wegnology.lib.eager import start
 from wegnology.lib.http_fetch import Fetcher
 from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.script_pool import ScriptPool
-from wegnology.lib.types import JSONObject, JSONValue
+from wegnology.lib.types import JSONObject
 from workflows import engine
 from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
@@ -26,11 +26,15 @@ from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Begun, Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.http_requests import HttpRequests
+from workflows.insight.hits import Hit
+from workflows.insight.limits import InsightLimits
+from workflows.insight.recording import Recorder
 from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
 from workflows.senders import Senders
 from workflows.settling import Settling
 from workflows.storage import Storages
+from workflows.trace import Trace
 from workflows.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ class Running:
         self.catalog = catalog
         self.requests = Requests(catalog, Senders())
         self.http = HttpRequests(catalog, Fetcher())
+        self.recorder = Recorder(client, process, InsightLimits.from_settings())
         self._process = process
         self._settling = settling
         self._parking = parking
@@ -87,7 +92,9 @@ class Running:
             for match in matches:
         flight.matches = matches
                 text = f"the worker process died {deaths} times while this event was run"
-                flight.failures.append(Failure(match.plan, RunFailed(text, name="WorkerDied")))
+                died = RunFailed(text, name="WorkerDied")
+                flight.failures.append(Failure(match.plan, died))
+                self.recorder.ended(flight, match.plan, Trace(), died)
             self._conclude(flight, STOPS_WORKER)
             return None
         flight.pending = len(matches)
@@ -100,16 +107,16 @@ class Running:
 
     def _start(self, flight: Flight, known: Known, match: Match, number: int, own_copy: bool) -> None:
         plan, trigger = match
+        trace = Trace(number)
         if trigger is None:
-            self._failed(flight, plan, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
+            self._failed(flight, plan, trace, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
             return
         payload = payload_of(plan, known, flight.event, own_copy)
-        context = Context(self, flight, plan, number)
-        path: list[str] = []
+        context = Context(self, flight, plan, trace)
         try:
-            task = start(engine.run(trigger, payload, context, path), lambda _report: self._ended(flight))
+            task = start(engine.run(trigger, payload, context, trace), lambda _report: self._ended_well(flight, plan, trace))
         except RunFailed as error:
-            self._failed(flight, plan, error)
+            self._failed(flight, plan, trace, error)
         except LeaseLost:
             return  # the lease ran out: nothing of this event may start or end here any more
         else:
@@ -119,7 +126,7 @@ class Running:
                 flight.tasks.add(task)
                 # Nodes are asked between each other; one that waits past the deadline is ended from here.
                 timer = asyncio.get_running_loop().call_later(self.limits.run_seconds, task.cancel)
-                begun = Begun(plan, payload, path)
+                begun = Begun(plan, payload, trace)
                 task.add_done_callback(partial(self._task_ended, flight, begun, timer))
 
     def _task_ended(self, flight: Flight, begun: Begun, timer: asyncio.TimerHandle, task: asyncio.Task[object]) -> None:
@@ -129,18 +136,18 @@ class Running:
         if task.cancelled():
             if timer.when() <= asyncio.get_running_loop().time():
                 text = f"the run took longer than {self.limits.run_seconds:g} s"
-                self._failed(flight, begun.plan, begun.cut_short(RunLimitReached(text)))
+                self._failed(flight, begun.plan, begun.trace, begun.cut_short(RunLimitReached(text)))
             return
         error = task.exception()
         if isinstance(error, LeaseLost):
             return
         if error is None:
-            self._ended(flight)
+            self._ended_well(flight, begun.plan, begun.trace)
         elif isinstance(error, RunFailed):
-            self._failed(flight, begun.plan, error)
+            self._failed(flight, begun.plan, begun.trace, error)
         else:
             logger.error("a run ended by a fault of the engine", exc_info=error)
-            self._failed(flight, begun.plan, RunFailed(str(error), name=type(error).__name__))
+            self._failed(flight, begun.plan, begun.trace, RunFailed(str(error), name=type(error).__name__))
 
     def _ended(self, flight: Flight) -> None:
         flight.pending -= 1
@@ -209,9 +216,9 @@ class Running:
         finally:
             self._answers.pop(reply, None)
 
-    def show(self, plan: Plan, message: str, value: JSONValue, level: str) -> None:
-        """Show a debug value; kept for whoever watches in a later release."""
-        logger.debug("workflow %s: %s: %s", plan.workflow_id, level, message)
+    def show(self, flight: Flight, plan: Plan, trace: Trace, hit: Hit) -> None:
+        """Keep a debug value for whoever watches."""
+        self.recorder.show(flight, plan, trace, hit)
 
     def answered(self, text: bytes) -> None:
         """Take the outcome of a send that a node waits for."""

@@ -118,7 +118,7 @@ class FakeRunContext:
         if self.left < 0:
             raise RunLimitReached("The run took longer than 60 s.")
 
-    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
+    def debug(self, message: str, value: JSONValue, level: str = "verbose", node_id: str = "") -> None:
         self.debugged.append((message, copy_json(value), level))
 
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
@@ -133,7 +133,7 @@ class FakeRunContext:
         self.sent_directly.append((login, message))
         return self.answer
 
-    async def run_script(self, script: str, payload: bytes) -> bytes:
+    async def run_script(self, script: str, payload: bytes, node_id: str = "") -> bytes:
         """Give back what the test put there in place of an engine."""
         self.scripts.append((script, payload))
         return self.script_gives

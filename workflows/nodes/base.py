@@ -126,8 +126,11 @@ class RunContext(Protocol):
     def tick(self) -> None:
         """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
 
-    def debug(self, message: str, value: JSONValue, level: str = "verbose") -> None:
-        """Show a value to whoever watches the workflow. Keep no reference to it: the run goes on changing it."""
+    def debug(self, message: str, value: JSONValue, level: str = "verbose", node_id: str = "") -> None:
+        """Show a value to whoever watches the workflow. Keep no reference to it: the run goes on changing it.
+
+        A node that waited says which it is; of others it is known, being the one visited last.
+        """
 
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration; returns the peer's answer, or {} where messages wait for the connection.
@@ -140,7 +143,7 @@ class RunContext(Protocol):
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own; as `send`."""
 
-    async def run_script(self, script: str, payload: bytes) -> bytes:
+    async def run_script(self, script: str, payload: bytes, node_id: str = "") -> bytes:
         """Run JavaScript over a payload; both are JSON text. Raises `NodeFailed` with the script's own error."""
 
     async def http(self, call: HttpCall) -> HttpAnswer:

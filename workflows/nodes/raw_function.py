@@ -41,7 +41,7 @@ class RawFunctionNode(AwaitingNode[RawFunctionConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         given = payload if self._scope is None else self._scope.get(payload)
-        text = await context.run_script(self.config.script, orjson.dumps(given))
+        text = await context.run_script(self.config.script, orjson.dumps(given), self.node_id)
         try:
             value: JSONValue = orjson.loads(text)
         except orjson.JSONDecodeError as error:  # half of a surrogate pair, say, which JavaScript lets stand

@@ -9,3 +9,4 @@ _folder = Path(__file__).parent
 storage = Script(_folder / "storage.lua")
 reply = Script(_folder / "reply.lua")
 schedule = Script(_folder / "schedule.lua")
+insight = Script(_folder / "insight.lua")

@@ -1,0 +1,1 @@
+"""What workflows did: traces of runs, debug values, errors, and counts by the hour."""
