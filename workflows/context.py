@@ -151,10 +151,10 @@ class Context:
         """Send by request; what became of it is counted with the end of the event."""
         self.tick()
         outcome = "failed"
+        begun = time.monotonic()
         try:
             answer = await self._effects.requests.through(known, message, f"{self._flight.event.id}:{visit}")
             outcome = "sent"
-        begun = time.monotonic()
             return answer
         except NodeFailed:
             outcome = ""  # it never came to a message

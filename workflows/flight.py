@@ -17,9 +17,9 @@ from workflows.exceptions import RunFailed
 from workflows.trace import Trace
 
 FIRST = b"0"
-
 ERROR_CHARACTERS = 300
 """Of an error so much is shown beside its message; the parked run has all of it."""
+
 
 class Claimed(NamedTuple):
     """An entry of an inbox as the claim script hands it out."""
@@ -53,8 +53,8 @@ class Box:
         "fresh",
         "integration_id",
         "lease",
-        "more",
         "limited_since",
+        "more",
         "past",
         "resting",
         "suspects_up_to",
@@ -70,8 +70,8 @@ class Box:
         self.more = False
         self.resting = False
         self.claiming = False
-        self.suspects_up_to = b""
         self.limited_since = 0.0
+        self.suspects_up_to = b""
         self.past: Past | None = None
         self.waiting: deque[Claimed] = deque()
 
@@ -99,8 +99,8 @@ class Sent(NamedTuple):
     partition: int
     integration_id: str
     outcome: str
-
     milliseconds: int = 0
+
 
 class Failure(NamedTuple):
     """One run of an event that failed."""
@@ -110,7 +110,7 @@ class Failure(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A run that waits: its payload, and the ids of the nodes it has visited so far."""
+    """A run that waits: its payload, and the way it went so far."""
 
     plan: Plan
     payload: JSONObject
@@ -157,7 +157,6 @@ class Flight:
         self.sent: list[Sent] | None = None
         self.failures: list[Failure] = []
         self.tasks: set[asyncio.Task[object]] | None = None
-
         self.matches: Sequence[Match] = ()
         self.begun = time.time()
         self.throttled = box.limited_since
@@ -171,6 +170,7 @@ class Flight:
         sends = [Way(one.integration_id, one.outcome, one.milliseconds) for one in self.sent or ()]
         times = accepted, max(throttled, 0), int(self.begun * 1000), int(time.time() * 1000)
         return Outcome(self.event.id, ended, *times, runs, sends)
+
     def count_sent(self, sent: Sent) -> None:
         """Remember what became of a message that was sent by request."""
         if self.sent is None:

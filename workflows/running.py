@@ -53,13 +53,13 @@ class Running:
         rest: Callable[[Box, float], None],
         turns: Turns,
         client: AsyncRedis,
+        inspector: Inspector,
     ) -> None:
+        self._inspector = inspector
         self.client = client
         self.storages = Storages(client)
         self.scripts = ScriptPool(limits.script_processes)
-        inspector: Inspector,
         self.limits = limits
-        self._inspector = inspector
         self.turns = turns
         self.catalog = catalog
         self.requests = Requests(catalog, Senders())
@@ -85,12 +85,12 @@ class Running:
             matches = self.catalog.match(known, event.kind, event.replay_of, event.version)
         else:
             matches = self.catalog.fired(known, event)
+        flight.matches = matches
         if not matches:
             self._end(flight, "unmatched")
             return None
         if deaths:
             for match in matches:
-        flight.matches = matches
                 text = f"the worker process died {deaths} times while this event was run"
                 died = RunFailed(text, name="WorkerDied")
                 flight.failures.append(Failure(match.plan, died))
@@ -168,8 +168,12 @@ class Running:
             self._end(flight, "finished")
             return
         flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
-        done = partial(self._settling.end, flight, f"parked:{reason}")
+        done = partial(self._end, flight, f"parked:{reason}")
         self._parking.park(Parked(flight.box.integration_id, flight.event.id, flight.stored, reason, flight.failures, done))
+
+    def _end(self, flight: Flight, outcome: str) -> None:
+        self._settling.end(flight, outcome)
+        self._inspector.ended(flight.box.integration_id, flight.outcome(outcome))
 
     def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
         plan = Plan(known.application_id, "", "", None, {}, {}, True)
@@ -178,10 +182,6 @@ class Running:
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
         flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
         self._conclude(flight, UNREADABLE)
-    def _end(self, flight: Flight, outcome: str) -> None:
-        self._settling.end(flight, outcome)
-        self._inspector.ended(flight.box.integration_id, flight.outcome(outcome))
-
 
     def _goes_on(self, flight: Flight) -> None:
         """What a waiting run sent so far must not wait for its end."""
