@@ -111,7 +111,7 @@ def _as_json(version: WorkflowVersion) -> SafeString:
 
 def _sources(workflow: Workflow) -> list[tuple[str, Integration | None]]:
     """Return the integrations that trigger the live version; None for one that is gone, whose trigger never fires."""
-    version = workflow.default_version or workflow.versions.filter(name=DEVELOP).first()
+    version = workflow.live()
     triggers = [t for t in (version.triggers if version else []) if isinstance(t, dict) and t.get("type") == INTEGRATION]
     keys = list(dict.fromkeys(str(trigger.get("key", "")) for trigger in triggers))
     known = Integration.objects.filter(application=workflow.application_id).in_bulk(keys)

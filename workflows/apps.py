@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.db import transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_migrate
 
 if TYPE_CHECKING:
     from workflows.models import Webhook, Workflow, WorkflowVersion
@@ -26,11 +26,13 @@ class WorkflowsConfig(AppConfig):
         from workflows.credential_use import NodeUsers
         from workflows.global_use import mentions
         from workflows.models import Webhook, Workflow, WorkflowVersion
+        from workflows.version_guards import stand
 
         register_users(NodeUsers())
         register_finder(mentions)
         register_source(Workflow)
         post_delete.connect(_forget, sender=Workflow, dispatch_uid="waiting events of deleted workflows")
+        post_migrate.connect(stand, sender=self, dispatch_uid="guard of versions")
         touch_on_change(Workflow, lambda row: str(row.application_id))
         touch_on_change(
             WorkflowVersion,

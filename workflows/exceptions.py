@@ -55,3 +55,38 @@ class RunLimitReached(RunFailed):
 
 class ExpressionError(Exception):
     """An expression that cannot be read or evaluated; the text says what and at which character."""
+
+
+class VersionRefused(Exception):
+    """Nothing was done to a version. The text says why and what to do; `field` names what was given wrong, if anything."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class VersionMissing(VersionRefused):
+    """The workflow has no such version."""
+
+
+class VersionNameTaken(VersionRefused):
+    """The workflow has a version of that name, and it was not asked to replace it."""
+
+
+class VersionInUse(VersionRefused):
+    """Something else has to be done first: the version is the default one."""
+
+
+class VersionInvalid(VersionRefused):
+    """The content makes no workflow. `faults` lists everything that is wrong."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+class VersionFixed(VersionRefused):
+    """Somebody tried to change what never changes. A fault of the program: pages and commands do not offer it."""
+
+    def __init__(self, name: str, fields: Sequence[str]) -> None:
+        super().__init__(f"The version {name!r} never changes: {', '.join(fields)} cannot be saved. Create another version.")

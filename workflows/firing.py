@@ -15,7 +15,7 @@ from integrations.runtime.limits import Limits
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import sync_client
 from wegnology.lib.types import JSONObject, JSONValue
-from workflows.models import DEVELOP, Workflow, WorkflowVersion
+from workflows.models import Workflow, WorkflowVersion
 from workflows.triggers import BUTTON
 
 
@@ -45,13 +45,9 @@ class Stopped(NotFired):
 
 def live_version(workflow: Workflow, name: str = "") -> WorkflowVersion:
     """Return the version that triggers fire, or the one of that name; raises `NothingToFire`."""
-    version: WorkflowVersion | None
     if not workflow.enabled:
         raise NothingToFire("the workflow is disabled")
-    if name in ("", "default"):
-        version = workflow.default_version or workflow.versions.filter(name=DEVELOP).first()
-    else:
-        version = workflow.versions.filter(name=name).first()
+    version = workflow.live() if name in ("", "default") else workflow.versions.filter(name=name).first()
     if version is None:
         raise NothingToFire(f"there is no version {name!r} of this workflow" if name else "the workflow has no version yet")
     if not version.enabled:

@@ -7,11 +7,9 @@ from django.core.exceptions import ValidationError
 
 from wegnology.lib.fields import JSONTextField
 from wegnology.lib.theme import ModelForm, Textarea, TextInput
-from workflows.exceptions import GraphInvalid
-from workflows.graph import Graph
-from workflows.models import DEVELOP, Workflow, WorkflowVersion
-
-RESERVED = (DEVELOP, "default")
+from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
+from workflows.version_content import Content, content_faults, shape_faults
+from workflows.versions import TAKEN, create_version, name_fault, room_fault, save_develop
 
 
 class WorkflowForm(ModelForm):
@@ -44,56 +42,51 @@ class WorkflowForm(ModelForm):
         fields = ("application", "name", "description", "enabled", "default_version")
         widgets: ClassVar = {"description": Textarea(attrs={"rows": 3})}
 
-    parts: ClassVar[dict[str, type]] = {"triggers": list, "nodes": list, "globals": dict}
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         workflow = self.instance
         develop = None if workflow._state.adding else workflow.versions.filter(name=DEVELOP).first()
         self.develop = develop or WorkflowVersion(workflow=workflow, name=DEVELOP)
-        self.initial = {**{part: getattr(self.develop, part) for part in self.parts}, **self.initial}
+        self.initial = {**{part: getattr(self.develop, part) for part in PARTS}, **self.initial}
         if isinstance(choice := self.fields.get("default_version"), forms.ModelChoiceField):
             choice.queryset = WorkflowVersion.objects.filter(workflow=workflow.pk).exclude(name=DEVELOP)
             choice.label_from_instance = _version_name  # type: ignore[method-assign,assignment]
             choice.empty_label = DEVELOP
 
     def clean(self) -> dict[str, Any]:
-        """Check the shape of each part, then the graph that they make; every fault names its place."""
+        """Check the shape of each part, then the workflow that they make; every fault names its place."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        for part, kind in self.parts.items():
+        for part in PARTS:
             if part in cleaned and cleaned[part] is None:
-                cleaned[part] = kind()
-            if part in cleaned and not isinstance(cleaned[part], kind):
-                self.add_error(part, f"This must be {'a list: [ ... ]' if kind is list else 'an object: { ... }'}.")
-        if not self.errors.keys() & {"triggers", "nodes"}:
-            self._check_graph(cleaned)
+                cleaned[part] = {} if part == "globals" else []
+        if self.errors.keys() & set(PARTS):
+            return cleaned
+        content = self.content()
+        for fault in shape_faults(content):
+            self.add_error(fault.place, fault.message)
+        for fault in () if self.errors.keys() & set(PARTS) else content_faults(content):
+            self.add_error(next(part for part in PARTS if fault.place.startswith(part)), str(fault))
         return cleaned
 
-    def _check_graph(self, cleaned: dict[str, Any]) -> None:
-        try:
-            Graph.parse(cleaned["triggers"], cleaned["nodes"])
-        except GraphInvalid as error:
-            for fault in error.faults:
-                self.add_error("triggers" if fault.place.startswith("triggers") else "nodes", str(fault))
+    def content(self) -> Content:
+        """Return the develop version as it was entered."""
+        return Content(*(self.cleaned_data[part] for part in PARTS))
 
     def clean_save_as_version(self) -> str:
         """Refuse a name that is taken or has a meaning of its own."""
         name: str = self.cleaned_data["save_as_version"]
-        if name in RESERVED:
-            raise ValidationError(f"A version cannot be called {name}.")
-        if name and not self.instance._state.adding and self.instance.versions.filter(name=name).exists():
-            raise ValidationError("There is a version of this name; versions never change.")
+        fault = name_fault(name) if name else ""
+        if name and not fault and not self.instance._state.adding:
+            fault = TAKEN if self.instance.versions.filter(name=name).exists() else room_fault(self.instance)
+        if fault:
+            raise ValidationError(fault)
         return name
 
     def save_versions(self) -> None:
         """Write the develop version and, where asked for, a named copy."""
-        parts = {part: self.cleaned_data[part] for part in self.parts}
-        for part, value in parts.items():
-            setattr(self.develop, part, value)
-        self.develop.workflow = self.instance
-        self.develop.save()
+        save_develop(self.instance, self.content())
         if name := self.cleaned_data.get("save_as_version"):
-            WorkflowVersion.objects.create(workflow=self.instance, name=name, **parts)
+            create_version(self.instance, name)
 
 
 def _version_name(version: WorkflowVersion) -> str:

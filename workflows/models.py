@@ -10,9 +10,13 @@ from wegnology.applications.models import Application, SavedWhole
 from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Field, Schema, SecretStr
+from workflows.exceptions import VersionFixed
 from workflows.trigger_keys import completed
 
 DEVELOP = "develop"
+PARTS = ("triggers", "nodes", "globals")
+"""What makes up a version; of a named one they never change."""
+FIXED = ("workflow_id", "name", *PARTS)
 
 
 class Workflow(SavedWhole):
@@ -33,9 +37,16 @@ class Workflow(SavedWhole):
     def __str__(self) -> str:
         return self.name
 
+    def live(self) -> "WorkflowVersion | None":
+        """Return the version that triggers fire, enabled or not: the default one, else develop."""
+        return self.default_version or self.versions.filter(name=DEVELOP).first()
+
 
 class WorkflowVersion(SavedWhole):
-    """Triggers, nodes and globals of one version: `develop` may change, named ones never do."""
+    """Triggers, nodes and globals of one version: `develop` may change, named ones never do.
+
+    Of a named version only `enabled` and `notes` can be saved; `version_guards` makes the database refuse anything else, too.
+    """
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
@@ -55,10 +66,24 @@ class WorkflowVersion(SavedWhole):
         return f"{self.workflow_id}/{self.name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; triggers that need a key get one."""
+        """Save; triggers that need a key get one. Raises `VersionFixed` for a change of what is fixed."""
         with transaction.atomic():
-            self.triggers = completed(self.workflow_id, self.triggers)
+            if self._is_fixed():
+                kwargs.setdefault("update_fields", ["enabled", "notes"])
+            else:
+                self.triggers = completed(self.workflow_id, self.triggers)
             super().save(*args, **kwargs)
+
+    def _is_fixed(self) -> bool:
+        """Say whether the row is there already and has a name of its own; refuse what such a row never does."""
+        stored = None if self._state.adding else WorkflowVersion.objects.filter(pk=self.pk).values(*FIXED).first()
+        if stored is None:
+            return False
+        fixed = stored["name"] != DEVELOP
+        changed = [name for name in (FIXED if fixed else FIXED[:2]) if stored[name] != getattr(self, name)]
+        if changed:
+            raise VersionFixed(stored["name"], changed)
+        return fixed
 
 
 class WebhookAddress(Schema):

@@ -18,7 +18,7 @@ from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.redis import RedisAway, sync_client
 from wegnology.lib.types import JSONObject
 from workflows.firing import NotFired, press
-from workflows.models import DEVELOP, Webhook, Workflow, WorkflowVersion
+from workflows.models import Webhook, Workflow, WorkflowVersion
 from workflows.timers import next_times
 from workflows.triggers import BUTTON, FLOW_ERROR, TIMER, WEBHOOK
 
@@ -38,7 +38,7 @@ class Shown:
 
 def shown_triggers(request: HttpRequest, workflow: Workflow, may_change: bool) -> list[Shown]:
     """Return the triggers of the live version that are no integration's. Addresses of webhooks are for who may change it."""
-    version = workflow.default_version or workflow.versions.filter(name=DEVELOP).first()
+    version = workflow.live()
     triggers = [raw for raw in (version.triggers if version else []) if isinstance(raw, dict) and raw.get("type") in _SHOW]
     times = _times(workflow, version)
     return [_SHOW[str(raw["type"])](request, workflow, raw, may_change, times) for raw in triggers]

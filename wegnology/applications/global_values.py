@@ -1,6 +1,7 @@
 """What a global may hold."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,19 @@ MAX_GLOBALS = 100
 MAX_VALUE = 32_767
 """Characters of a value as compact JSON."""
 MAX_DESCRIPTION = 1024
+KEY = r"^[0-9a-zA-Z_-]{1,255}$"
+KEY_SAID = "Use letters, digits, _ and - only."
 _LARGEST = 2**63 - 1
 
 
 def as_text(value: JSONValue) -> str:
     """Return a value as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def key_fault(key: str) -> str:
+    """Say why this cannot be the key of a global; "" when it can."""
+    return "" if re.fullmatch(KEY, key) and not key.endswith("\n") else f"{KEY_SAID} A key has 1 to 255 characters."
 
 
 def value_fault(value: JSONValue) -> str:

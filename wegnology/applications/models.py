@@ -11,10 +11,11 @@ from django.db import models, transaction
 from django.db.models import F
 
 from wegnology.applications.credentials import follow_name
-from wegnology.applications.global_values import MAX_DESCRIPTION, as_text, value_fault
+from wegnology.applications.global_values import KEY, KEY_SAID, MAX_DESCRIPTION, as_text, value_fault
 from wegnology.applications.records import AuditEntry, TrashEntry, UsageDay  # noqa: F401  (models of this app, in a file of their own)
 from wegnology.applications.saved_whole import SavedWhole as SavedWhole
 from wegnology.applications.sealing import SealedConfig, keyring
+from wegnology.applications.tokens import ApiToken, UserToken  # noqa: F401  (likewise)
 from wegnology.lib.credential_types import CREDENTIAL_TYPES, credential_type_choices
 from wegnology.lib.credential_types import Credential as CredentialKind
 from wegnology.lib.crypto import KeyMissing, SealBroken
@@ -135,7 +136,7 @@ class Global(SavedWhole):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="globals")
     key = models.CharField(
         max_length=255,
-        validators=[RegexValidator(r"^[0-9a-zA-Z_-]{1,255}$", "Use letters, digits, _ and - only.")],
+        validators=[RegexValidator(KEY, KEY_SAID)],
     )
     value = models.JSONField(help_text='A JSON value: 30, "text", true, [1, 2] or {"a": 1}.')
     secret = models.BooleanField(

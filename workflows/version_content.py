@@ -1,0 +1,61 @@
+"""What a version is made of, and what may be wrong with it."""
+
+from typing import Any, NamedTuple
+
+from wegnology.applications.global_values import MAX_GLOBALS, key_fault, value_fault
+from wegnology.lib.types import JSONObject
+from workflows.exceptions import Fault, GraphInvalid
+from workflows.graph import Graph
+from workflows.models import PARTS, WorkflowVersion
+
+_SHAPES: dict[str, tuple[type, str]] = {
+    "triggers": (list, "a list: [ ... ]"),
+    "nodes": (list, "a list: [ ... ]"),
+    "globals": (dict, "an object: { ... }"),
+}
+
+
+class Content(NamedTuple):
+    """Triggers and nodes in their JSON form, and the workflow's globals by key."""
+
+    triggers: list[JSONObject]
+    nodes: list[JSONObject]
+    globals: JSONObject
+
+
+EMPTY = Content([], [], {})
+
+
+def content_of(version: WorkflowVersion) -> Content:
+    """Return what a version holds."""
+    return Content(version.triggers, version.nodes, version.globals)
+
+
+def shape_faults(content: Content) -> list[Fault]:
+    """Return which parts are not even of the right kind."""
+    shapes = [(part, *_SHAPES[part], value) for part, value in zip(PARTS, content, strict=True)]
+    return [Fault(part, f"This must be {said}.") for part, kind, said, value in shapes if not isinstance(value, kind)]
+
+
+def content_faults(content: Content) -> list[Fault]:
+    """Return everything that is wrong; places begin with `triggers`, `nodes` or `globals`."""
+    if faults := shape_faults(content):
+        return faults
+    return [*graph_faults(content), *global_faults(content.globals)]
+
+
+def graph_faults(content: Content) -> list[Fault]:
+    """Return what keeps triggers and nodes from running."""
+    try:
+        Graph.parse(content.triggers, content.nodes)
+    except GraphInvalid as error:
+        return error.faults
+    return []
+
+
+def global_faults(values: dict[str, Any]) -> list[Fault]:
+    """Return what is wrong with a workflow's globals; they keep to the bounds of an application's."""
+    if len(values) > MAX_GLOBALS:
+        return [Fault("globals", f"There are {len(values)}; at most {MAX_GLOBALS} are allowed.")]
+    found = [(key, key_fault(key) or value_fault(value)) for key, value in values.items()]
+    return [Fault(f"globals.{key[:80]}", text) for key, text in found if text]
