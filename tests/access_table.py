@@ -53,6 +53,8 @@ TABLE: dict[str, Line] = {
     "readyz": Line("503 503 503 503 503 503"),  # no processes here; who is given figures: test_pages.py
     "metrics": EVERYBODY,  # from this machine; test_pages.py asks from elsewhere
     "status": LOGGED_IN,
+    "overview": Line("login 404 200 200 200 200"),
+    "switch": Line("login 405 405 405 405 405", "login 302 302 302 302 302"),
     "webhook": Line("202 202 202 202 202 202", *["202 202 202 202 202 202"] * 4),  # the address is the key
     "admin:index": LOGGED_IN,
     "admin:login": Line("200 gone gone gone gone gone", "200 200 200 200 200 200"),
@@ -70,6 +72,8 @@ TABLE: dict[str, Line] = {
     "admin:applications_application_changelist": LIST,
     "admin:applications_application_add": OPERATORS,  # and whom they gave the right: test_members.py
     "admin:applications_application_change": CHANGE,
+    "admin:applications_application_globals": CHANGE,
+    "admin:applications_application_members": Line("login 403 200 200 200 200", "login 403 403 200 200 200"),
     "admin:applications_application_delete": DELETE,
     "admin:applications_application_history": HISTORY,
     # Service credentials

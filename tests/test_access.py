@@ -48,6 +48,8 @@ def people(redis_here: RedisServer) -> Scene:
 
 def label_of(name: str) -> str:
     """Return the model that a route is about, if any."""
+    if name == "overview":
+        return "applications.application"
     if name == "admin:view_on_site":
         return "integrations.integration"
     begins = {label: (f"admin:{label.replace('.', '_')}_", f"admin/{label.replace('.', '/')}/") for label in ROWS}

@@ -1,18 +1,27 @@
 """Applications, their globals and their members."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
 from wegnology.applications import credential_admin, records_admin  # noqa: F401  (importing registers the pages)
 from wegnology.applications.access import forget, is_operator
 from wegnology.applications.global_admin import GlobalInline, warn_of_deleted
 from wegnology.applications.member_admin import MemberInline
 from wegnology.applications.models import Application, Member, Role
-from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.owned_admin import OwnedAdmin, OwnedInline
 from wegnology.lib.theme import ModelForm, Textarea
+
+PARTS: Mapping[str, type[OwnedInline]] = {"globals": GlobalInline, "members": MemberInline}
+"""What has a page of its own beside the application's."""
+_PART = "_part_of_application"
+_ROUTE = "applications_application"
 
 
 class ApplicationForm(ModelForm):
@@ -36,6 +45,32 @@ class ApplicationAdmin(OwnedAdmin):
     ordering = ("name", "id")
     list_per_page = 100
     inlines: ClassVar = [GlobalInline, MemberInline]
+    narrows = False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Give the globals and the members pages of their own."""
+        pages = [
+            path(f"<path:object_id>/{part}/", self.admin_site.admin_view(partial(self.part_view, part)), name=f"{_ROUTE}_{part}")
+            for part in PARTS
+        ]
+        return [*pages, *super().get_urls()]
+
+    def part_view(self, part: str, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show one part of an application by itself."""
+        setattr(request, _PART, part)
+        answer: HttpResponse = self.changeform_view(request, object_id, "", {"part": part})
+        return answer
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave the application's own fields to its own page."""
+        return [] if hasattr(request, _PART) else super().get_fieldsets(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """Stay on the page of a part."""
+        if not hasattr(request, _PART):
+            return super().response_change(request, obj)
+        messages.success(request, _("Saved."))
+        return HttpResponseRedirect(request.path)
 
     def allowed(self, request: HttpRequest, action: str, row: Any = None) -> bool:
         """Let create applications who runs the installation, and whom they gave the right; the rest follows from roles."""
@@ -45,6 +80,8 @@ class ApplicationAdmin(OwnedAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
         """A new application has one member: who creates it."""
+        if hasattr(request, _PART):
+            return [PARTS[getattr(request, _PART)]]
         return [inline for inline in super().get_inlines(request, obj) if obj or inline is not MemberInline]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

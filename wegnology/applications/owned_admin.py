@@ -35,6 +35,7 @@ from django.db.models import Field, Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from wegnology.applications.access import applications_of, is_operator, may, may_anywhere
+from wegnology.applications.current import current_of, follow
 from wegnology.applications.history import AuditedPages
 from wegnology.applications.models import Application, Role
 from wegnology.applications.operator_admin import Permissions
@@ -48,6 +49,8 @@ ROLES: Mapping[str, Role] = {
 }
 PART_ROLES: Mapping[str, Role] = {**ROLES, "delete": Role.EDITOR}
 """For parts of something: taking one out is a change of the whole."""
+
+_NARROWED = "_narrowed_to"
 
 
 def choices_for(site: admin.AdminSite, request: HttpRequest, model: type[Model], needed: Role) -> QuerySet[Any] | None:
@@ -84,6 +87,8 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
     application_path: ClassVar[str] = "application"
     roles: ClassVar[Mapping[str, Role]] = ROLES
     operator_fields: ClassVar[tuple[str, ...]] = ()
+    narrows: ClassVar[bool] = True
+    """Whether the list shows the rows of the chosen application alone."""
 
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of some applications."""
@@ -112,7 +117,28 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return own rows. Everything that the admin shows begins here."""
         rows: QuerySet[Any] = super().get_queryset(request)
+        narrowed: Application | None = getattr(request, _NARROWED, None)
+        if narrowed is not None:
+            rows = self.within(rows, Application.objects.filter(pk=narrowed.pk))
         return rows if is_operator(request.user) else self.within(rows, applications_of(request.user))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the rows of the chosen application, or of all; a filter by application goes before."""
+        if self.narrows and not any(name.startswith(self.application_path) for name in request.GET):
+            found = current_of(request)  # of one application there is nothing to leave out but what belongs to none
+            setattr(request, _NARROWED, found.application if len(found.choices) > 1 else None)
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None) -> Any:
+        """Show a row; the menu goes along to its application."""
+        if object_id is not None and request.method == "GET" and (row := self.get_object(request, str(object_id))) is not None:
+            follow(request, self.application_id_of(row))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """Begin a new row in the chosen application."""
+        found = current_of(request).application
+        return {**({"application": found.pk} if found else {}), **super().get_changeform_initial_data(request)}
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the model to who is a member of anything."""

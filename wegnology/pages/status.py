@@ -6,7 +6,6 @@ Without Redis it shows what the database knows, and says so.
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -21,19 +20,11 @@ from integrations.wording import span
 from wegnology.applications.access import applications_of, is_operator, may_anywhere
 from wegnology.applications.models import Role
 from wegnology.lib.badges import Badge
+from wegnology.pages.figures import Figure
 from wegnology.pages.probes import look
 from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number with its name; `tone` colours it when it asks for attention."""
-
-    name: str
-    value: str
-    tone: str = ""
 
 
 def status(request: HttpRequest) -> HttpResponse:

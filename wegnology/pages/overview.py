@@ -1,0 +1,113 @@
+"""An application at a glance: what its integrations do, what arrived, what failed, and what to do next in a new one.
+
+A fixed number of queries and round trips, whatever it holds. Without Redis it shows what the database knows, and says so.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from integrations.chart import chart, sum_lines
+from integrations.live import Live, read_live
+from integrations.models import Integration
+from integrations.panel import badges, stored_ledger
+from integrations.runtime.ledger import HOUR_MS, LedgerLine
+from wegnology.applications.access import may
+from wegnology.applications.current import follow
+from wegnology.applications.models import Application, Role
+from wegnology.lib.badges import Badge
+from wegnology.pages.figures import Figure
+from workflows.models import ParkedRun, Workflow
+
+HOURS = 24
+TROUBLED = 8
+FINE = ("success", "muted")
+"""Tones of what needs nobody's attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the first steps in a new application; `where` leads to it."""
+
+    words: str
+    why: str
+    where: str
+    done: bool
+
+
+def overview(request: HttpRequest, object_id: str) -> HttpResponse:
+    """Show the page to members; to others it is not there."""
+    application = Application.objects.filter(pk=object_id).first()
+    if application is None or not may(request.user, object_id, Role.VIEWER):
+        raise Http404
+    follow(request, object_id)
+    return TemplateResponse(
+        request, "pages/overview.html", {**admin.site.each_context(request), **_context(request, application)}
+    )
+
+
+def _context(request: HttpRequest, application: Application) -> dict[str, object]:
+    now_ms = int(time.time() * 1000)
+    rows = list(Integration.objects.filter(application=application).only("pk", "name", "enabled", "application_id"))
+    ids = [row.pk for row in rows]
+    live = read_live(ids)
+    lines = sum_lines(stored_ledger(ids, HOURS)) if ids else []
+    shown = badges(rows, live, now_ms)
+    parked = ParkedRun.objects.filter(application=application).count()
+    workflows = Workflow.objects.filter(application=application).count()
+    may_change = may(request.user, application.pk, Role.EDITOR)
+    received = any(status.last_message_ms for status in live.statuses.values()) or any(line.messages for line in lines)
+    return {
+        "title": application.name,
+        "application": application,
+        "away_since": live.away_since,
+        "may_change": may_change,
+        "figures": _figures(list(shown.values()), lines, live, parked, now_ms),
+        "states": Counter(badge._replace(detail="") for badge in shown.values()).most_common(),
+        "troubled": [(row, shown[row.pk]) for row in rows if shown[row.pk].tone not in FINE][:TROUBLED],
+        "integration_count": len(rows),
+        "workflow_count": workflows,
+        "parked_count": parked,
+        "steps": _steps(application, rows, received, workflows) if may_change else [],
+        "chart": chart(lines, now_ms, HOURS),
+        "lines": lines,
+    }
+
+
+def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: int, now_ms: int) -> list[Figure]:
+    fine = sum(badge.tone == "success" for badge in shown)
+    troubled = sum(badge.tone not in FINE for badge in shown)
+    recent = [line for line in lines if line.hour_ms > now_ms - 2 * HOUR_MS]
+    dropped = sum(sum(line.dropped.values()) for line in lines)
+    return [
+        Figure(_("Connected"), f"{fine} / {len(shown)}", "danger" if troubled else ""),
+        Figure(_("Messages in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
+        Figure(_("Messages in 24 hours"), f"{sum(line.messages for line in lines):,}"),
+        Figure(_("Waiting for workflows"), f"{sum(line.waiting for line in lines):,}"),
+        Figure(_("Parked runs"), f"{parked:,}", "warning" if parked else ""),
+        Figure(_("Dropped in 24 hours"), f"{dropped:,}", "danger" if dropped else ""),
+    ]
+
+
+def _steps(application: Application, rows: list[Integration], received: bool, workflows: int) -> list[Step]:
+    """Return the way to the first alert; none once it was gone."""
+    first = reverse("admin:integrations_integration_change", args=[rows[0].pk]) if rows else ""
+    add = reverse("admin:integrations_integration_add")
+    steps = [
+        Step(_("Add an integration"), _("Say where to connect to: a broker, a queue, a hub, a topic."), add, bool(rows)),
+        Step(_("Check the connection"), _("Each step is tried, with advice where one fails."), first, received),
+        Step(_("See the first message"), _("It shows on the page of the integration as it arrives."), first, received),
+        Step(
+            _("Make a workflow from it"),
+            _("It runs for every message: decide, compute, send on."),
+            reverse("admin:workflows_workflow_add") if rows else "",
+            bool(workflows),
+        ),
+    ]
+    return [] if all(step.done for step in steps) else steps
