@@ -18,7 +18,7 @@ class ApplicationsConfig(AppConfig):
         from django.contrib.auth import get_user_model
 
         from wegnology.applications import audit
-        from wegnology.applications.models import Application, Credential, Global, Member
+        from wegnology.applications.models import ApiToken, Application, Credential, Global, Member
         from wegnology.applications.revisions import touch_on_change
         from wegnology.lib import google_keys
 
@@ -26,6 +26,7 @@ class ApplicationsConfig(AppConfig):
         touch_on_change(Global, lambda row: str(row.application_id), page=_application_page, hidden=_hidden_of_global)
         touch_on_change(Credential, lambda row: str(row.application_id))
         audit.watch(Member, lambda row: str(row.application_id), page=_application_page)
+        audit.watch(ApiToken, lambda row: str(row.application_id), page=_application_page, hidden=_hidden_of_token)
         audit.watch(get_user_model(), lambda row: None, hidden=lambda row: frozenset({"password"}))
         google_keys.configure(token_uris=settings.GOOGLE_TOKEN_URIS)
 
@@ -37,3 +38,7 @@ def _application_page(row: Any) -> str:
 
 def _hidden_of_global(row: Any) -> frozenset[str]:
     return frozenset({"value"} if row.secret else ())
+
+
+def _hidden_of_token(_row: Any) -> frozenset[str]:
+    return frozenset({"digest", "creator_kind", "creator_id", "creator_name", "last_used_at"})

@@ -15,7 +15,8 @@ from wegnology.applications.global_values import KEY, KEY_SAID, MAX_DESCRIPTION,
 from wegnology.applications.records import AuditEntry, TrashEntry, UsageDay  # noqa: F401  (models of this app, in a file of their own)
 from wegnology.applications.saved_whole import SavedWhole as SavedWhole
 from wegnology.applications.sealing import SealedConfig, keyring
-from wegnology.applications.tokens import ApiToken, UserToken  # noqa: F401  (likewise)
+from wegnology.applications.tokens import ApiToken as ApiToken
+from wegnology.applications.tokens import UserToken as UserToken
 from wegnology.lib.credential_types import CREDENTIAL_TYPES, credential_type_choices
 from wegnology.lib.credential_types import Credential as CredentialKind
 from wegnology.lib.crypto import KeyMissing, SealBroken

@@ -126,7 +126,7 @@ class Schema(BaseModel):
         try:
             config = cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigInvalid({name: scrub(text, hidden) for name, text in _errors_by_field(error).items()}) from None
+            raise ConfigInvalid({name: scrub(text, hidden) for name, text in errors_by_field(error).items()}) from None
         config._from_secrets = frozenset(hidden)
         return config
 
@@ -166,11 +166,12 @@ def _validation_errors(schema: type[Schema], raw: JSONObject) -> dict[str, str]:
     try:
         schema.model_validate(raw)
     except ValidationError as error:
-        return _errors_by_field(error)
+        return errors_by_field(error)
     return {}
 
 
-def _errors_by_field(error: ValidationError) -> dict[str, str]:
+def errors_by_field(error: ValidationError) -> dict[str, str]:
+    """Return pydantic's faults as one sentence a field, by JSON name or path; "" is the whole."""
     faults = error.errors(include_input=False, include_url=False)
     return _by_field((fault["loc"], fault["msg"]) for fault in faults)
 
@@ -198,4 +199,4 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "is_secret", "is_templated", "ui"]
+__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "errors_by_field", "is_secret", "is_templated", "ui"]

@@ -1,0 +1,1 @@
+"""The ground floor of the REST API: how requests are read and answered. Knows no application, no integration, no workflow."""
