@@ -16,9 +16,10 @@ from workflows import parking
 from workflows.catalog import Catalog
 from workflows.drain import SHUTDOWN_SECONDS, Engine
 from workflows.forgetting import forget_deleted
+from workflows.insight import hours
 from workflows.timers import Timers, start_scheduled
 
-CHORES = (Chore(3600.0, parking.trim), Chore(3600.0, forget_deleted))
+CHORES = (Chore(3600.0, parking.trim), Chore(3600.0, forget_deleted), Chore(5.0, hours.write), Chore(3600.0, hours.trim))
 
 _engine: Engine | None = None
 _thread: LoopThread | None = None

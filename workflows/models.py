@@ -11,6 +11,8 @@ from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Field, Schema, SecretStr
 from workflows.exceptions import VersionFixed
+from workflows.insight.records import RunError as RunError
+from workflows.insight.records import RunHour as RunHour
 from workflows.trigger_keys import completed
 
 DEVELOP = "develop"
