@@ -22,6 +22,7 @@ PARTS: Mapping[str, type[OwnedInline]] = {"globals": GlobalInline, "members": Me
 """What has a page of its own beside the application's."""
 _PART = "_part_of_application"
 _ROUTE = "applications_application"
+_NO_BUTTONS = dict.fromkeys(("show_delete", "show_save_and_add_another", "show_save_and_continue"), False)
 
 
 class ApplicationForm(ModelForm):
@@ -58,7 +59,7 @@ class ApplicationAdmin(OwnedAdmin):
     def part_view(self, part: str, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one part of an application by itself."""
         setattr(request, _PART, part)
-        answer: HttpResponse = self.changeform_view(request, object_id, "", {"part": part})
+        answer: HttpResponse = self.changeform_view(request, object_id, "", {"part": part, **_NO_BUTTONS})
         return answer
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -18,6 +18,7 @@ from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
 from integrations.runtime.ledger import HOUR_MS, LedgerLine
+from integrations.runtime.status import ConnectionState
 from wegnology.applications.access import may
 from wegnology.applications.current import follow
 from wegnology.applications.models import Application, Role
@@ -81,12 +82,13 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
 
 
 def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: int, now_ms: int) -> list[Figure]:
-    fine = sum(badge.tone == "success" for badge in shown)
-    troubled = sum(badge.tone not in FINE for badge in shown)
+    connected = sum(status.state is ConnectionState.CONNECTED for status in live.statuses.values())
+    tones = {badge.tone for badge in shown}
+    worst = next((tone for tone in ("danger", "warning") if tone in tones), "")
     recent = [line for line in lines if line.hour_ms > now_ms - 2 * HOUR_MS]
     dropped = sum(sum(line.dropped.values()) for line in lines)
     return [
-        Figure(_("Connected"), f"{fine} / {len(shown)}", "danger" if troubled else ""),
+        Figure(_("Connected"), f"{connected} / {len(shown)}", worst),
         Figure(_("Messages in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
         Figure(_("Messages in 24 hours"), f"{sum(line.messages for line in lines):,}"),
         Figure(_("Waiting for workflows"), f"{sum(line.waiting for line in lines):,}"),
