@@ -154,12 +154,7 @@ class Running:
         if flight.pending == 0:
             self._conclude(flight, FAILED)
 
-    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace) -> None:
-        self.recorder.ended(flight, plan, trace)
-        self._ended(flight)
-
-    def _failed(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed) -> None:
-        self.recorder.ended(flight, plan, trace, error)
+    def _failed(self, flight: Flight, plan: Plan, error: RunFailed) -> None:
         flight.failures.append(Failure(plan, error))
         self._ended(flight)
 

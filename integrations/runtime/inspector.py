@@ -86,7 +86,7 @@ class Outcome(NamedTuple):
         waited = max(self.begun_ms - self.accepted_ms, 0)
         throttled = min(self.throttled_ms, waited)
         record = {"id": self.event_id, "o": self.outcome, "b": self.begun_ms, "e": self.ended_ms, "w": throttled}
-        return orjson.dumps({**record, "q": waited - throttled, "f": list(self.runs), "s": list(self.sends)})
+        return orjson.dumps({**record, "q": waited - throttled, "f": list(self.runs), "s": [tuple(way) for way in self.sends]})
 
 
 class SentOn(NamedTuple):
@@ -97,7 +97,7 @@ class SentOn(NamedTuple):
 
     def stored(self) -> bytes:
         """Return the stored form."""
-        return orjson.dumps({"id": self.event_id, "s": [self.way]})
+        return orjson.dumps({"id": self.event_id, "s": [tuple(self.way)]})
 
 
 class _Newest:
@@ -148,7 +148,10 @@ class Inspector:
         try:
             while True:
                 await asyncio.sleep(FLUSH_SECONDS)
-                await self.write()
+                try:
+                    await self.write()
+                except Exception:
+                    logger.exception("messages are not kept for looking at; nothing else depends on it")
         finally:
             await self._link.close()
 
