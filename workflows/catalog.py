@@ -31,6 +31,7 @@ from workflows.plans import Match as Match
 from workflows.plans import OwnSources
 from workflows.plans import Plan as Plan
 from workflows.triggers import BUTTON, WEBHOOK
+from workflows.unsupported import EVERY_TYPE
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class Catalog:
         source = repr((version.triggers, version.nodes))
         known = self._compiled.get(version.pk)
         if known is None or known[0] != source:
-            known = (source, Graph.parse(version.triggers, version.nodes))
+            known = (source, Graph.parse(version.triggers, version.nodes, EVERY_TYPE))
             self._compiled[version.pk] = known
         return known[1]
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from wegnology.lib.fields import JSONTextField
 from wegnology.lib.theme import ModelForm, Textarea, TextInput
 from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
+from workflows.unsupported import unsupported_types
 from workflows.version_content import Content, content_faults, shape_faults
 from workflows.versions import TAKEN, create_version, name_fault, room_fault, save_develop
 
@@ -64,7 +65,7 @@ class WorkflowForm(ModelForm):
         content = self.content()
         for fault in shape_faults(content):
             self.add_error(fault.place, fault.message)
-        for fault in () if self.errors.keys() & set(PARTS) else content_faults(content):
+        for fault in () if self.errors.keys() & set(PARTS) else content_faults(content, unsupported_types(self.develop.nodes)):
             self.add_error(next(part for part in PARTS if fault.place.startswith(part)), str(fault))
         return cleaned
 

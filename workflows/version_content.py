@@ -1,5 +1,6 @@
 """What a version is made of, and what may be wrong with it."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from wegnology.applications.global_values import MAX_GLOBALS, key_fault, value_fault
@@ -7,6 +8,7 @@ from wegnology.lib.types import JSONObject
 from workflows.exceptions import Fault, GraphInvalid
 from workflows.graph import Graph
 from workflows.models import PARTS, WorkflowVersion
+from workflows.unsupported import Tolerant
 
 _SHAPES: dict[str, tuple[type, str]] = {
     "triggers": (list, "a list: [ ... ]"),
@@ -37,17 +39,21 @@ def shape_faults(content: Content) -> list[Fault]:
     return [Fault(part, f"This must be {said}.") for part, kind, said, value in shapes if not isinstance(value, kind)]
 
 
-def content_faults(content: Content) -> list[Fault]:
-    """Return everything that is wrong; places begin with `triggers`, `nodes` or `globals`."""
+def content_faults(content: Content, kept: Collection[str] | None = ()) -> list[Fault]:
+    """Return everything that is wrong; places begin with `triggers`, `nodes` or `globals`.
+
+    `kept` are types of nodes that may stand although they are not supported here, as they came with an import
+    (`unsupported.unsupported_types` of what is stored); None for all.
+    """
     if faults := shape_faults(content):
         return faults
-    return [*graph_faults(content), *global_faults(content.globals)]
+    return [*graph_faults(content, kept), *global_faults(content.globals)]
 
 
-def graph_faults(content: Content) -> list[Fault]:
-    """Return what keeps triggers and nodes from running."""
+def graph_faults(content: Content, kept: Collection[str] | None = ()) -> list[Fault]:
+    """Return what keeps triggers and nodes from running; `kept` as in `content_faults`."""
     try:
-        Graph.parse(content.triggers, content.nodes)
+        Graph.parse(content.triggers, content.nodes, Tolerant(kept))
     except GraphInvalid as error:
         return error.faults
     return []

@@ -27,6 +27,7 @@ from workflows.exceptions import (
     VersionRefused,
 )
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
+from workflows.unsupported import unsupported_types
 from workflows.version_content import Content, content_faults, content_of
 
 DEFAULT = "default"
@@ -78,7 +79,8 @@ def create_version(
     """
     if fault := name_fault(name) or notes_fault(notes):
         raise VersionRefused(fault, "notes" if not name_fault(name) else "name")
-    if content is not None and (faults := content_faults(content)):
+    kept = unsupported_types(_develop(workflow).nodes)
+    if content is not None and (faults := content_faults(content, kept)):
         raise VersionInvalid(faults)
     with transaction.atomic():
         row = _locked(workflow)

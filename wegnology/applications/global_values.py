@@ -30,6 +30,14 @@ def key_fault(key: str) -> str:
 
 def value_fault(value: JSONValue) -> str:
     """Say why a value cannot be a global, without repeating it; "" when it can."""
+    if fault := stored_fault(value):
+        return fault
+    length = len(as_text(value))
+    return f"The value has {length} characters; {MAX_VALUE} are possible." if length > MAX_VALUE else ""
+
+
+def stored_fault(value: JSONValue) -> str:
+    """Say why a value cannot be stored, or not come back as it was, in either kind of database; "" when it can."""
     if is_deeper(value, MAX_DEPTH):
         return f"This is nested more than {MAX_DEPTH} deep."
     for part in _parts(value):
@@ -39,8 +47,7 @@ def value_fault(value: JSONValue) -> str:
             return "A number is too large."
         if isinstance(part, int) and not -_LARGEST <= part <= _LARGEST:
             return f"A whole number is larger than {_LARGEST}; write it as text, in quotes."
-    length = len(as_text(value))
-    return f"The value has {length} characters; {MAX_VALUE} are possible." if length > MAX_VALUE else ""
+    return ""
 
 
 def _parts(value: Any) -> Iterator[Any]:
