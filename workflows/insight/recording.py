@@ -144,7 +144,11 @@ class Recorder:
         try:
             while True:
                 await asyncio.sleep(FLUSH_SECONDS)
-                await self.flush()
+                try:
+                    await self.flush()
+                except Exception:
+                    logger.exception("notes of a second are lost; runs go on")
+                    self._batch = []
         finally:
             await self._link.close()
 

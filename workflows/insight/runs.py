@@ -73,14 +73,14 @@ class Run:
 
     def _head(self) -> list[Any]:
         about = [self.event_id, self.number, self.version_id, self.started_ms, round(self.ms, 3), self.waited_ms]
-        return [*about, self.source_id, self.kind, self.trigger, self.visited, self.failure]
+        return [*about, self.source_id, self.kind, self.trigger, self.visited, self.failure and list(self.failure)]
 
     @classmethod
     def from_json(cls, text: bytes) -> "Run":
         """Read the stored form."""
         *head, failure, labels, visits = orjson.loads(text)
         shown = tuple(Visit(node, labels.get(node, ""), *rest) for node, *rest in visits)
-        return cls(*head, visits=shown, failure=Failure(*failure) if failure else None)
+        return cls(*head, shown, Failure(*failure) if failure else None)
 
     def as_json(self) -> JSONObject:
         """Return it for programs: what happened, and the nodes in the order in which they were visited."""

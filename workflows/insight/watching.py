@@ -3,6 +3,7 @@
 import time
 from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 
@@ -42,15 +43,15 @@ def unwatch(workflow_id: str) -> None:
 def watched_until(workflow_id: str) -> datetime | None:
     """Return until when debug values are recorded; None when they are not."""
     with closing(sync_client()) as client:
-        until = client.zscore(key("watched"), workflow_id)
-    return moment(int(until)) if until is not None and until > time.time() * 1000 else None  # type: ignore[operator,arg-type]
+        until: Any = client.zscore(key("watched"), workflow_id)
+    return moment(int(until)) if until is not None and until > time.time() * 1000 else None
 
 
 def hits(workflow_id: str, after: str = "") -> list[ShownHit]:
     """Return the debug values that are kept, oldest first, after the one of that id. Raises `ValueError` for what is no id."""
     with closing(sync_client()) as client:
-        found = client.xrange(key("debug", workflow_id), min=f"({_checked(after)}" if after else "-", count=HITS)
-    return [read_hit(identifier.decode(), fields[b"h"]) for identifier, fields in found]  # type: ignore[union-attr]
+        found: Any = client.xrange(key("debug", workflow_id), min=f"({_checked(after)}" if after else "-", count=HITS)
+    return [read_hit(identifier.decode(), fields[b"h"]) for identifier, fields in found]
 
 
 def _checked(identifier: str) -> str:
