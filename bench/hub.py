@@ -141,7 +141,7 @@ def _trigger(row: "Integration") -> JSONObject:
 def statuses() -> dict[str, int]:
     """Return how many integrations are in each state."""
     from integrations.models import Integration
-    from integrations.runtime.status import read_statuses
+    from integrations.runtime.reading import read_statuses
     from wegnology.lib.redis import sync_client
 
     ids = list(Integration.objects.values_list("pk", flat=True))

@@ -13,7 +13,8 @@ from django.utils import timezone
 from integrations.models import Integration, StatusChange
 from integrations.runtime.inbox import discard
 from integrations.runtime.ledger import LedgerLine, read_ledger
-from integrations.runtime.status import Status, read_statuses
+from integrations.runtime.reading import read_statuses
+from integrations.runtime.status import Status
 from wegnology.lib.redis import RedisAway, sync_client
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,9 @@ from wegnology.lib.badges import Badge
 _LOOKS: dict[ConnectionState, tuple[str, str, str]] = {
     ConnectionState.CONNECTING: ("sync", "Connecting", "info"),
     ConnectionState.CONNECTED: ("check_circle", "Connected", "success"),
-    ConnectionState.FAILING: ("error", "Failing", "danger"),
+    ConnectionState.DEGRADED: ("warning", "Degraded", "warning"),
+    ConnectionState.SILENT: ("volume_off", "Silent", "warning"),
+    ConnectionState.DISCONNECTED: ("error", "Disconnected", "danger"),
     ConnectionState.REFUSED: ("block", "Refused", "danger"),
     ConnectionState.UNKNOWN: ("help", "Unknown", "warning"),
     ConnectionState.NOT_CONFIGURED: ("build_circle", "Not configured", "warning"),
@@ -20,10 +22,13 @@ def badge(status: Status, *, enabled: bool, now_ms: int) -> Badge:
     if not enabled and state is ConnectionState.UNKNOWN:
         state = ConnectionState.DISABLED
     icon, words, tone = _LOOKS[state]
-    if state is ConnectionState.CONNECTED:
-        return _connected(status, icon, tone, now_ms)
     if state is ConnectionState.DISABLED:
         return Badge(icon, words, tone, "Switched off: nothing is received or sent.")
+    if status.flapping:
+        text = f"Lost {status.flapping} times in ten minutes. {_trouble(status, now_ms)}".strip()
+        return Badge("swap_vert", f"{words}, flapping", "danger" if tone == "danger" else "warning", text)
+    if state is ConnectionState.CONNECTED:
+        return _connected(status, icon, tone, now_ms)
     return Badge(icon, words, tone, _trouble(status, now_ms))
 
 
@@ -35,11 +40,6 @@ def remembered(state: str, enabled: bool) -> Badge:
 
 
 def _connected(status: Status, icon: str, tone: str, now_ms: int) -> Badge:
-    refused = [row for row in status.subscriptions if not row.get("granted")]
-    if refused:
-        return Badge("warning", "Connected, in part", "warning", f"{len(refused)} of {len(status.subscriptions)} topics refused.")
-    if status.degraded:
-        return Badge("warning", "Degraded", "warning", status.degraded)
     if status.notices:
         return Badge("warning", "Connected, with a notice", "warning", status.notices[0])
     return Badge(icon, "Connected", tone, f"Proof of life {ago(status.proof_ms, now_ms)}.")

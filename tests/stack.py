@@ -23,7 +23,8 @@ from django.test import override_settings
 
 from integrations.runtime.keys import key
 from integrations.runtime.ledger import LedgerLine, read_ledger
-from integrations.runtime.status import ConnectionState, Status, read_statuses
+from integrations.runtime.reading import read_statuses
+from integrations.runtime.status import ConnectionState, Status
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import wait_until
 from tests.servers.redis import RedisServer

@@ -122,7 +122,7 @@ def test_from_websocket_to_websocket(hub: Stack, application: Application) -> No
         hub.wait(lambda: target.received == [text.encode() for text in texts], what="every message, as bytes")
         assert counted(hub, heard) == {"received": 50, "finished": 50, "parked": 0}
         target.stop()
-        hub.wait_state(ConnectionState.FAILING, told.pk)
+        hub.wait_state(ConnectionState.DISCONNECTED, told.pk)
         source.publish(["nobody hears it"])
         hub.wait(lambda: len(hub.parked(heard.pk)) == 1, what="the run parked whose message could not be sent")
         assert counted(hub, heard) == {"received": 51, "finished": 50, "parked": 1}

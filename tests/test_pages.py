@@ -141,7 +141,7 @@ class TestMetrics:
         LedgerHour.objects.create(integration_id=row.pk, hour=hour, counts=counts)
         LedgerHour.objects.create(integration_id="f" * 24, hour=hour, counts={"messages": 1})
         with alive.client() as redis:
-            redis.set(key("status", row.pk), Status(ConnectionState.FAILING, listener="listener-1").to_json())
+            redis.set(key("status", row.pk), Status(ConnectionState.DISCONNECTED, listener="listener-1").to_json())
         text = client.get("/metrics").content.decode()
         assert row.pk not in text
         figures = {
@@ -153,7 +153,7 @@ class TestMetrics:
         assert figures["integrations_events_received_total", "messages", "deleted"] == 1
         assert figures["integrations_events_ended_total", "parked", "failed", "lamp"] == 2
         assert figures["integrations_events_ended_total", "dropped", "too large", "lamp"] == 1
-        assert figures["integrations_connections", "failing", "lamp"] == 1
+        assert figures["integrations_connections", "disconnected", "lamp"] == 1
         assert figures["integrations_listeners_live",] == 1
         assert figures["integrations_redis_up",] == 1
 

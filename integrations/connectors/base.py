@@ -82,11 +82,17 @@ class Promise(StrEnum):
 
 
 class Subscription(NamedTuple):
-    """What became of one topic: `granted` says whether the source accepted it, `detail` how or why not."""
+    """What became of one topic, or of another part that the source knows (a hub partition, a queue).
+
+    `granted` says whether the source accepted it, `detail` how or why not. `proof_ms` and `last_ms` are when it gave proof of
+    life and when its last message came, in ms since 1970, where the connector knows it for this one; 0 says: as the connection.
+    """
 
     topic: str
     granted: bool
     detail: str = ""
+    proof_ms: int = 0
+    last_ms: int = 0
 
 
 C = TypeVar("C", bound=Schema)
@@ -204,7 +210,7 @@ class Connector(ABC, Generic[C, M]):
         """
 
     def subscriptions(self) -> Sequence[Subscription]:
-        """Say, after `connect`, what became of each topic."""
+        """Say what became of each topic; asked after `connect`, and every few seconds while messages come or probes succeed."""
         return [Subscription(topic, True) for topic in self.source.topics]
 
     @abstractmethod
@@ -230,6 +236,12 @@ class Connector(ABC, Generic[C, M]):
     @abstractmethod
     async def probe(self) -> None:
         """Prove that the live line is alive; raises when it is not. Bounded to `probe_limit`."""
+
+    async def measure(self) -> None:
+        """Ask the source how much waits there and keep it in `backlog`; called about once a minute, after a probe.
+
+        For types whose messages do not tell by themselves. May raise: a source that does not tell is none that is down.
+        """
 
     async def send(self, message: M) -> JSONObject:
         """Send; returns when the peer confirmed, where the protocol confirms.

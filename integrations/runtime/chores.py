@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.db.models import Count
 
 from integrations.models import LedgerHour, StatusChange
 from integrations.runtime import scripts, sources
@@ -14,6 +15,7 @@ from integrations.runtime.dispatch import enqueue
 from integrations.runtime.hours import store
 from integrations.runtime.inbox import discard
 from integrations.runtime.keys import key, prefix
+from integrations.runtime.observing import Observer
 from integrations.runtime.sweeper import Chore
 from wegnology.applications import audit, trash, usage
 from wegnology.lib.redis import SyncRedis
@@ -21,6 +23,8 @@ from wegnology.lib.redis import SyncRedis
 LEDGER_ROWS = 500
 LEDGER_LIFE_SECONDS = 72 * 3600
 HISTORY_DAYS = 30
+HISTORY_ROWS = 1_000
+"""Transitions kept of one integration, so that one that flaps for weeks does not fill the database."""
 LEDGER_DAYS = 30
 ASKED_MS = 3_000
 
@@ -110,6 +114,10 @@ def trim(_client: SyncRedis) -> None:
     """Delete history and ledger hours older than they are kept."""
     now = datetime.now(UTC)
     StatusChange.objects.filter(time__lt=now - timedelta(days=HISTORY_DAYS)).delete()
+    many = StatusChange.objects.order_by().values("integration_id").annotate(rows=Count("pk")).filter(rows__gt=HISTORY_ROWS)
+    for integration_id in many.values_list("integration_id", flat=True):
+        changes = StatusChange.objects.filter(integration_id=integration_id)
+        changes.filter(time__lt=changes.order_by("-time")[HISTORY_ROWS - 1].time).delete()
     LedgerHour.objects.filter(hour__lt=now - timedelta(days=LEDGER_DAYS)).delete()
 
 
@@ -148,6 +156,7 @@ HUB = (
     Chore(5.0, write_ledger),
     Chore(5.0, judge_limits),
     Chore(2.0, write_history),
+    Chore(5.0, Observer()),
     Chore(30.0, drop_orphans),
     Chore(3600.0, trim),
     Chore(3600.0, trim_records),

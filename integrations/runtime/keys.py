@@ -42,6 +42,10 @@
 | debug:W | stream | debug values of workflow W, field `h` |
 | insight:W | string | number of the last batch of notes from worker W |
 | history | list | state transitions on their way to the database |
+| pace | hash | integration -> its pauses between messages, by length |
+| sendfaults | hash | integration -> sends that failed one after the other, with their causes |
+| rates | hash | integration -> how many messages came and were run in a second lately, as JSON |
+| judged | hash | integration -> its state as the sweeper last saw it, where no row says so |
 | sweeper:N | string | lease of the sweeper named N |
 
 Channels: `wake:W` tells worker W which inboxes got events, or how a send ended that a node waits for; `out:L` tells listener L

@@ -6,7 +6,7 @@ cannot drift from what happened.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.runtime.keys import key
@@ -38,19 +38,21 @@ class LedgerLine:
 def line_of(hour_ms: int, counts: dict[str, int], waiting: int) -> LedgerLine:
     """Build a line from stored counts such as {"messages": 3, "parked:failed": 1}."""
 
-    def group(name: str) -> dict[str, int]:
-        return {field.split(":", 1)[1]: n for field, n in counts.items() if field.startswith(f"{name}:") and n}
-
     return LedgerLine(
         hour_ms,
         counts.get("messages", 0) + counts.get("signals", 0),
         counts.get("messages", 0),
         counts.get("finished", 0),
         counts.get("unmatched", 0),
-        group("parked"),
-        group("dropped"),
+        group(counts, "parked"),
+        group(counts, "dropped"),
         waiting,
     )
+
+
+def group(counts: Mapping[str, int], name: str) -> dict[str, int]:
+    """Return the counts of a group by reason: {"failed": 1} of {"parked:failed": 1}."""
+    return {field.split(":", 1)[1]: n for field, n in counts.items() if field.startswith(f"{name}:") and n}
 
 
 def read_ledger(client: SyncRedis, integration_ids: Sequence[str], hours: int = 24) -> dict[str, list[LedgerLine]]:

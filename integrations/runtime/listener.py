@@ -6,18 +6,18 @@ All retry, status and lifecycle events are here, once for every type of integrat
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
 from typing import Any, Protocol
 
-from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector
+from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector, Connector
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, Unreachable
 from integrations.runtime.backoff import REFUSED_CAP_SECONDS, Backoff
 from integrations.runtime.book import StatusBook, now_ms
 from integrations.runtime.inbox import Held, Intake
 from integrations.runtime.keys import partition_of
+from integrations.runtime.line_status import Condition, connected_status, down_status, first_status, lost_status
 from integrations.runtime.snapshot import Desired
-from integrations.runtime.status import ConnectionState, Status
+from integrations.runtime.status import LOST_STATES, ConnectionState, Status
 from wegnology.lib.ending import end_tasks
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,8 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 5 * CONNECT_PHASE_SECONDS
 DRAIN_SECONDS = 2.0
 """How long a connection that we close ourselves may take to hand over what it holds."""
-BACKLOG_MS = 5_000
-"""How often it is written what waits at a source."""
-LOST_STATES = (ConnectionState.FAILING, ConnectionState.REFUSED)
+MEASURE_SECONDS = 60.0
+"""How often a source is asked how much waits there."""
 
 
 class Outbox(Protocol):
@@ -74,17 +73,12 @@ class Line:
         self._ending = False
         self._task: asyncio.Task[None] | None = None
         self._positions = dict(desired.source.positions)
-        self._backlog_ms = 0
-        self._announce = last is None or last.state in LOST_STATES or not last.connected_ms
-        self.status = Status(
-            ConnectionState.CONNECTING,
-            now_ms(),
-            connected_ms=last.connected_ms if last else 0,
-            disconnected_ms=last.disconnected_ms if last else 0,
-            disconnect_error=last.disconnect_error if last else "",
-            listener=process,
-            known_topics=last.known_topics if last else [],
-        )
+        self._condition = Condition()
+        self._measured = -MEASURE_SECONDS
+        self._announce = last is None or last.state in LOST_STATES or bool(last.down) or not last.connected_ms
+        self.status = first_status(desired, process, last, now_ms())
+        if self.status.attempts:
+            self._backoff.attempts = self.status.attempts
 
     def begin(self) -> None:
         """Start connecting."""
@@ -144,8 +138,23 @@ class Line:
             self.proof_ms = now_ms()
             self._keep_passed(connector)
             self._note_degraded(connector)
+            await self._measure(connector)
         finally:
             self.probing = False
+
+    async def _measure(self, connector: AnyConnector) -> None:
+        """Ask now and then how much waits at the source. That it does not tell is no fault of the connection."""
+        now = asyncio.get_running_loop().time()
+        if now - self._measured < MEASURE_SECONDS or type(connector).measure is Connector.measure:
+            return
+        self._measured = now
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connector.measure()
+        except Exception as error:  # noqa: BLE001  (a probe decides about the connection)
+            logger.info("integration %s: the source does not tell what waits: %s", self.integration_id, type(error).__name__)
+        else:
+            self._note_degraded(connector)
 
     async def _run(self) -> None:
         config = self.desired.config
@@ -198,17 +207,7 @@ class Line:
         self.connected = True
         self.proof_ms = now
         self.outbox_after = b"0-0"
-        self.status = Status(
-            ConnectionState.CONNECTED,
-            now,
-            connected_ms=now,
-            disconnected_ms=self.status.disconnected_ms,
-            disconnect_error=self.status.disconnect_error,
-            subscriptions=[subscription._asdict() for subscription in connector.subscriptions()],
-            notices=list(getattr(connector, "notices", [])),
-            listener=self.status.listener,
-            known_topics=list(self.desired.source.topics),
-        )
+        self.status = connected_status(self.status, connector, now)
         self._note(transition=True)
         if self.held_back or not self.reading:
             connector.pause(True)
@@ -226,19 +225,22 @@ class Line:
 
     def _note_degraded(self, connector: AnyConnector) -> None:
         """Say that the line works, but not as it should, or that it does again; and now and then what waits at the source."""
-        now = now_ms()
-        if connector.backlog != self.status.backlog and now - self._backlog_ms >= BACKLOG_MS and self.connected:
-            self._backlog_ms = now
-            self.status = replace(self.status, backlog=dict(connector.backlog))
-            self._note(transition=False)
-        if connector is self.connector and self.connected and connector.degraded != self.status.degraded:
-            text = connector.degraded
-            self.status = replace(self.status, degraded=text, latest_cause=text, since_ms=now_ms())
-            self._note(transition=True)
+        if connector is not self.connector or not self.connected:
+            return
+        unread = "" if self.reading else "the inbox is full." if self.inbox_full else "what came cannot be stored."
+        status, transition = self._condition.see(self.status, connector, unread, now_ms())
+        if status != self.status:
+            self.status = status
+            self._note(transition)
+
+    def look(self) -> None:
+        """See to a line that is not read and gives no occasion by itself; called once a second."""
+        if self.connector is not None and (not self.reading or self._condition.unread):
+            self._note_degraded(self.connector)
 
     def _failed(self, connector: AnyConnector, error: Exception) -> float:
-        state = ConnectionState.REFUSED if isinstance(error, Refused) else ConnectionState.FAILING
-        changed = str(error) != self.status.latest_cause or self.status.state is not state
+        state = ConnectionState.REFUSED if isinstance(error, Refused) else ConnectionState.DISCONNECTED
+        changed = (str(error), state) != (self.status.latest_cause, self.status.down)
         delay = self._backoff.next_seconds(refused=state is ConnectionState.REFUSED)
         if isinstance(error, Unreachable):
             delay = max(delay, min(error.retry_after, REFUSED_CAP_SECONDS))
@@ -254,8 +256,8 @@ class Line:
         now = now_ms()
         delay = self._backoff.next_seconds()
         self.connected = False
-        self.status = replace(self.status, disconnected_ms=now, disconnect_error=str(error))
-        self._fall(ConnectionState.FAILING, str(error), delay)
+        self.status = lost_status(self.status, str(error), now)
+        self._fall(ConnectionState.DISCONNECTED, str(error), delay)
         self._note(transition=True)
         logger.warning("integration %s: connection lost: %s", self.integration_id, error)
         self._intake.put_event(self, EventKind.DISCONNECT, now, connector.event_data(EventKind.DISCONNECT, error))
@@ -263,17 +265,8 @@ class Line:
         return delay
 
     def _fall(self, state: ConnectionState, cause: str, delay: float) -> None:
-        was_down = self.status.state in LOST_STATES
-        self.status = replace(
-            self.status,
-            state=state,
-            since_ms=self.status.since_ms if was_down and self.status.state is state else now_ms(),
-            first_cause=self.status.first_cause if was_down and self.status.first_cause else cause,
-            latest_cause=cause,
-            attempts=self._backoff.attempts,
-            next_attempt_ms=now_ms() + int(delay * 1000),
-            subscriptions=[],
-        )
+        now = now_ms()
+        self.status = down_status(self.status, state, cause, self._backoff.attempts, now, now + int(delay * 1000))
 
     def _note(self, transition: bool) -> None:
         self._book.note(self.integration_id, self.status, transition)
@@ -298,12 +291,3 @@ async def _close(connector: AnyConnector) -> None:
             await connector.close()
     except Exception as error:  # noqa: BLE001  (closing must not stop the next attempt)
         logger.warning("%s connector: closing failed: %s", connector.name, type(error).__name__)
-
-
-def idle_status(desired: Desired, process: str) -> Status:
-    """Return the status of an integration that is not to be connected."""
-    if desired.enabled:
-        cause = "; ".join(f"{name}: {text}" if name else text for name, text in desired.errors.items())
-        state = ConnectionState.NOT_CONFIGURED
-        return Status(state, now_ms(), first_cause=cause, latest_cause=cause, errors=desired.errors, listener=process)
-    return Status(ConnectionState.DISABLED, now_ms(), latest_cause="Switched off.", listener=process)

@@ -19,6 +19,7 @@ from integrations.runtime.inbox import TokenOf
 from integrations.runtime.inspector import SentOn, Way
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
+from integrations.runtime.send_faults import SendFaults
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 from wegnology.lib.trusted import constructor
@@ -53,9 +54,11 @@ class OutboxSender:
         lines: Mapping[str, Line],
         token_of: TokenOf,
         on_sent: Callable[[str, SentOn], None] = lambda source_id, sent: None,
+        faults: SendFaults | None = None,
     ) -> None:
         """`on_sent` is told what became of messages, with the source of the event whose run sent them."""
         self._on_sent = on_sent
+        self._faults = faults or SendFaults(client)
         self._client = client
         self._reading, self._deleting = Link(client), Link(client)
         self._lines = lines
@@ -166,10 +169,13 @@ class OutboxSender:
         waits = "r" in message
         if result is None:
             self._confirmed.append(Confirmed(line, identifier, "sent"))
+            self._faults.succeeded(line.integration_id)
         elif isinstance(result, SendUnknown | SendLater) and not waits:
             return False  # it stays, and goes out again after the reconnect: at least once
         else:
             self._confirmed.append(Confirmed(line, identifier, "failed"))
+            if line.connected:
+                self._faults.failed(line.integration_id, str(result))
             if not waits:
                 logger.warning("integration %s: message not sent: %s", line.integration_id, result)
         if "o" in message:

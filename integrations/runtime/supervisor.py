@@ -22,9 +22,11 @@ from integrations.runtime.inspector import Inspector
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.lease import Lease, Leases, Presence, share
 from integrations.runtime.limits import Limits
-from integrations.runtime.listener import Line, idle_status
+from integrations.runtime.line_status import idle_status
+from integrations.runtime.listener import Line
 from integrations.runtime.outbox import OutboxSender
 from integrations.runtime.purging import purge
+from integrations.runtime.send_faults import SendFaults
 from integrations.runtime.snapshot import Desired, Snapshot
 from integrations.runtime.status import Status
 from wegnology.lib.ending import end_tasks
@@ -49,11 +51,12 @@ class Supervisor:
         self._leases = Leases(client, "listen", process, limits.lease_seconds)
         self._presence = Presence(client, "listeners", process, limits.lease_seconds)
         self._dispatch = Dispatch()
-        self._book = StatusBook(client)
+        self._book = StatusBook(client, process)
+        self._faults = SendFaults(client)
         self._inspector = Inspector(client, limits)
         accepted, sent = self._inspector.accepted, self._inspector.ended
         self._intake = Intake(client, process, limits, self._token_of, self._lease_lost, self._dispatch.ask, accepted)
-        self._outbox = OutboxSender(client, self.lines, self._token_of, sent)
+        self._outbox = OutboxSender(client, self.lines, self._token_of, sent, self._faults)
         self._database = ThreadPoolExecutor(1, "snapshot")
         self._lost: set[int] = set()
         self._idle: dict[str, str] = {}
@@ -82,6 +85,7 @@ class Supervisor:
             asyncio.create_task(self._outbox.run()),
             asyncio.create_task(self._inspector.run()),
             asyncio.create_task(self._book.run(_View(self.lines))),
+            asyncio.create_task(self._faults.run()),
             asyncio.create_task(self._listen_for_calls()),
             asyncio.create_task(self._load()),
             asyncio.create_task(self._probe()),
@@ -164,6 +168,7 @@ class Supervisor:
         if surplus:
             moving = [line for line in self.lines.values() if line.partition in surplus]
             await asyncio.gather(*(self._stop(line) for line in moving))
+            await self._book.write_rows()  # what the next holder goes on from
             await self._leases.release(surplus)
         missing = [p for p in range(self._limits.partitions) if p not in held]
         if missing and len(held) < fair:
@@ -204,6 +209,8 @@ class Supervisor:
         ids = [desired.integration_id for desired in fresh]
         rows = await self._client.mget([key("status", i) for i in ids])
         times = await self._client.hmget(key("last"), ids)
+        paces = await self._client.hmget(key("pace"), ids)
+        self._book.know_paces({i: text for i, text in zip(ids, paces, strict=True) if isinstance(text, bytes)})
         positions = await self._positions(fresh)
         for desired, row, time in zip(fresh, rows, times, strict=True):
             last = replace(Status.from_json(row), last_message_ms=int(time or 0)) if isinstance(row, bytes) else None
@@ -212,13 +219,15 @@ class Supervisor:
                 self._rest(desired, last)
                 continue
             self._idle.pop(desired.integration_id, None)
+            if last is not None and last.settings != desired.digest:
+                self._faults.forget(desired.integration_id)  # that messages could not be sent was a matter of other settings
             line = Line(_with_previous(desired, last, positions), self._intake, self._book, self._outbox, self._process, last)
             self.lines[desired.integration_id] = line
             line.begin()
 
     def _rest(self, desired: Desired, last: Status | None) -> None:
         """Note one that is not to be connected, and what is needed should it be deleted like that."""
-        status = replace(idle_status(desired, self._process), known_topics=last.known_topics if last else [])
+        status = replace(idle_status(desired, self._process, now_ms()), known_topics=last.known_topics if last else [])
         self._book.note(desired.integration_id, status, last is None or last.state is not status.state)
         if desired.resting is not None:
             self._resting[desired.integration_id] = _with_previous(desired.resting, last, {})
@@ -257,6 +266,7 @@ class Supervisor:
 
     async def _leave(self) -> None:
         try:
+            await self._book.write_rows()
             await self._leases.release(list(self._leases.held))
             await self._presence.leave()
         except RedisAway:
@@ -287,6 +297,7 @@ class Supervisor:
             await asyncio.sleep(TICK_SECONDS)
             now = now_ms()
             for line in self.lines.values():
+                line.look()
                 connector = line.connector
                 if connector is None or not line.connected or line.probing or not line.reading:
                     continue

@@ -16,14 +16,22 @@ def test_every_state_has_words(state: ConnectionState) -> None:
 
 
 def test_connected_is_never_said_without_its_troubles() -> None:
-    refused = Status(ConnectionState.CONNECTED, subscriptions=[{"topic": "a", "granted": False}, {"topic": "b", "granted": True}])
-    assert badge(refused, enabled=True, now_ms=NOW)[1:] == ("Connected, in part", "warning", "1 of 2 topics refused.")
+    refused = Status(ConnectionState.DEGRADED, latest_cause="1 of 2 topics refused: a.")
+    assert badge(refused, enabled=True, now_ms=NOW)[1:] == ("Degraded", "warning", "1 of 2 topics refused: a.")
+    flapping = Status(ConnectionState.CONNECTED, flapping=4)
+    assert badge(flapping, enabled=True, now_ms=NOW)[1:] == ("Connected, flapping", "warning", "Lost 4 times in ten minutes.")
+    flapping = Status(ConnectionState.DISCONNECTED, flapping=4, latest_cause="No route.")
+    assert badge(flapping, enabled=True, now_ms=NOW)[1:] == (
+        "Disconnected, flapping",
+        "danger",
+        "Lost 4 times in ten minutes. No route.",
+    )
     noticed = Status(ConnectionState.CONNECTED, notices=["Deleting is denied."])
     assert badge(noticed, enabled=True, now_ms=NOW).detail == "Deleting is denied."
 
 
 def test_trouble_names_its_cause_and_the_next_attempt() -> None:
-    status = Status(ConnectionState.FAILING, latest_cause="No route.", next_attempt_ms=NOW + 30_000)
+    status = Status(ConnectionState.DISCONNECTED, latest_cause="No route.", next_attempt_ms=NOW + 30_000)
     assert badge(status, enabled=True, now_ms=NOW).detail == "No route. Next attempt in 30 s."
 
 

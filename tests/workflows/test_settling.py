@@ -121,7 +121,7 @@ def test_a_refused_token_is_told_and_the_one_that_is_good_is_not(hub: Hub) -> No
     run(hub, test)
 
 
-@pytest.mark.parametrize("state", [ConnectionState.CONNECTED, ConnectionState.FAILING])
+@pytest.mark.parametrize("state", [ConnectionState.CONNECTED, ConnectionState.DISCONNECTED])
 def test_a_congested_outbox_is_known_for_a_moment(hub: Hub, state: ConnectionState) -> None:
     async def test(bench: Bench) -> None:
         target, _ = ids_apart(2)

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connections
 
 from integrations.models import Integration
-from integrations.runtime.status import ConnectionState, read_statuses
+from integrations.runtime.reading import read_statuses
 from wegnology.local import demo, ports, readings
 from wegnology.local.exceptions import CannotStart
 from wegnology.local.redis import EmbeddedRedis
@@ -206,6 +206,6 @@ def _demand_checks() -> None:
 def _is_connected(integration: Integration) -> bool:
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
-            return read_statuses(client, [integration.pk])[integration.pk].state is ConnectionState.CONNECTED
+            return read_statuses(client, [integration.pk])[integration.pk].live
     except redis.RedisError:
         return False

@@ -20,5 +20,6 @@ if left == 0 then
   call('HDEL', P .. 'claims', i)
   call('HDEL', P .. 'proof', i)
   call('HDEL', P .. 'last', i)
+  for _, name in ipairs({'pace', 'sendfaults', 'rates', 'judged'}) do call('HDEL', P .. name, i) end
 end
 return left

@@ -14,6 +14,7 @@ from integrations.runtime.inbox import Intake
 from integrations.runtime.limits import Limits
 from integrations.runtime.listener import Line
 from integrations.runtime.outbox import OutboxSender
+from integrations.runtime.send_faults import SendFaults
 from integrations.runtime.snapshot import Desired
 from integrations.runtime.status import Status
 from tests.fakes import FakeConnector, FarEnd
@@ -76,8 +77,9 @@ class Lines:
         self.waits = Waits()
         self.lines: dict[str, Line] = {}
         self.book = StatusBook(client)
+        self.faults = SendFaults(client)
         self.intake = Intake(client, "p1", limits, self.token_of, lambda p, t: self.lost.append((p, t)), self.needed.extend)
-        self.outbox = OutboxSender(client, self.lines, self.token_of)
+        self.outbox = OutboxSender(client, self.lines, self.token_of, faults=self.faults)
 
     def token_of(self, partition: int) -> str | None:
         """Return the token of a partition, as a supervisor would."""

@@ -189,7 +189,7 @@ def test_a_batch_whose_answer_was_lost_sends_nothing_twice(hub: Hub) -> None:
     assert hub.line(i).finished == 1
 
 
-@pytest.mark.parametrize("state", [ConnectionState.CONNECTED, ConnectionState.FAILING])
+@pytest.mark.parametrize("state", [ConnectionState.CONNECTED, ConnectionState.DISCONNECTED])
 def test_a_full_outbox_slows_its_senders_when_connected_else_drops_the_oldest(hub: Hub, state: ConnectionState) -> None:
     i, target = ids_apart(2)
     hub.client.set(key("status", target), Status(state).to_json())

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 
+import orjson
 import pytest
 
 from integrations.events import EventKind, TriggerEvent
-from integrations.exceptions import Unreachable
-from integrations.runtime import listener
+from integrations.exceptions import SendFailed, Unreachable
+from integrations.runtime import line_status, listener
+from integrations.runtime.keys import key
 from integrations.runtime.status import ConnectionState, Status
-from tests.fakes import refused
+from tests.fakes import FakeConnector, refused
 from tests.integrations.runtime.hub import Hub, desired, until
 from tests.integrations.runtime.lines import Lines, run_lines
 from wegnology.lib.ids import new_id
@@ -58,7 +60,11 @@ def test_the_first_and_the_latest_cause_are_kept_until_it_is_connected(hub: Hub)
         far.drop("cable cut")
         await until(lambda: line.status.latest_cause == "no route")
         status = line.status
-        assert (status.state, status.first_cause, status.disconnect_error) == (ConnectionState.FAILING, "cable cut", "cable cut")
+        assert (status.state, status.first_cause, status.disconnect_error) == (
+            ConnectionState.DISCONNECTED,
+            "cable cut",
+            "cable cut",
+        )
         assert status.attempts >= 2
         assert status.next_attempt_ms >= status.since_ms > 0
         assert status.subscriptions == []
@@ -66,7 +72,8 @@ def test_the_first_and_the_latest_cause_are_kept_until_it_is_connected(hub: Hub)
         await until(lambda: line.status.state is ConnectionState.CONNECTED)
         assert (line.status.first_cause, line.status.latest_cause, line.status.attempts) == ("", "", 0)
         assert line.status.disconnect_error == "cable cut"
-        assert line.status.subscriptions == [{"topic": "t", "granted": True, "detail": ""}]
+        assert [(row["topic"], row["granted"]) for row in line.status.subscriptions] == [("t", True)]
+        assert len(line.status.losses) == 1
 
     run_lines(hub, test)
 
@@ -85,9 +92,135 @@ def test_a_handover_announces_nothing(hub: Hub) -> None:
     run_lines(hub, test)
 
 
+def test_a_cause_goes_on_with_the_next_holder_and_is_not_announced_again(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        first, far = await lines.connected()
+        far.error_on_connect = Unreachable("no route")
+        far.drop("cable cut")
+        await until(lambda: first.status.attempts >= 3)
+        await first.end()
+        before = hub.kinds(first.integration_id)
+        assert before == [CONNECT, DISCONNECT, FAILURE]
+        attempts = far.connects
+        again, _ = lines.begin(first.desired, last=Status.from_json(first.status.to_json()))
+        status = again.status
+        assert (status.state, status.first_cause, status.latest_cause) == (ConnectionState.CONNECTING, "cable cut", "no route")
+        await until(lambda: far.connects >= attempts + 3)
+        assert (again.status.state, again.status.first_cause) == (ConnectionState.DISCONNECTED, "cable cut")
+        assert again.status.since_ms == first.status.since_ms
+        assert again.status.attempts > first.status.attempts
+        far.error_on_connect = Unreachable("no such host")
+        await until(lambda: len(hub.inbox(first.integration_id)) == 4)
+        assert hub.kinds(first.integration_id) == [*before, FAILURE]
+
+    run_lines(hub, test)
+
+
+def test_a_handover_while_connecting_forgets_no_cause(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        wanted = desired(new_id())
+        refusal = Status(
+            ConnectionState.CONNECTING, 5, first_cause="no", latest_cause="wrong password", down="refused", settings=wanted.digest
+        )
+        line, far = lines.begin(wanted, last=refusal)
+        far.error_on_connect = refused("wrong password")
+        await until(lambda: far.connects >= 2)
+        assert (line.status.state, line.status.first_cause, line.status.since_ms) == (ConnectionState.REFUSED, "no", 5)
+        assert hub.kinds(line.integration_id) == []
+
+    run_lines(hub, test)
+
+
+def test_after_an_edit_the_first_cause_is_that_of_the_new_settings(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        i = new_id()
+        last = Status(ConnectionState.DISCONNECTED, 5, first_cause="cable cut", latest_cause="no route", down="disconnected")
+        line, far = lines.begin(desired(i, "other.example"), last=last)
+        far.error_on_connect = Unreachable("no such host")
+        await until(lambda: far.connects >= 2)
+        assert (line.status.first_cause, line.status.latest_cause) == ("no such host", "no such host")
+        await until(lambda: hub.kinds(i) == [FAILURE])
+
+    run_lines(hub, test)
+
+
+def test_losses_are_remembered_through_a_handover(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        line, far = await lines.connected()
+        for number in (2, 3, 4):
+            far.drop()
+            await until(lambda number=number: far.connects == number and line.connected)  # type: ignore[misc]
+        assert len(line.status.losses) == 3
+        await line.end()
+        again, _ = await lines.connected(line.desired, last=line.status)
+        assert again.status.losses == line.status.losses
+
+    run_lines(hub, test)
+
+
+def test_a_source_that_is_not_read_says_so(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_status, "UNREAD_MS", 0)
+
+    async def test(lines: Lines) -> None:
+        line, _ = await lines.connected()
+        line.set_reading(False)
+        line.inbox_full = True
+        line.look()
+        assert line.status.degraded == "Nothing more is read from the source: the inbox is full."
+        line.set_reading(True)
+        line.look()
+        assert (line.status.degraded, line.status.latest_cause) == ("", "")
+
+    run_lines(hub, test)
+
+
+def test_messages_that_cannot_be_sent_are_told_until_one_can(hub: Hub) -> None:
+    async def test(lines: Lines) -> None:
+        line, far = await lines.connected()
+        far.error_on_send = lambda body: SendFailed("Quota exceeded.")
+        hub.queue(line.integration_id, "a", "b", "c")
+        lines.outbox.due(line)
+        await until(lambda: hub.sent(line.integration_id).get("failed") == 3)
+        await lines.faults.write()
+        number, _, first, latest = orjson.loads(hub.client.hget(key("sendfaults"), line.integration_id))
+        assert (number, first, latest) == (3, "Quota exceeded.", "Quota exceeded.")
+        far.error_on_send = lambda body: None
+        hub.queue(line.integration_id, "d")
+        lines.outbox.due(line)
+        await until(lambda: far.sent == ["d"])
+        await lines.faults.write()
+        assert hub.client.hget(key("sendfaults"), line.integration_id) is None
+
+    run_lines(hub, test)
+
+
+def test_a_source_is_asked_rarely_how_much_waits(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_status, "SOURCE_MS", 0)
+
+    async def test(lines: Lines) -> None:
+        line, _ = await lines.connected()
+        asked: list[int] = []
+
+        async def measure(connector: FakeConnector) -> None:
+            asked.append(1)
+            connector.backlog = {"queue": 7}
+            if len(asked) > 1:
+                raise PermissionError("not allowed to")
+
+        monkeypatch.setattr(FakeConnector, "measure", measure)
+        await line.probe()
+        await line.probe()
+        assert (asked, line.status.backlog) == ([1], {"queue": 7})
+        monkeypatch.setattr(listener, "MEASURE_SECONDS", 0.0)
+        await line.probe()
+        assert (asked, line.connected) == ([1, 1], True)
+
+    run_lines(hub, test)
+
+
 def test_the_next_holder_announces_the_end_of_a_failure(hub: Hub) -> None:
     async def test(lines: Lines) -> None:
-        last = Status(ConnectionState.FAILING, 1, connected_ms=1, latest_cause="cable cut")
+        last = Status(ConnectionState.DISCONNECTED, 1, connected_ms=1, latest_cause="cable cut")
         line, _ = await lines.connected(last=last)
         await until(lambda: hub.kinds(line.integration_id) == [CONNECT])
 
@@ -98,7 +231,7 @@ def test_the_other_side_may_ask_for_a_pause(hub: Hub) -> None:
     async def test(lines: Lines) -> None:
         line, far = lines.begin()
         far.error_on_connect = Unreachable("too many requests", retry_after=120)
-        await until(lambda: line.status.state is ConnectionState.FAILING)
+        await until(lambda: line.status.state is ConnectionState.DISCONNECTED)
         assert line.status.next_attempt_ms - line.status.since_ms >= 119_000
         assert far.connects == 1
 
@@ -123,7 +256,7 @@ def test_a_fault_of_the_connector_is_logged_and_retried(hub: Hub, caplog: pytest
         line, far = lines.begin()
         far.error_on_connect = ZeroDivisionError("a bug")
         await until(lambda: far.connects >= 2)
-        assert line.status.state is ConnectionState.FAILING
+        assert line.status.state is ConnectionState.DISCONNECTED
         far.error_on_connect = None
         await until(lambda: line.connected)
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import orjson
+import pytest
 from pytest_django import Settings
 
+from integrations.runtime import book
 from integrations.runtime.book import StatusBook
 from integrations.runtime.keys import key
-from integrations.runtime.status import ConnectionState, Status, read_statuses
+from integrations.runtime.reading import read_statuses
+from integrations.runtime.status import ConnectionState, Status
 from tests.integrations.runtime.hub import Hub, ids_apart, with_client
 from wegnology.lib.redis import AsyncRedis
 
@@ -70,10 +74,10 @@ def test_what_another_process_than_the_holder_wrote_is_not_believed(hub: Hub) ->
 
 
 def test_a_failing_connection_needs_no_proof_and_keeps_its_causes(hub: Hub) -> None:
-    i = report(hub, ConnectionState.FAILING, proof_age=3_600)
+    i = report(hub, ConnectionState.DISCONNECTED, proof_age=3_600)
     hub.hold("listen", i, "p1")
     status = read(hub, i)
-    assert (status.state, status.first_cause, status.latest_cause) == (ConnectionState.FAILING, "why", "why")
+    assert (status.state, status.first_cause, status.latest_cause) == (ConnectionState.DISCONNECTED, "why", "why")
 
 
 def test_an_integration_nobody_reported_on_is_unknown(hub: Hub) -> None:
@@ -95,6 +99,7 @@ class Seen:
     integration_id: str
     proof_ms: int = 1
     last_message_ms: int = 2
+    status: Status = field(default_factory=Status)
 
 
 def test_transitions_go_into_the_history_and_proofs_are_written_for_all_together(hub: Hub) -> None:
@@ -102,14 +107,70 @@ def test_transitions_go_into_the_history_and_proofs_are_written_for_all_together
 
     async def work(client: AsyncRedis) -> None:
         book = StatusBook(client)
-        book.note(first, Status(ConnectionState.FAILING, 7, latest_cause="gone"), transition=True)
+        book.note(first, Status(ConnectionState.DISCONNECTED, 7, latest_cause="gone"), transition=True)
         book.note(second, Status(ConnectionState.CONNECTING, 8), transition=False)
         await book.write([Seen(first), Seen(second)])
 
     asyncio.run(with_client(work))
-    assert [orjson.loads(line) for line in hub.client.lrange(key("history"), 0, -1)] == [
-        {"i": first, "t": 7, "s": "failing", "c": "gone"}
-    ]
+    [line] = map(orjson.loads, hub.client.lrange(key("history"), 0, -1))
+    assert abs(line.pop("t") - now_ms()) < 60_000
+    assert line == {"i": first, "s": "disconnected", "c": "gone"}
     assert hub.client.hgetall(key("proof")) == {first.encode(): b"1", second.encode(): b"1"}
     assert hub.client.hgetall(key("last")) == {first.encode(): b"2", second.encode(): b"2"}
     assert Status.from_json(hub.client.get(key("status", second))).state is ConnectionState.CONNECTING
+
+
+def test_a_row_of_an_earlier_release_is_read_and_a_state_of_a_later_one_is_unknown() -> None:
+    assert Status.from_json(b'{"state": "failing"}').state is ConnectionState.DISCONNECTED
+    assert Status.from_json(b'{"state": "levitating"}').state is ConnectionState.UNKNOWN
+
+
+def write(hub: Hub, process: str, *notes: tuple[str, Status], before: Callable[[], object] = lambda: None) -> list[str]:
+    """Let a book write rows twice, with something between; return the causes in the history."""
+
+    async def work(client: AsyncRedis) -> None:
+        book = StatusBook(client, process)
+        for integration_id, status in notes:
+            book.note(integration_id, status, transition=True)
+        await book.write([])
+        before()
+        await book.write([])
+
+    asyncio.run(with_client(work))
+    return [orjson.loads(line)["c"] for line in hub.client.lrange(key("history"), 0, -1)]
+
+
+def test_a_listener_that_was_late_overwrites_nothing(hub: Hub) -> None:
+    (i,) = ids_apart(1)
+    hub.hold("listen", i, "p2")
+    assert write(hub, "p1", (i, Status(ConnectionState.DISCONNECTED, latest_cause="late"))) == []
+    assert hub.client.get(key("status", i)) is None
+
+
+def test_what_was_refused_is_written_when_the_lease_is_regained(hub: Hub) -> None:
+    (i,) = ids_apart(1)
+    rows = [(i, Status(ConnectionState.CONNECTED, latest_cause=cause)) for cause in ("first", "second")]
+    assert write(hub, "p1", *rows, before=lambda: hub.hold("listen", i, "p1")) == ["first", "second"]
+    assert Status.from_json(hub.client.get(key("status", i))).latest_cause == "second"
+
+
+def test_pauses_between_messages_are_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "PACE_SECONDS", 0.0)
+    (i,) = ids_apart(1)
+    seen = Seen(i, last_message_ms=1_000)
+
+    async def work(client: AsyncRedis) -> None:
+        writing = StatusBook(client)
+        for _ in range(3):
+            await writing.write([seen])
+            seen.last_message_ms += 60_000
+        seen.status = replace(seen.status, connected_ms=seen.last_message_ms)
+        seen.last_message_ms += 9_000_000
+        await writing.write([seen])  # what was spent disconnected is no pause
+        seen.last_message_ms += 5_000
+        await writing.write([seen])
+
+    asyncio.run(with_client(work))
+    kept = orjson.loads(hub.client.hget(key("pace"), i))
+    assert kept[0] == 3
+    assert round(sum(kept[1:]), -3) == 125_000

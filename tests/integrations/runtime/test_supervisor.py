@@ -15,8 +15,9 @@ from integrations.models import Integration
 from integrations.runtime import chores, listener, supervisor
 from integrations.runtime.keys import key, partition_of
 from integrations.runtime.limits import Limits
+from integrations.runtime.reading import read_statuses
 from integrations.runtime.snapshot import Snapshot
-from integrations.runtime.status import ConnectionState, Status, read_statuses
+from integrations.runtime.status import ConnectionState, Status
 from integrations.runtime.supervisor import Supervisor
 from tests.factories import application, integration
 from tests.fakes import CONFIG, FakeConnector, FarEnd
@@ -197,7 +198,7 @@ class TestOneListener:
         user, neighbour = fake(of, config={"host": "{{globals.token}}.example", "password": "{{globals.token}}"}), fake(of)
         far(user).error_on_connect = ConnectionRefusedError("CANARY-1.example does not answer to CANARY-1")
         with listeners("l1"):
-            cause = in_state(hub, user, ConnectionState.FAILING).latest_cause
+            cause = in_state(hub, user, ConnectionState.DISCONNECTED).latest_cause
             assert cause == f"{MASK} does not answer to {MASK}"
             far(user).error_on_connect = None
             token.set_value("CANARY-2", secret=True)
@@ -287,7 +288,7 @@ class TestOneListener:
         row = fake()
         far(row).error_on_connect = ConnectionRefusedError("nobody listens")
         with listeners("l1"):
-            assert in_state(hub, row, ConnectionState.FAILING).latest_cause == "nobody listens"
+            assert in_state(hub, row, ConnectionState.DISCONNECTED).latest_cause == "nobody listens"
             wait_until(lambda: hub.client.llen(key("history")) == 1)
 
     def test_a_quiet_line_is_asked_for_proof_and_a_dead_one_replaced(self, hub: Hub) -> None:
