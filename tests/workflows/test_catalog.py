@@ -191,11 +191,11 @@ def test_what_is_deleted_is_forgotten() -> None:
 
 def test_a_workflow_that_cannot_be_built_matches_messages_with_its_faults() -> None:
     row = source()
-    workflow(row, nodes=[{"id": "n", "type": "NoSuchNode"}])
+    workflow(row, nodes=[{"id": "n", "type": "DebugNode", "config": {"volume": 1}}])
     catalog = loaded()
     (match,) = matches(catalog, row)
     assert match.trigger is None
-    assert "NoSuchNode" in match.plan.faults
+    assert "volume" in match.plan.faults
     assert matches(catalog, row, EventKind.CONNECT) == []
 
 

@@ -119,12 +119,12 @@ class TestRunning:
 
     def test_a_workflow_that_cannot_be_built_parks_with_its_faults(self, hub: Hub) -> None:
         row = source()
-        workflow(row, nodes=[{"id": "n", "type": "NoSuchNode", "config": {}, "meta": {}, "outputIds": []}])
+        workflow(row, nodes=[{"id": "n", "type": "DebugNode", "config": {"volume": 1}, "meta": {}, "outputIds": []}])
         put(hub, row, [1])
         with Worker() as worker:
             worker.take(row)
             wait_until(lambda: hub.line(row.pk).parked == {"failed": 1})
-        assert "NoSuchNode" in ParkedRun.objects.get().error_message
+        assert "volume" in ParkedRun.objects.get().error_message
 
     def test_a_run_that_takes_too_long_is_ended_and_parked(self, hub: Hub) -> None:
         row = source()
