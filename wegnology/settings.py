@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "wegnology",
 ]
 MIDDLEWARE = [
+    "wegnology.lib.rest.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -186,6 +187,17 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "wegnology.lib.rest.errors.answer_error",
     "DEFAULT_SCHEMA_CLASS": "wegnology.lib.rest.openapi.ApiSchema",
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WEGnology Integrations",
+    "DESCRIPTION": "The API of the official clients, as far as integrations and their workflows go, and what is beyond it.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "SERVERS": [{"url": "/api"}],
+    "APPEND_COMPONENTS": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    "POSTPROCESSING_HOOKS": [],
+}
 
 # Where processes listen, and what kind of machine they run on.
 PORT = env.int("PORT", 8000)
@@ -196,6 +208,12 @@ ALLOW_EPHEMERAL = env.bool("WEGNOLOGY_ALLOW_EPHEMERAL", False)
 # Who may read /metrics and the details of /readyz besides this machine itself: whoever sends this as a Bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
+LOGGING = {  # Django's own would print nothing of a page that fails, unless DEBUG is on
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {"django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}, "django.request": {"level": "ERROR"}},
+}
 UNFOLD = look.UNFOLD
 LOGIN_REDIRECT_URL = "status"
 

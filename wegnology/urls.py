@@ -1,10 +1,23 @@
 """Routes of the web process."""
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from wegnology.pages import metrics, overview, probes, status, switch
+from integrations.api.urls import urlpatterns as integrations_api
+from wegnology.applications.api.urls import urlpatterns as applications_api
+from wegnology.lib.rest.views import NothingHere
+from wegnology.pages import api, metrics, overview, probes, status, switch
+from workflows.api.urls import urlpatterns as workflows_api
 from workflows.web import webhook
+
+API = [
+    path("openapi.json", api.OpenApiView.as_view(), name="openapi"),
+    path("docs", api.docs, name="docs"),
+    *applications_api,
+    *integrations_api,
+    *workflows_api,
+    re_path(r"^.*$", NothingHere.as_view(), name="nothing"),
+]
 
 urlpatterns = [
     path("", switch.home, name="home"),
@@ -15,5 +28,6 @@ urlpatterns = [
     path("overview/<str:object_id>", admin.site.admin_view(overview.overview), name="overview"),
     path("switch", admin.site.admin_view(switch.switch), name="switch"),
     re_path(r"^webhooks/(?P<token>[A-Za-z0-9_-]{1,100})(?P<rest>/.*)?$", webhook, name="webhook"),
+    path("api/", include((API, "api"))),
     path("admin/", admin.site.urls),
 ]

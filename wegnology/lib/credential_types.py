@@ -3,6 +3,7 @@
 Names, fields and limits are those of the product's REST schema `credentialPost`. A kind is known here and nowhere else.
 """
 
+import json
 from typing import ClassVar, Literal, Self, TypeVar
 
 from pydantic import field_validator, model_validator
@@ -31,6 +32,12 @@ class Credential(Schema):
     name: ClassVar[str]
     """Public and stored, never renamed: "aws"."""
     label: ClassVar[str]
+    answers: ClassVar[tuple[str, ...]] = ()
+    """Names of what the API answers beside the settings that are no secrets (`in_answers`)."""
+
+    def in_answers(self) -> dict[str, JSONValue]:
+        """Return what the API answers in place of secrets: what may be known of them."""
+        return {}
 
     def shown(self) -> list[tuple[str, str]]:
         """Return what helps to recognise it, as (label, text); never a secret."""
@@ -102,6 +109,7 @@ class GcpCredential(Credential):
 
     name: ClassVar[str] = "gcp"
     label: ClassVar[str] = "GCP"
+    answers: ClassVar[tuple[str, ...]] = ("keyMetaJson",)
 
     key_json: SecretStr = Field(
         min_length=4,
@@ -116,6 +124,10 @@ class GcpCredential(Credential):
     def _key(cls, text: SecretStr) -> SecretStr:
         read_key(text.get_secret_value())
         return text
+
+    def in_answers(self) -> dict[str, JSONValue]:
+        """Return whose key it is, as JSON text."""
+        return {"keyMetaJson": json.dumps(read_key(self.key_json.get_secret_value())._asdict())}
 
     def shown(self) -> list[tuple[str, str]]:
         """Return whose key it is."""

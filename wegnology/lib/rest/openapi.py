@@ -54,12 +54,13 @@ def schema_of(model: type[BaseModel], registry: ComponentRegistry) -> dict[str, 
     """Return a reference to a model's schema, with all that it refers to put into the registry."""
     made = model.model_json_schema(by_alias=True, ref_template=REF, schema_generator=Schemas)
     for name, part in made.pop("$defs", {}).items():
-        _register(registry, name, part)
-    _register(registry, model.__name__, made)
+        register(registry, name, part)
+    register(registry, model.__name__, made)
     return {"$ref": REF.format(model=model.__name__)}
 
 
-def _register(registry: ComponentRegistry, name: str, schema: Mapping[str, Any]) -> None:
+def register(registry: ComponentRegistry, name: str, schema: Mapping[str, Any]) -> None:
+    """Make a schema known under a name, without what is meant for forms."""
     clean = _without_hints(schema)
     made = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=clean)  # type: ignore[no-untyped-call]
     registry.register_on_missing(made)
@@ -116,7 +117,7 @@ class ApiSchema(AutoSchema):
         for model in models:
             made = model.model_json_schema(by_alias=True, ref_template=REF, schema_generator=Schemas)
             for part, schema in made.pop("$defs", {}).items():
-                _register(self.registry, part, schema)
+                register(self.registry, part, schema)
             found += [_parameter(name, schema, model is Flags) for name, schema in made.get("properties", {}).items()]
         return found
 

@@ -77,7 +77,7 @@ class Listing:
         }
         if self.filters:
             fields["filter_field"] = (
-                Optional[Literal[tuple(self.filters)]],
+                Optional[Literal[tuple(self.filters)]],  # noqa: UP045  (made at run time)
                 SchemaField(None, description="The field that `filter` is about."),
             )
         return create_model(f"{self.name}Query", __base__=ListQuery, **fields, **self.more)

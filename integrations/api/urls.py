@@ -1,0 +1,16 @@
+"""Addresses below /api of what belongs to integrations alone. One integration by itself is in `workflows.api.urls`."""
+
+from django.urls import path
+
+from integrations.api import check_views as checks
+from integrations.api import views
+
+_INTEGRATIONS = "applications/<str:applicationId>/integrations"
+_ONE = f"{_INTEGRATIONS}/<str:integrationId>"
+
+urlpatterns = [
+    path(_INTEGRATIONS, views.IntegrationsView.as_view(), name="integrations"),
+    path(f"{_INTEGRATIONS}/status", views.StatusView.as_view(), name="integrations_status"),
+    path(f"{_ONE}/check", checks.CheckView.as_view(), name="integration_check"),
+    path(f"{_ONE}/checks/<str:checkId>", checks.CheckedView.as_view(), name="integration_checked"),
+]
