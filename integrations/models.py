@@ -97,12 +97,34 @@ class LedgerHour(models.Model):
     hour = models.DateTimeField()
     counts = models.JSONField(default=dict)
     application_id = models.CharField(max_length=24, blank=True, default="", db_default="")
+    unended = models.IntegerField(default=0, db_default=0, help_text="Received and not ended, when this was written.")
+    unsent = models.IntegerField(default=0, db_default=0, help_text="Given to be sent and neither sent nor failed nor dropped.")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["integration_id", "hour"], name="unique_ledger_hour")]
+        indexes: ClassVar = [
+            models.Index(fields=["hour"], name="ledger_hours_open", condition=~models.Q(unended=0) | ~models.Q(unsent=0))
+        ]
 
     def __str__(self) -> str:
         return f"{self.integration_id} {self.hour:%Y-%m-%d %H}h"
+
+
+class LedgerMove(models.Model):
+    """A correction that the ledger owes: so many events of an hour ended otherwise than was counted.
+
+    Written in the transaction that makes it so (a parked run is dropped), carried out in Redis by the sweeper, and then deleted;
+    the key is what keeps it from happening twice.
+    """
+
+    integration_id = models.CharField(max_length=24)
+    hour = models.DateTimeField()
+    source = models.CharField(max_length=80, help_text="As the ledger counted it: parked:failed.")
+    target = models.CharField(max_length=80, help_text="As it is to be counted: dropped:parked too long.")
+    number = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.integration_id} {self.hour:%Y-%m-%d %H}h: {self.number} from {self.source} to {self.target}"
 
 
 class StatusChange(models.Model):

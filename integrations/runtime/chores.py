@@ -12,20 +12,19 @@ from django.db.models import Count
 from integrations.models import LedgerHour, StatusChange
 from integrations.runtime import scripts, sources
 from integrations.runtime.dispatch import enqueue
-from integrations.runtime.hours import store
 from integrations.runtime.inbox import discard
 from integrations.runtime.keys import key, prefix
+from integrations.runtime.ledger_writing import keep_hours as keep_hours
+from integrations.runtime.ledger_writing import waiting_sources
+from integrations.runtime.ledger_writing import write_ledger as write_ledger
 from integrations.runtime.observing import Observer
 from integrations.runtime.sweeper import Chore
 from wegnology.applications import audit, trash, usage
 from wegnology.lib.redis import SyncRedis
 
-LEDGER_ROWS = 500
-LEDGER_LIFE_SECONDS = 72 * 3600
 HISTORY_DAYS = 30
 HISTORY_ROWS = 1_000
 """Transitions kept of one integration, so that one that flaps for weeks does not fill the database."""
-LEDGER_DAYS = 30
 ASKED_MS = 3_000
 
 
@@ -61,43 +60,6 @@ def expire_outboxes(client: SyncRedis) -> None:
         scripts.expire.call_sync(client, [prefix(), oldest, len(ids), *ids])
 
 
-def write_ledger(client: SyncRedis) -> None:
-    """Write changed hours to the database: absolute counts, so that writing twice changes nothing."""
-    names = _changed_hours(client)
-    if not names:
-        return
-    hours = sorted({tuple(name.decode().split(":")[1:3]) for name in names})
-    store(_ledger_rows(client, hours))
-    client.srem(key("writing"), *names)
-
-
-def _changed_hours(client: SyncRedis) -> list[bytes]:
-    """Take hours that changed, with those that were taken before and not written: the database was away, or a process died."""
-    names: list[bytes] = client.srandmember(key("dirty"), LEDGER_ROWS)  # type: ignore[assignment]
-    with client.pipeline(transaction=True) as pipe:
-        if names:
-            pipe.sadd(key("writing"), *names)
-            pipe.srem(key("dirty"), *names)
-        pipe.smembers(key("writing"))
-        return list(pipe.execute()[-1])
-
-
-def _ledger_rows(client: SyncRedis, hours: list[tuple[str, ...]]) -> list[LedgerHour]:
-    with client.pipeline(transaction=False) as pipe:
-        for integration_id, hour in hours:
-            for ledger in ("ledger", "sent"):
-                pipe.hgetall(key(ledger, integration_id, hour))
-                pipe.expire(key(ledger, integration_id, hour), LEDGER_LIFE_SECONDS)
-        answers = pipe.execute()
-    rows = []
-    for at, (integration_id, hour) in enumerate(hours):
-        counts = {name.decode(): int(n) for name, n in answers[4 * at].items()}
-        counts["received"] = counts.get("messages", 0) + counts.get("signals", 0)
-        counts |= {f"out:{name.decode()}": int(n) for name, n in answers[4 * at + 2].items()}
-        rows.append(LedgerHour(integration_id=integration_id, hour=_moment(int(hour)), counts=counts))
-    return rows
-
-
 def write_history(client: SyncRedis) -> None:
     """Move status transitions from Redis to the database."""
     lines: list[bytes] = client.lrange(key("history"), 0, 999)  # type: ignore[assignment]
@@ -118,7 +80,7 @@ def trim(_client: SyncRedis) -> None:
     for integration_id in many.values_list("integration_id", flat=True):
         changes = StatusChange.objects.filter(integration_id=integration_id)
         changes.filter(time__lt=changes.order_by("-time")[HISTORY_ROWS - 1].time).delete()
-    LedgerHour.objects.filter(hour__lt=now - timedelta(days=LEDGER_DAYS)).delete()
+    LedgerHour.objects.filter(hour__lt=now - timedelta(days=settings.LEDGER_DAYS)).delete()
 
 
 def trim_records(_client: SyncRedis) -> None:
@@ -135,11 +97,7 @@ def judge_limits(_client: SyncRedis) -> None:
 
 def drop_orphans(client: SyncRedis) -> None:
     """Drop what waits for sources that are deleted, should the deletion not have reached Redis."""
-    with client.pipeline(transaction=False) as pipe:
-        for p in range(settings.PARTITIONS):
-            pipe.smembers(key("ready", p))
-        pipe.smembers(key("outboxes"))
-        waiting = {name.decode() for names in pipe.execute() for name in names}
+    waiting = waiting_sources(client)
     if not waiting:
         return
     for integration_id in waiting - sources.owners(waiting).keys():
@@ -158,6 +116,7 @@ HUB = (
     Chore(2.0, write_history),
     Chore(5.0, Observer()),
     Chore(30.0, drop_orphans),
+    Chore(3600.0, keep_hours),
     Chore(3600.0, trim),
     Chore(3600.0, trim_records),
 )

@@ -34,7 +34,7 @@ def store(rows: Sequence[LedgerHour]) -> None:
             rows,
             update_conflicts=True,
             unique_fields=["integration_id", "hour"],
-            update_fields=["counts", "application_id"],
+            update_fields=["counts", "application_id", "unended", "unsent"],
         )
         usage.add(_new(rows, before, buckets))
 

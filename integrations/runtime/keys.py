@@ -14,6 +14,7 @@
 | claims | hash | integration -> throttle bucket (tokens, when, in ms), a semicolon, and the last id claimed, by whom |
 | starts:I | hash | `deaths` of workers with events of I under way; `trial`: the event watched at the last |
 | ledger:I:H, sent:I:H | hash | counts of hour H in and out |
+| moved:M | string | move M of the ledger was made: asked again it happens once |
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |
 | writing | set | of these, the ones on their way into the database |
 | bytes | string | size of all inboxes together |

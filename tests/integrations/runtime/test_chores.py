@@ -11,7 +11,7 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from integrations.models import LedgerHour, StatusChange
-from integrations.runtime import chores
+from integrations.runtime import chores, ledger_writing
 from integrations.runtime.keys import key, partition_of
 from integrations.runtime.sweeper import Chore, Sweeper
 from tests.factories import integration
@@ -109,7 +109,7 @@ class TestLedger:
     def test_hours_too_many_for_one_go_are_written_one_go_after_the_other(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(chores, "LEDGER_ROWS", 2)
+        monkeypatch.setattr(ledger_writing, "LEDGER_ROWS", 2)
         for i in ids_apart(3):
             hub.append(i, [stored()], "*")
         chores.write_ledger(hub.client)
