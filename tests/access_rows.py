@@ -4,6 +4,7 @@ A new model with pages gets a line in `ROWS`; a new word in an address gets a li
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,13 @@ from integrations import check_records
 from integrations.check_records import CheckRecord
 from integrations.events import EventKind, TriggerEvent
 from integrations.models import Integration, LedgerHour, StatusChange
+from integrations.runtime.keys import key
 from tests import factories
 from tests.lamp import CONFIG
 from wegnology.applications.models import Application, Credential, Member, Role
 from wegnology.applications.records import AuditEntry, TrashEntry
+from wegnology.lib.redis import sync_client
+from workflows.insight.runs import Run
 from workflows.models import ParkedRun, Webhook, Workflow
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
@@ -27,6 +31,10 @@ FOREIGN = "Zanzibar"
 """Part of every name in the application of others: it may be on no page of ours."""
 MISSING = {str: "f" * 24, int: "999999"}
 """An id that no row has, by its kind."""
+
+
+RUN = Run("a" * 24, 0, "", 1, 2.0, 3, "", "message", "integration", 0, ())
+"""A run that every workflow here has."""
 
 
 def a_parked_run(of: Application) -> ParkedRun:
@@ -70,6 +78,8 @@ def a_workflow(of: Application) -> Workflow:
     develop = row.versions.get(name="develop")
     develop.triggers = [*develop.triggers, {"type": "webhook", "config": {}, "outputIds": []}]
     develop.save()
+    with closing(sync_client()) as client:
+        client.lpush(key("runs", row.pk), RUN.to_json())
     return row
 
 
@@ -131,6 +141,7 @@ class Scene:
             "url": "anything",
             "token": Webhook.objects.get(workflow__application=of).token(),
             "rest": "/more",
+            "run_id": RUN.id,
         }
 
 

@@ -45,6 +45,7 @@ LOOK = Line("login 403 200 200 200 200", "login 403 403 403 403 403")
 DELETE = Line("login 403 403 403 200 200", "login 403 403 403 302 302")
 ASK_DELETE = Line("login gone 403 403 200 200", "login gone 403 403 302 302")
 DELETE_ROW = Line("login 404 403 403 302 302")
+SHOWN = Line("login gone 200 200 200 200", "login 405 405 405 405 405")
 EDITORS_ALONE = Line("login 404 404 200 200 200")
 
 TABLE: dict[str, Line] = {
@@ -134,6 +135,14 @@ TABLE: dict[str, Line] = {
     "admin:workflows_workflow_history": HISTORY,
     "admin:workflows_workflow_press": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     "admin:workflows_workflow_rotate": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    "admin:workflows_workflow_runs": SHOWN,
+    "admin:workflows_workflow_run": SHOWN,
+    "admin:workflows_workflow_run_path": SHOWN,
+    "admin:workflows_workflow_debug": SHOWN,
+    "admin:workflows_workflow_debug_hits": SHOWN,
+    "admin:workflows_workflow_errors": SHOWN,
+    "admin:workflows_workflow_statistics": SHOWN,
+    "admin:workflows_workflow_watch": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     # Parked runs: an editor replays and discards them
     "admin/workflows/parkedrun/<path:object_id>/": LEADS_ON,
     "admin:workflows_parkedrun_changelist": LIST,

@@ -19,13 +19,14 @@ from workflows import integration_admin, parked_admin  # noqa: F401  (importing 
 from workflows.forms import WorkflowForm
 from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
+from workflows.insight_admin import InsightPages
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.parked_admin import pretty
 from workflows.trigger_panel import TriggerActions, shown_triggers
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(TriggerActions, OwnedAdmin):
+class WorkflowAdmin(InsightPages, TriggerActions, OwnedAdmin):
     """One workflow: its develop version is edited, named versions are looked at."""
 
     class Media:

@@ -347,11 +347,11 @@ class TestDebug:
         flow = debugging(row)
         watched(worker, flow)
         recorder = worker().engine._running.recorder
-        big = Hit("m" * 5_000, "x" * VALUE_BYTES, "info", "d")
+        shown = flight_of(row), plan_of(flow), Trace(), Hit("m" * 5_000, "x" * VALUE_BYTES, "info", "d")
 
         async def show_many() -> None:
             for _ in range(HITS_A_SECOND + 10):
-                recorder.show(flight_of(row), plan_of(flow), Trace(), big)
+                recorder.show(*shown)
             await recorder.flush()
 
         worker().call(show_many())

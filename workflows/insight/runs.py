@@ -80,7 +80,8 @@ class Run:
         """Read the stored form."""
         *head, failure, labels, visits = orjson.loads(text)
         shown = tuple(Visit(node, labels.get(node, ""), *rest) for node, *rest in visits)
-        return cls(*head, shown, Failure(*failure) if failure else None)
+        about: Any = (*head, shown, Failure(*failure) if failure else None)
+        return cls(*about)
 
     def as_json(self) -> JSONObject:
         """Return it for programs: what happened, and the nodes in the order in which they were visited."""
