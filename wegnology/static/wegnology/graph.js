@@ -1,5 +1,5 @@
 // Pictures of workflows: choose a box to see its settings; drag to move, the wheel with Ctrl or the buttons to zoom, arrow keys to walk.
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
   const watch = (figure) => {
     const svg = figure.querySelector("svg[data-graph]");
     const details = figure.querySelector("[data-graph-details]");
@@ -59,4 +59,4 @@
     if (first) { choose(first); }
   };
   document.querySelectorAll(".wg-graph").forEach(watch);
-})();
+});
