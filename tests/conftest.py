@@ -7,6 +7,7 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import Settings
 
+from tests.queues import celery_at
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 from wegnology.lib.ids import new_id
@@ -68,10 +69,11 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_here(redis_server: RedisServer, settings: Settings) -> Iterator[RedisServer]:
-    """The session's Redis under a prefix of the test's own, named in the settings; emptied afterwards."""
+    """The session's Redis under a prefix of the test's own, named in the settings, with Celery's queues; emptied afterwards."""
     settings.REDIS_URL = redis_server.url
     settings.REDIS_PREFIX = f"test-{new_id()}"
-    yield redis_server
+    with celery_at(redis_server.url):
+        yield redis_server
     redis_server.flush()
 
 

@@ -1,13 +1,11 @@
 """The pages of checks: with a script and without, saved and not, and who may."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from kombu import pools
 
 from integrations import check_records
 from integrations.check_records import CheckRecord
@@ -21,24 +19,12 @@ from tests.lamp import CONFIG, LampConnector, lamp  # noqa: F401  (a fixture)
 from tests.servers.redis import RedisServer
 from wegnology.applications.models import Application, Member, Role
 from wegnology.applications.records import AuditEntry
-from wegnology.celery import app
 from wegnology.lib.check_steps import CheckStep
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp", "redis_here")]
 
 NEW = reverse("admin:integrations_integration_check_new")
 SCRIPT = {"X-Requested-With": "fetch"}
-
-
-@pytest.fixture(autouse=True)
-def _queue(redis_here: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let Celery's queue be in this test's Redis."""
-    monkeypatch.setattr(app.conf, "broker_url", redis_here.url)
-    pools.reset()
-    app._after_fork()  # type: ignore[attr-defined]
-    yield
-    pools.reset()
-    app._after_fork()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kombu import pools
 from pytest_django import Settings
 
 from integrations.live import outage
 from tests.fakes import FarEnd, fake_types
 from tests.integrations.runtime.hub import Hub
 from tests.servers.redis import RedisServer
-from wegnology.celery import app
 
 
 @pytest.fixture
@@ -33,10 +31,8 @@ def hub(redis_here: RedisServer, settings: Settings) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def drains(redis_here: RedisServer, settings: Settings) -> Iterator[Callable[[], list[int]]]:
-    """Celery with its queues in the test's Redis; call it for the partitions for which a worker was asked."""
-    app.conf.update(broker_url=redis_here.url)
-    _forget_connections()
+def drains(redis_here: RedisServer, settings: Settings) -> Callable[[], list[int]]:
+    """Call it for the partitions for which a worker was asked."""
     prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
 
     def asked() -> list[int]:
@@ -44,13 +40,7 @@ def drains(redis_here: RedisServer, settings: Settings) -> Iterator[Callable[[],
             found: Any = client.lrange(f"{prefix}drain", 0, -1)
         return [json.loads(base64.b64decode(json.loads(message)["body"]))[0][0] for message in reversed(found)]
 
-    yield asked
-    _forget_connections()
-
-
-def _forget_connections() -> None:
-    pools.reset()
-    app._after_fork()  # type: ignore[attr-defined]
+    return asked
 
 
 @pytest.fixture
