@@ -24,6 +24,7 @@ from integrations.live import outage
 from integrations.runtime import sources
 from wegnology.applications.owned_admin import OwnedAdmin
 from wegnology.lib.redis import RedisAway
+from workflows.drawing_admin import draw_version
 from workflows.insight import reading, watching
 from workflows.insight.runs import Run
 from workflows.insight_views import chosen, milliseconds, periods, readable_hit, run_chart, shown_run, window
@@ -91,9 +92,14 @@ class InsightPages(OwnedAdmin):
 
     def _run(self, request: HttpRequest, row: Workflow, run_id: str) -> HttpResponse:
         """Show one run with its way through the nodes."""
-        (shown,) = _shown(row, [_found(row, run_id)])
+        run = _found(row, run_id)
+        (shown,) = _shown(row, [run])
+        version = row.versions.filter(pk=run.version_id).first()
+        visits = [(visit.node_id, visit.output) for visit in run.visits]
+        failed = run.failure.node_id if run.failure else ""
+        picture = draw_version(version, visits=visits, failed=failed) if version else None
         parked = reverse("admin:workflows_parkedrun_changelist") + f"?q={shown.run.event_id}"
-        return self._page(request, row, "run", _("run"), shown=shown, parked_url=parked)
+        return self._page(request, row, "run", _("run"), shown=shown, parked_url=parked, picture=picture)
 
     def _path(self, request: HttpRequest, row: Workflow, run_id: str) -> HttpResponse:
         """Return one run for a script: node ids in order, times, the error."""
