@@ -21,7 +21,7 @@ class NodeUsers(CredentialUsers):
         found: defaultdict[tuple[str, str, str, str, bool], set[str]] = defaultdict(set)
         for version in _versions(names):
             workflow = version.workflow
-            for given in _names_in(version.nodes):
+            for given in credential_names(version.nodes):
                 certain = "{{" not in given
                 for name in [given] if certain else names[workflow.application_id]:
                     if name in names[workflow.application_id]:
@@ -43,14 +43,14 @@ def _versions(names: Names) -> Iterator[WorkflowVersion]:
     return holding.select_related("workflow").iterator()
 
 
-def _names_in(value: object) -> Iterator[str]:
+def credential_names(value: object) -> Iterator[str]:
     """Yield the credentials' names and templates in nodes, at any depth."""
     if isinstance(value, list):
         for part in value:
-            yield from _names_in(part)
+            yield from credential_names(part)
     elif isinstance(value, dict):
         for key, part in value.items():
             if key in _KEYS and isinstance(part, str) and part:
                 yield part
             else:
-                yield from _names_in(part)
+                yield from credential_names(part)

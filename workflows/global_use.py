@@ -31,6 +31,11 @@ def secrets_named(application_id: str, nodes: JSONValue, own: Collection[str]) -
     return sorted(secret.intersection(*[frozenset().union(*named)]))
 
 
+def globals_named(nodes: JSONValue, own: Collection[str]) -> frozenset[str]:
+    """Return the globals that nodes name, without those that the workflow has itself (`own`)."""
+    return frozenset[str]().union(*(global_names(text).keys for text in _naming(nodes, own))) - frozenset(own)
+
+
 def _naming(value: JSONValue, own: Collection[str]) -> Iterator[str]:
     """Yield texts that name globals, paths written as templates. What the version itself overrides is not the application's."""
     for text in _texts(value):

@@ -202,6 +202,11 @@ class Connector(ABC, Generic[C, M]):
         """Fill in raw settings that are assigned once, when the integration is first saved (such as a client id)."""
         return config
 
+    @classmethod
+    def unassigned(cls, config: JSONObject) -> JSONObject:
+        """Return raw settings without what `prepare` gave this integration alone: a copy of it gets its own."""
+        return config
+
     @abstractmethod
     async def connect(self) -> JSONObject:
         """Open and subscribe; return the data of the connect event without `type`.

@@ -53,6 +53,8 @@ from wegnology.lib.types import JSONObject, JSONValue
 from wegnology.lib.upgrading import UpgradeRefused, advise_upgrade, explain_upgrade
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+CLIENT_ID = "wegnology-"
+"""Begins a client id that was assigned."""
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
 _SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
@@ -267,10 +269,17 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         """Assign a client id where there is none, and the protocol's port."""
         if not config.get("clientId"):
             letters = string.ascii_lowercase + string.digits
-            config["clientId"] = "wegnology-" + "".join(secrets.choice(letters) for _ in range(12))
+            config["clientId"] = CLIENT_ID + "".join(secrets.choice(letters) for _ in range(12))
         if config.get("port") in (None, ""):
             config["port"] = DEFAULT_PORTS.get(str(config.get("protocol")), 1883)
         return config
+
+    @classmethod
+    def unassigned(cls, config: JSONObject) -> JSONObject:
+        """Leave out a client id that was assigned: a broker ends one connection when another one takes its id."""
+        given = str(config.get("clientId") or "")
+        assigned = given.startswith(CLIENT_ID) and len(given) == len(CLIENT_ID) + 12 and given.removeprefix(CLIENT_ID).isalnum()
+        return {name: value for name, value in config.items() if name != "clientId" or not assigned}
 
     @property
     def _client(self) -> LoopClient | None:

@@ -1,0 +1,67 @@
+"""Deciding what an import writes. Reads the database and locks nothing; `writing` checks that nothing changed meanwhile."""
+
+from dataclasses import replace
+
+from wegnology.applications.models import Application
+from workflows.exceptions import Fault
+from workflows.exchange.faults import ImportRefused
+from workflows.exchange.parts import ApplicationPart, Bundle, IntegrationHint
+from workflows.exchange.plan import Existing, Plan
+from workflows.exchange.planning_resources import plan_resources
+from workflows.exchange.planning_workflows import plan_workflows
+from workflows.exchange.report import Options, Report, Scope
+
+NAMELESS = "Imported application"
+
+
+def make_plan(application: Application | None, bundle: Bundle, options: Options) -> Plan:
+    """Decide everything; raises `ImportRefused` with every reason why nothing can be imported."""
+    about = bundle.application or ApplicationPart("", NAMELESS)
+    if options.name:
+        about = replace(about, name=options.name)
+    plan = Plan(application, about, options, _report(application, about, bundle, options), Existing(application))
+    _check_choices(plan)
+    kept = bundle if options.scope is Scope.APPLICATION else _workflows_of(plan, bundle)
+    plan_workflows(plan, kept, plan_resources(plan, kept))
+    report = plan.report
+    if options.strict and not report.is_complete():
+        plan.faults += [*report.to_fix, *report.to_fill_in, *report.not_supported]
+    if plan.faults:
+        raise ImportRefused(plan.faults)
+    return plan
+
+
+def _report(application: Application | None, about: ApplicationPart, bundle: Bundle, options: Options) -> Report:
+    return Report(
+        dry_run=options.dry_run,
+        application_id=application.pk if application else "",
+        application_name=application.name if application else about.name,
+        created_application=application is None,
+        to_fill_in=[*bundle.to_fill_in],
+        changed=[*bundle.changed],
+        left_out=[*bundle.left_out],
+    )
+
+
+def _check_choices(plan: Plan) -> None:
+    known = {name for row in plan.existing.integrations for name in (row.pk, row.name)}
+    for given, chosen in plan.options.integrations.items():
+        if chosen not in known:
+            plan.faults.append(Fault("", f"There is no integration {chosen!r} in the application to take for {given!r}."))
+
+
+def _workflows_of(plan: Plan, bundle: Bundle) -> Bundle:
+    """Return the workflows alone; of integrations, only what tells which ones are meant."""
+    hints = {part.source_id: IntegrationHint(part.name, part.integration_type) for part in bundle.integrations}
+    counts = {
+        "integrations": len(bundle.integrations),
+        "service credentials": len(bundle.credentials),
+        "globals": len(bundle.globals),
+    }
+    said = [f"{count} {name}" for name, count in counts.items() if count]
+    if said:
+        text = f"Only workflows are imported here; not {', '.join(said)}. Importing an application takes them, too."
+        plan.report.left_out.append(Fault("", text))
+    if not bundle.workflows:
+        plan.faults.append(Fault("", "There are no workflows in it."))
+    return Bundle(workflows=bundle.workflows, hints={**bundle.hints, **hints})

@@ -1,0 +1,199 @@
+"""From bytes to parts: JSON, YAML, or a zip archive of such files, whatever their names end in. Nothing touches the file system.
+
+Everything is bounded: the bytes of all files together, unpacked (`most_bytes`), their number, the depth of what they hold.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from wegnology.applications.global_values import stored_fault
+from wegnology.lib.fields import parse_json
+from wegnology.lib.paths import MAX_DEPTH, is_deeper
+from wegnology.lib.safe_yaml import YamlFault, load
+from wegnology.lib.types import JSONValue
+from workflows.exceptions import Fault
+from workflows.exchange.faults import ImportRefused
+from workflows.exchange.fields import said
+from workflows.exchange.flow_form import MOST_VERSIONS, MOST_WORKFLOWS, is_many, is_single, read_many, read_single
+from workflows.exchange.parts import DEVELOP, Bundle, VersionPart, WorkflowPart
+from workflows.exchange.template_form import is_template, read_template
+
+MOST_FILES = 2_000
+_ENDINGS = (".json", ".flow", ".yaml", ".yml")
+_OF_ARCHIVE = ("__MACOSX/", ".git/")
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+
+
+class ImportFile(NamedTuple):
+    """A file as it was given. Its name is only shown, never used to open anything."""
+
+    name: str
+    data: bytes
+
+
+def read_files(files: Sequence[ImportFile], most_bytes: int) -> Bundle:
+    """Return what the files hold; raises `ImportRefused` with everything that is wrong."""
+    bundle = Bundle()
+    room = _Room(most_bytes)
+    for file in files:
+        if len(file.data) > most_bytes:
+            bundle.fault(file.name, f"This has {len(file.data)} bytes; {most_bytes} are possible.")
+        elif file.data[:4] == b"PK\x03\x04":
+            for inner in _unpacked(file, room, bundle):
+                _read(inner, bundle, in_archive=True)
+        elif room.take(len(file.data), file.name, bundle):
+            _read(file, bundle, in_archive=False)
+    _put_together(bundle)
+    _check_whole(bundle)
+    if bundle.faults:
+        raise ImportRefused(bundle.faults)
+    return bundle
+
+
+class _Room:
+    """What may still be read."""
+
+    def __init__(self, most: int) -> None:
+        self.most = self.left = most
+        self.files = MOST_FILES
+
+    def take(self, size: int, place: str, bundle: Bundle) -> bool:
+        """Say whether there is room for a file; one too many is a fault, told once."""
+        if self.files == 0:
+            bundle.fault(place, f"There are more than {MOST_FILES} files: import some at a time.")
+        self.files -= 1
+        if size > self.left >= 0:
+            bundle.fault(place, f"The files have more than {self.most} bytes together: import some at a time.")
+        self.left -= size
+        return self.files >= 0 and self.left >= 0
+
+
+def _unpacked(file: ImportFile, room: _Room, bundle: Bundle) -> Iterator[ImportFile]:
+    """Yield the files of an archive that can be read here; a fault ends it."""
+    others = 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
+            for entry in archive.infolist():
+                if entry.is_dir() or entry.filename.startswith(_OF_ARCHIVE):
+                    continue
+                if not entry.filename.lower().endswith(_ENDINGS):
+                    others += 1
+                    continue
+                place = f"{file.name}, {entry.filename[:200]}"
+                if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
+                    bundle.fault(place, "Encrypted files, and such that are packed in rare ways, cannot be read.")
+                    continue
+                with archive.open(entry) as opened:
+                    data = opened.read(room.left + 1)  # what the archive says of sizes is not believed
+                if not room.take(len(data), place, bundle):
+                    return
+                yield ImportFile(place, data)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
+        bundle.fault(file.name, f"This archive cannot be read: {error}.")
+    if others:
+        bundle.left_out.append(Fault(file.name, f"{others} file(s) that are neither JSON nor YAML."))
+
+
+def _read(file: ImportFile, bundle: Bundle, *, in_archive: bool) -> None:
+    for place, document in _documents(file, bundle):
+        if fault := _bad(document):
+            bundle.fault(place, fault)
+        elif not _take(document, place, bundle):
+            what = _what_it_is(document)
+            if in_archive:
+                bundle.left_out.append(Fault(place, what))
+            else:
+                bundle.fault(place, f"{what} Choose exported workflows (.flow, .json, .yaml) or an archive of them.")
+
+
+def _documents(file: ImportFile, bundle: Bundle) -> list[tuple[str, JSONValue]]:
+    try:
+        text = file.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        bundle.fault(file.name, f"This is no text in UTF-8: byte {error.start} does not fit.")
+        return []
+    try:
+        if text.lstrip()[:1] in ("{", "["):
+            return [(file.name, parse_json(text))]
+        found = load(text, depth=MAX_DEPTH)
+    except ValidationError as error:
+        bundle.fault(file.name, f"This is no JSON. {' '.join(error.messages)}")
+    except YamlFault as error:
+        bundle.fault(f"{file.name}, line {error.line}", str(error))
+    except ValueError as error:  # numbers of thousands of digits
+        bundle.fault(file.name, f"This cannot be read: {error}.")
+    else:
+        return [(f"{file.name}, document {at}" if len(found) > 1 else file.name, each) for at, each in enumerate(found, 1)]
+    return []
+
+
+def _bad(document: JSONValue) -> str:
+    return f"This is nested more than {MAX_DEPTH} deep." if is_deeper(document, MAX_DEPTH) else stored_fault(document)
+
+
+def _take(document: Any, place: str, bundle: Bundle) -> bool:
+    """Read a document; say whether it is one of those that can be."""
+    if isinstance(document, list) and document:
+        forms = [isinstance(each, dict) and is_single(each) for each in document]
+        for at, each in enumerate(document if all(forms) else ()):
+            read_single(each, f"{place}, [{at}]", bundle)
+        return all(forms)
+    if not isinstance(document, dict):
+        return False
+    if is_template(document):
+        read_template(document, place, bundle)
+    elif is_many(document):
+        read_many(document, place, bundle)
+    elif is_single(document):
+        read_single(document, place, bundle)
+    else:
+        return False
+    return True
+
+
+def _what_it_is(document: JSONValue) -> str:
+    kind = document.get("_type") if isinstance(document, dict) else None
+    return f"This is a file of the kind {said(kind)}." if isinstance(kind, str) else "There are no workflows in it."
+
+
+def _put_together(bundle: Bundle) -> None:
+    """Give each version to its workflow; what has none becomes a workflow of its own, which develops from there."""
+    known = {part.source_id: part for part in bundle.workflows if part.source_id}
+    for version in bundle.loose_versions:
+        part = known.get(version.workflow_id)
+        if part is None:
+            part = _of_its_own(version)
+            known[version.workflow_id or version.place] = part
+            bundle.workflows.append(part)
+            bundle.changed.append(Fault(version.place, "A version without its workflow: it becomes a workflow of its own."))
+        elif part.version(version.name):
+            bundle.fault(f"{version.place}.version", f"The workflow has two versions called {said(version.name)}.")
+        part.versions.append(version)
+    bundle.loose_versions.clear()
+
+
+def _of_its_own(version: VersionPart) -> WorkflowPart:
+    develop = VersionPart(version.place, DEVELOP, version.triggers, version.nodes, version.globals)
+    name = version.workflow_name or f"Imported {version.name}"[:255]
+    return WorkflowPart(version.place, version.workflow_id, name, versions=[develop])
+
+
+def _check_whole(bundle: Bundle) -> None:
+    if bundle.is_empty() and not bundle.faults:
+        bundle.fault("", "There is nothing in it that can be imported here.")
+    if len(bundle.workflows) > MOST_WORKFLOWS:
+        bundle.fault("", f"There are {len(bundle.workflows)} workflows; at most {MOST_WORKFLOWS} can be imported at a time.")
+    versions = sum(len(part.versions) - 1 for part in bundle.workflows)
+    if versions > MOST_VERSIONS:
+        bundle.fault("", f"There are {versions} named versions; at most {MOST_VERSIONS} can be imported at a time.")
+    seen: dict[str, str] = {}
+    for part in bundle.workflows:
+        if part.source_id and part.source_id in seen:
+            bundle.fault(part.place, f"The workflow with this id stands in {seen[part.source_id]}, too.")
+        seen[part.source_id] = part.place
