@@ -35,6 +35,7 @@ class Integration(SealedConfig, SavedWhole):
         validators=[MinValueValidator(0.01)],
         help_text="Messages a second; empty means the installation's default. Set by operators.",
     )
+    reconnects = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

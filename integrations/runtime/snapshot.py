@@ -106,7 +106,7 @@ def desire(row: Integration, context: JSONObject, credentials: Mapping[str, Cred
         errors = {"": str(error)}
     topics = tuple(str(topic) for topic in row.topics)
     settings = [reveal(part.model_dump()) if part else None for part in (config, login)]
-    digest = _digest([row.integration_type, row.enabled, topics, errors, *settings])
+    digest = _digest([row.integration_type, row.enabled, topics, errors, row.reconnects, *settings])
     source = Source(row.pk, topics, login)
     desired = Desired(row.pk, row.application_id, row.name, connector, config, source, digest, row.enabled, errors)
     if connector is not None and not row.enabled and connector.purge is not Connector.purge:
