@@ -6,6 +6,7 @@ is away the last known state stays in force.
 
 import itertools
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -55,6 +56,8 @@ class Catalog:
     def __init__(self) -> None:
         self.integrations: dict[str, Known] = {}
         self.workflows: dict[str, Known] = {}
+        self.loaded_ms = 0
+        """When the last loading that ended began, in ms since 1970: what was saved before is known, or the database is away."""
         self._applications: dict[str, _Application] = {}
         self._revisions: dict[str, int] = {}
         self._compiled: dict[str, tuple[str, Graph]] = {}
@@ -95,6 +98,13 @@ class Catalog:
 
     def refresh(self) -> bool:
         """Load what changed. Raises `DatabaseError` while the database is away."""
+        began = time.time_ns() // 1_000_000
+        try:
+            return self._refresh()
+        finally:
+            self.loaded_ms = began
+
+    def _refresh(self) -> bool:
         close_old_connections()
         current = dict(Application.objects.values_list("pk", "revision"))
         changed = [pk for pk, revision in current.items() if self._revisions.get(pk) != revision]

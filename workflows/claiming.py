@@ -13,6 +13,7 @@ from wegnology.lib.eager import start
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
 from workflows.catalog import Catalog, Known
 from workflows.flight import Box, Claimed
+from workflows.freshness import Freshness, NotSure
 from workflows.holding import Holding
 from workflows.suspects import Suspects
 from workflows.turns import Turns
@@ -37,10 +38,13 @@ class Claiming:
         catalog: Catalog,
         holding: Holding,
         suspects: Suspects,
-        begin: Callable[[Box, Known, Claimed], object],
+        begin: Callable[..., object],
         turns: Turns,
         clock_ms: Callable[[], int] = lambda: 0,
+        freshness: Freshness | None = None,
     ) -> None:
+        """`begin` may raise `NotSure` when it is called with `sure=False`."""
+        self._freshness = freshness or Freshness()
         self._client = client
         self._process = process
         self._limits = limits
@@ -137,8 +141,14 @@ class Claiming:
             claimed = Claimed(identifier, answer[at + 1], suspect)
             if suspect or box.waiting:
                 self._suspects.add(box, known, claimed)
-            else:
-                self._begin(box, known, claimed)
+                continue
+            try:
+                self._begin(box, known, claimed, sure=False)
+            except NotSure:
+                await self._freshness.next()
+                if holding.boxes.get(integration_id) is not box:
+                    return
+                self._begin(box, self._catalog.source(integration_id) or known, claimed)
         box.claiming = False
         box.limited_since = (box.limited_since or time.time()) if wait else 0.0
         if wait:

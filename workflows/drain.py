@@ -20,6 +20,7 @@ from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, RedisAway
 from workflows.catalog import Catalog
 from workflows.claiming import Claiming
+from workflows.freshness import Freshness
 from workflows.holding import Holding
 from workflows.parking import Parking
 from workflows.running import Running
@@ -48,6 +49,7 @@ class Engine:
     ) -> None:
         self._on_deaf = on_deaf
         self._catalog = catalog
+        self._freshness = Freshness()
         self._renew_seconds = min(TICK_SECONDS, limits.lease_seconds / 3)
         self._channel = f"{prefix()}wake:{process}"
         self._client = client
@@ -62,7 +64,10 @@ class Engine:
         parts = self._settling, self._parking, self._holding.later, turns, client, self._inspector
         self._running = Running(process, limits, catalog, *parts)
         self._suspects = Suspects(client, self._running.begin, self._holding.push_if_held)
-        self._claiming = Claiming(client, process, limits, catalog, self._holding, self._suspects, self._running.begin, turns)
+        begin = self._running.begin
+        self._claiming = Claiming(
+            client, process, limits, catalog, self._holding, self._suspects, begin, turns, freshness=self._freshness
+        )
 
     async def take(self, partition: int) -> bool:
         """Take a partition that has work, unless we hold our share; say whether we hold it now."""
@@ -76,6 +81,7 @@ class Engine:
             asyncio.create_task(self._suspects.run()),
             asyncio.create_task(self._inspector.run()),
             asyncio.create_task(self._running.requests.senders.run()),
+            asyncio.create_task(self._running.requests.faults.run()),
             asyncio.create_task(self._running.http.fetcher.run()),
             asyncio.create_task(self._running.recorder.run()),
             asyncio.create_task(self._load()),
@@ -132,6 +138,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         away = False
         while True:
+            waiting = self._freshness.begin()
             try:
                 await loop.run_in_executor(self._catalog_thread, self._catalog.refresh)
                 away = False
@@ -139,7 +146,8 @@ class Engine:
                 if not away:
                     logger.warning("the database is away, the last known workflows stay in force: %s", error)
                 away = True
-            await asyncio.sleep(TICK_SECONDS)
+            self._freshness.end(waiting)
+            await self._freshness.rest()
 
     async def _tick(self) -> None:
         while True:

@@ -8,6 +8,8 @@ import orjson
 from pydantic import ValidationError
 
 from integrations.connectors.base import AnyConnector, Source, connectors
+from integrations.exceptions import SendFailed
+from integrations.runtime.send_faults import SendFaults
 from integrations.runtime.snapshot import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
@@ -19,9 +21,10 @@ from workflows.senders import Senders
 class Requests:
     """Sends by request, for all runs of a worker. `NodeFailed`: something here must be corrected; `SendFailed`: the service."""
 
-    def __init__(self, catalog: Catalog, senders: Senders) -> None:
+    def __init__(self, catalog: Catalog, senders: Senders, faults: SendFaults) -> None:
         self._catalog = catalog
         self.senders = senders
+        self.faults = faults
 
     async def through(self, known: Known, message: JSONObject, identity: str) -> JSONObject:
         """Send through an integration that is enabled."""
@@ -31,7 +34,13 @@ class Requests:
             raise NodeFailed(f"the integration {known.name!r} cannot be used: {faults}", "IntegrationNotConfigured")
         outgoing = _outgoing(desired.connector, message)
         make = partial(desired.connector.sender, desired.config, desired.source)
-        return await self.senders.send(known.integration_id, desired.digest, make, outgoing, identity)
+        try:
+            answer = await self.senders.send(known.integration_id, desired.digest, make, outgoing, identity)
+        except SendFailed as error:
+            self.faults.failed(known.integration_id, str(error))
+            raise
+        self.faults.succeeded(known.integration_id)
+        return answer
 
     async def directly(self, application_id: str, login: Login, message: JSONObject, identity: str) -> JSONObject:
         """Send with a login of the node's own."""

@@ -14,6 +14,7 @@ from integrations.exceptions import LeaseLost
 from integrations.runtime.inspector import Inspector
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
+from integrations.runtime.send_faults import SendFaults
 from wegnology.lib.eager import start
 from wegnology.lib.http_fetch import Fetcher
 from wegnology.lib.redis import AsyncRedis
@@ -25,6 +26,7 @@ from workflows.context import Context
 from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.flight import Begun, Box, Claimed, Failure, Flight, Send, payload_of
+from workflows.freshness import NotSure
 from workflows.http_requests import HttpRequests
 from workflows.insight.hits import Hit
 from workflows.insight.limits import InsightLimits
@@ -62,7 +64,7 @@ class Running:
         self.limits = limits
         self.turns = turns
         self.catalog = catalog
-        self.requests = Requests(catalog, Senders())
+        self.requests = Requests(catalog, Senders(), SendFaults(client))
         self.http = HttpRequests(catalog, Fetcher())
         self.recorder = Recorder(client, process, InsightLimits.from_settings())
         self._process = process
@@ -71,8 +73,11 @@ class Running:
         self._rest = rest
         self._answers: dict[str, asyncio.Future[str]] = {}
 
-    def begin(self, box: Box, known: Known, claimed: Claimed, deaths: int = 0) -> Flight | None:
-        """Start the runs of one event; returns its flight, or None when it ended at once."""
+    def begin(self, box: Box, known: Known, claimed: Claimed, deaths: int = 0, *, sure: bool = True) -> Flight | None:
+        """Start the runs of one event; returns its flight, or None when it ended at once.
+
+        Raises `NotSure`, having done nothing, when that is asked for and a workflow saved before the event came may want it.
+        """
         if not box.lease.alive():
             return None
         try:
@@ -87,6 +92,8 @@ class Running:
             matches = self.catalog.fired(known, event)
         flight.matches = matches
         if not matches:
+            if not sure and int(claimed.identifier.split(b"-")[0]) >= self.catalog.loaded_ms:
+                raise NotSure
             self._end(flight, "unmatched")
             return None
         if deaths:

@@ -23,6 +23,7 @@ from integrations.connectors.base import (
     Phase,
     Sender,
     Source,
+    Subscription,
     connectors,
     run_phases,
 )
@@ -256,6 +257,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         self._readers: dict[str, PartitionReader] = {}
         self._newest: dict[str, int] = {}
         self._read: dict[str, int] = {}
+        self._last: dict[str, int] = {}
         self._passed: dict[str, str] = {}
         self._kept: list[Delivery | tuple[str, str]] = []
         self._paused = False
@@ -397,6 +399,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         event = received(message)
         self._read[partition] = event.sequence
         self._newest[partition] = max(self._newest.get(partition, -1), event.sequence, event.last_sequence or -1)
+        now = self._last[partition] = time.time_ns() // 1_000_000
         position = (self._position_name(partition), f"{event.sequence}:{event.offset}")
         item: Delivery | tuple[str, str] = position
         if not self._keys or event.key in self._keys:
@@ -406,7 +409,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
                 "eventHubName": self.config.hub_name,
                 "partitionId": partition,
             }
-            item = Delivery(data, time.time_ns() // 1_000_000, event.offset, event.size, position)
+            item = Delivery(data, now, event.offset, event.size, position)
         (self._kept.append if self._paused else self._arrivals.put)(item)
         return event.size
 
@@ -414,6 +417,13 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
     def backlog(self) -> Mapping[str, int]:  # type: ignore[override]
         """How many events of each hub partition have not come yet."""
         return {f"partition {one}": max(0, newest - self._read.get(one, newest)) for one, newest in self._newest.items()}
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Name the hub partitions, with the number of the last event read of each."""
+        return [
+            Subscription(f"partition {one}", True, f"read up to event {self._read[one]}" if one in self._read else "", 0, last)
+            for one, last in ((one, self._last.get(one, 0)) for one in self._readers)
+        ]
 
     async def probe(self) -> None:
         """Ask for the hub's facts: proves login and service, and finds hub partitions that were added."""

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 CLOUD = "https://pubsub.googleapis.com"
 VERSION_ATTRIBUTE = "flowVersion"
 SEND_SECONDS = 15.0
+PROBED_AT_ONCE = 10
+"""Subscriptions asked for in one probe; with more of them, each is asked for in turn."""
 AGAIN_SECONDS = 60.0
 """How often a topic that was refused is tried again while others work."""
 SEEN_SECONDS = 120.0
@@ -242,6 +244,8 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
         self._pulls: dict[str, Pull] = {}
         self._refusals: dict[str, PubsubFault] = {}
         self._again = 0.0
+        self._proved: dict[str, int] = {}
+        self._last: dict[str, int] = {}
         self._arrivals: Arrivals[Delivery] = Arrivals()
         self._kept: list[Delivery] = []
         self._paused = False
@@ -339,10 +343,11 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
         self.degraded = " ".join(f"{topic}: {explain_fault(fault)}." for topic, fault in sorted(self._refusals.items()))
 
     def subscriptions(self) -> Sequence[Subscription]:
-        """Say what became of each topic."""
+        """Say what became of each topic, when its subscription was last seen, and when its last message came."""
+        refusals = {topic: explain_fault(fault) for topic, fault in self._refusals.items()}
         return [
             Subscription(
-                topic, topic not in self._refusals, explain_fault(self._refusals[topic]) if topic in self._refusals else ""
+                topic, topic not in refusals, refusals.get(topic, ""), self._proved.get(topic, 0), self._last.get(topic, 0)
             )
             for topic in self.source.topics
         ]
@@ -369,23 +374,29 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
                 self._arrivals.put(delivery)
 
     async def probe(self) -> None:
-        """Ask for one of the subscriptions; without topics only the login is tried. Topics that were refused are tried again."""
+        """Ask for some of the subscriptions, in turn; without topics only the login is tried. Refused topics are tried again."""
         topics = self._topics
         if topics is None or self._arrivals.ended is not None:
             raise self._arrivals.ended or Disconnected("Not connected")
-        working = next(iter(self._pulls), None)
-        if working is None:
+        working = list(self._pulls)[:PROBED_AT_ONCE]
+        if not working:
             await topics.show_login()
             return
-        self._pulls[working] = self._pulls.pop(working)  # each in turn
+        for topic in working:
+            self._pulls[topic] = self._pulls.pop(topic)  # each in turn
+        await self._together(self._prove(topics, topic) for topic in working)
+        if self._refusals and time.monotonic() > self._again:
+            await self._together(self._follow(topic) for topic in list(self._refusals))
+            self._note_refusals()
+
+    async def _prove(self, topics: "Topics", working: str) -> None:
+        """See that a subscription is there and its topic too; ends the line when not."""
         found = await topics.topic_of(self._subscription(working))
         if found != topics.project.topic(working):
             said = "was deleted" if found else "has no subscription any more"
             self._arrivals.end(Disconnected(f"The topic {working} {said}"))
             raise Disconnected(f"The topic {working} {said}")
-        if self._refusals and time.monotonic() > self._again:
-            await self._together(self._follow(topic) for topic in list(self._refusals))
-            self._note_refusals()
+        self._proved[working] = time.time_ns() // 1_000_000
 
     async def close(self) -> None:
         """Acknowledge what was accepted, give the rest back, close the connection."""
@@ -412,7 +423,7 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
     # -- called by the readers
 
     def _on_messages(self, pull: "Pull", messages: "Sequence[tuple[Held, Any]]") -> None:
-        now = time.time_ns() // 1_000_000
+        now = self._last[pull.topic] = self._proved[pull.topic] = time.time_ns() // 1_000_000
         for held, message in messages:
             delivery = self._delivery(pull.topic, held, message, now)
             if self._paused:

@@ -210,9 +210,9 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
         EventKind.FAILURE: ParticleFailure,
     }
     refused: ClassVar[tuple[type[Exception], ...]] = (EgressRefused, CertificateUnusable, ssl.SSLCertVerificationError)
-    probe_limit: ClassVar[float] = 31.0
+    probe_limit: ClassVar[float] = 19.0
     phase_seconds: ClassVar[float] = CONNECT_PHASE_SECONDS
-    silence_seconds: ClassVar[float] = 30.0
+    silence_seconds: ClassVar[float] = 18.0
     """Particle writes something every 9 s: a stream that was silent for so long is dead."""
     call_seconds: ClassVar[float] = 40.0
     """How long a call may take; Particle itself gives a device half a minute."""

@@ -21,6 +21,7 @@ from integrations.connectors.base import (
     Phase,
     Sender,
     Source,
+    Subscription,
     connectors,
     run_phases,
 )
@@ -44,6 +45,12 @@ from wegnology.lib.types import JSONObject
 
 SEND_SECONDS = 15.0
 _LOGIN = ("region", "accessKeyId", "secretAccessKey")
+_COUNTS = {
+    "ApproximateNumberOfMessages": "waiting",
+    "ApproximateNumberOfMessagesNotVisible": "being received",
+    "ApproximateNumberOfMessagesDelayed": "delayed",
+}
+"""What a queue tells of what is in it, in our words."""
 _accepted = Seen(sources=200, most=10_000)
 
 
@@ -250,7 +257,10 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
     refused: ClassVar[tuple[type[Exception], ...]] = (EgressRefused,)
     phase_seconds: ClassVar[float] = CONNECT_PHASE_SECONDS
     poll_seconds: ClassVar[int] = 20
-    probe_limit: ClassVar[float] = 35.0
+    slack_seconds: ClassVar[float] = 5.0
+    """How long after its time a poll may be answered."""
+    probe_seconds: ClassVar[float] = 5.0
+    probe_limit: ClassVar[float] = 23.0
 
     def __init__(self, config: SqsConfig, source: Source) -> None:
         """Keep the settings."""
@@ -261,6 +271,8 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
         self._kept: list[Delivery] = []
         self._paused = False
         self._answers: list[asyncio.Future[None]] = []
+        self._last_ms = 0
+        self._untold = False
         self._seen = _accepted.of(f"{source.integration_id} {config.queue_url}")
 
     def __repr__(self) -> str:
@@ -295,6 +307,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
             on_messages=self._on_messages,
             on_end=self._on_end,
             on_denied=self._on_deletion,
+            on_attributes=self._on_attributes,
         )
         answered = self._next_answer()
         self._reader.start()
@@ -303,7 +316,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
         return {"queueUrl": self.config.queue_url}
 
     def _open(self, keys: Keys) -> Queue:
-        return Queue(self._address, keys, Lines(self.phase_seconds, self.poll_seconds + self.phase_seconds))
+        return Queue(self._address, keys, Lines(self.phase_seconds, self.poll_seconds + self.slack_seconds))
 
     async def receive(self) -> Sequence[Delivery]:
         """Return a batch; raises what ended the reading."""
@@ -332,6 +345,20 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
         if self._reader is None or self._arrivals.ended is not None:
             raise self._arrivals.ended or Disconnected("Not connected")
         await (self._next_answer() if self._reader.polling else self._reader.ask())
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Name the queue."""
+        return [Subscription(self._address.name, True, last_ms=self._last_ms)]
+
+    async def measure(self) -> None:
+        """Ask how many messages wait, where the user may see that."""
+        if self._reader is not None and not self._untold:
+            self._reader.look()
+
+    def _on_attributes(self, attributes: dict[str, str]) -> None:
+        self._untold = not attributes
+        counts = {words: int(attributes.get(name, 0)) for name, words in _COUNTS.items()}
+        self.backlog = {words: count for words, count in counts.items() if count or words == "waiting"} if attributes else {}
 
     async def close(self) -> None:
         """Delete what was accepted, give the rest back, end the thread."""
@@ -369,7 +396,8 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
             "systemAttributes": {str(name): str(text) for name, text in message.get("Attributes", {}).items()},
             "queueUrl": self.config.queue_url,
         }
-        return Delivery(data, time.time_ns() // 1_000_000, message["ReceiptHandle"], len(body.encode()))
+        self._last_ms = time.time_ns() // 1_000_000
+        return Delivery(data, self._last_ms, message["ReceiptHandle"], len(body.encode()))
 
     def _on_deletion(self, denied: Exception | None) -> None:
         stands = " A FIFO queue stands still after each batch until then." if self._address.fifo else ""

@@ -28,6 +28,7 @@ def first_status(desired: Desired, process: str, last: Status | None, now_ms: in
         disconnected_ms=last.disconnected_ms,
         disconnect_error=last.disconnect_error,
         losses=last.losses,
+        parts=last.parts,
         known_topics=last.known_topics,
     )
     if not last.down:
@@ -40,7 +41,7 @@ def first_status(desired: Desired, process: str, last: Status | None, now_ms: in
 
 def connected_status(before: Status, connector: AnyConnector, now_ms: int) -> Status:
     """Return the row of a line that has just been connected."""
-    wrong = connector.degraded
+    wrong, rows = connector.degraded, rows_of(connector)
     return Status(
         ConnectionState.CONNECTED,
         now_ms,
@@ -49,12 +50,13 @@ def connected_status(before: Status, connector: AnyConnector, now_ms: int) -> St
         connected_ms=now_ms,
         disconnected_ms=before.disconnected_ms,
         disconnect_error=before.disconnect_error,
-        subscriptions=rows_of(connector),
+        subscriptions=rows,
         notices=list(getattr(connector, "notices", [])),
         degraded=wrong,
         losses=before.losses,
         settings=before.settings,
         listener=before.listener,
+        parts=[str(row["topic"]) for row in rows],
         known_topics=list(connector.source.topics),
     )
 

@@ -100,6 +100,8 @@ class Status:
     """Digest of the settings that the row is about: those of a handover are the same, those of an edit are not."""
     errors: dict[str, str] = field(default_factory=dict)
     listener: str = ""
+    parts: list[str] = field(default_factory=list)
+    """Names of the subscriptions at the last connect."""
     known_topics: list[str] = field(default_factory=list)
     """What was subscribed to at the last connect; the next one ends what is not wanted any more."""
 
@@ -138,7 +140,7 @@ class Status:
         """
         state = ConnectionState.CONNECTED if self.live else self.state
         if not self.subscriptions:
-            return [_subscription(topic, state, self.latest_cause) for topic in self.known_topics]
+            return [_subscription(part, state, self.latest_cause) for part in self.parts]
         return [self._subscription_state(row, state) for row in self.subscriptions]
 
     def _subscription_state(self, row: JSONObject, state: ConnectionState) -> JSONObject:

@@ -48,7 +48,7 @@ class Bench:
             client, "w1", limits, catalog, self.holding, self.suspects, self.begin, turns, lambda: self.now_ms
         )
 
-    def begin(self, box: Box, row: Known, entry: Claimed) -> None:
+    def begin(self, box: Box, row: Known, entry: Claimed, *, sure: bool = True) -> None:
         """Note what would be run now."""
         self.boxes[box.integration_id] = box
         self.begun.setdefault(row.integration_id, []).append(number_of(entry))

@@ -59,6 +59,32 @@ class TestRunning:
         assert hub.line(lonely.pk).unmatched == 2
         assert world.numbers() == [1]
 
+    def test_a_workflow_saved_a_moment_ago_misses_nothing(self, hub: Hub, world: World) -> None:
+        row = source()
+        with Worker() as worker:
+            worker.take(row)
+            put(hub, row, [1])
+            wait_until(lambda: hub.line(row.pk).unmatched == 1)  # the engine knows that nobody wants them
+            noting(row)
+            put(hub, row, [2, 3])
+            wait_until(lambda: hub.line(row.pk).waiting == 0)
+        assert (world.numbers(), hub.line(row.pk).unmatched) == ([2, 3], 1)
+
+    def test_without_the_database_what_nobody_wanted_is_not_waited_for(
+        self, hub: Hub, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = source()
+
+        def away(catalog: Catalog) -> bool:
+            raise OperationalError("away")
+
+        with Worker() as worker:
+            worker.take(row)
+            wait_until(lambda: row.pk in worker.catalog.integrations)
+            monkeypatch.setattr(Catalog, "_refresh", away)
+            put(hub, row, list(range(20)))
+            wait_until(lambda: hub.line(row.pk).unmatched == 20)
+
     def test_an_event_ends_when_all_its_workflows_have_ended(self, hub: Hub, world: World) -> None:
         row = source()
         for note in "abc":
@@ -180,7 +206,7 @@ class TestWaiting:
     def test_a_run_that_waits_does_not_keep_the_next_from_starting(self, hub: Hub, world: World) -> None:
         row = source()
         noting(row, gate="g", gate_numbers=[0])
-        put(hub, row, range(20))
+        put(hub, row, list(range(20)))
         with Worker() as worker:
             worker.take(row)
             wait_until(lambda: hub.line(row.pk).finished == 19)

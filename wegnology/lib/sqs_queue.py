@@ -57,6 +57,11 @@ class QueueAddress(NamedTuple):
         """Say whether the queue keeps order."""
         return self.url.endswith(".fifo")
 
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self.url.rstrip("/").rpartition("/")[2]
+
     @classmethod
     def parse(cls, url: str) -> Self:
         """Take a queue's URL apart; raises `ValueError` with a sentence."""

@@ -43,11 +43,17 @@ class Reader:
         on_messages: Callable[[list[Message]], None],
         on_end: Callable[[Exception], None],
         on_denied: Callable[[Exception | None], None],
+        on_attributes: Callable[[dict[str, str]], None],
     ) -> None:
-        """`make` is called in the thread. `on_messages` gets each answer, an empty one too; `on_denied` how deleting went."""
+        """`make` is called in the thread. `on_messages` gets each answer, an empty one too; `on_denied` how deleting went.
+
+        `on_attributes` gets what `look` asked for: nothing where the user may not see it.
+        """
         self._make = make
         self._poll_seconds = poll_seconds
         self._on_messages, self._on_end, self._on_denied = on_messages, on_end, on_denied
+        self._on_attributes = on_attributes
+        self._looks = False
         self._loop = asyncio.get_running_loop()
         self._state = threading.Condition()
         self._queue: Queue | None = None
@@ -94,6 +100,10 @@ class Reader:
         if self.ended.done():
             self._abandon()
         return done
+
+    def look(self) -> None:
+        """Ask for the queue's attributes after the next answer."""
+        self._looks = True
 
     async def stop(self, seconds: float) -> None:
         """End: delete what was accepted, give the rest back to the queue. After `seconds` connections are cut."""
@@ -147,7 +157,7 @@ class Reader:
             for deletion in deletions:
                 self._delete(queue, deletion)
             if asks:
-                self._sign_of_life(queue)
+                self._attributes(queue)
         except Exception as error:
             self._tell(_settle, waiting, error)
             raise
@@ -167,6 +177,9 @@ class Reader:
         self._first = False
         self._open = dict.fromkeys(str(message["ReceiptHandle"]) for message in messages)
         self._tell(self._on_messages, messages)
+        if self._looks:
+            self._looks = False
+            self._tell(self._on_attributes, self._attributes(queue))
 
     def _delete(self, queue: Queue, deletion: Deletion) -> None:
         denied: Exception | None = None
@@ -182,12 +195,13 @@ class Reader:
                 self._open.pop(receipt, None)
         self._tell(self._on_denied, denied)
 
-    def _sign_of_life(self, queue: Queue) -> None:
+    def _attributes(self, queue: Queue) -> dict[str, str]:
         try:
-            queue.attributes()
+            return queue.attributes()
         except Exception as error:
             if not is_denied(error):  # an answer that says no is an answer
                 raise
+            return {}
 
     def _leave(self, queue: Queue) -> None:
         """Give back what was not accepted, so that nobody has to wait for its time-out; not allowed everywhere."""

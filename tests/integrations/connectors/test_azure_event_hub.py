@@ -92,6 +92,9 @@ class Peer(Counterpart):
     def source(self) -> Source:
         return Source("5f30", positions=dict(QuickEventHub.positions))
 
+    def parts(self) -> list[str]:
+        return ["partition 0", "partition 1"]
+
     def publish(self, messages: Sequence[str]) -> None:
         self.hubs.publish(self.name, messages, key="one")
 

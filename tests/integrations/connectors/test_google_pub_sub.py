@@ -244,6 +244,10 @@ def test_one_topic_that_is_refused_does_not_keep_the_others_from_it(
             assert connector.degraded == ""
             cloud.publish(late, ["two"])
             assert [delivery.data["topic"] for delivery in await take(connector, 1)] == [late]
+            await connector.probe()
+            assert [(one.granted, one.proof_ms > 0, one.last_ms > 0) for one in connector.subscriptions()] == [
+                (True, True, True)
+            ] * 2
 
     run(story())
 

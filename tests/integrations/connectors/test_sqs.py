@@ -28,6 +28,7 @@ class QuickSqs(SqsConnector):
 
     phase_seconds: ClassVar[float] = 2.0
     poll_seconds: ClassVar[int] = 1
+    slack_seconds: ClassVar[float] = 2.0
     came: int = 0
     """Messages that the queue gave, known ones too."""
 
@@ -70,6 +71,9 @@ class Peer(Counterpart):
 
     def source(self) -> Source:
         return Source("5f20")
+
+    def parts(self) -> list[str]:
+        return [self.queue]
 
     def publish(self, messages: Sequence[str]) -> None:
         self.cloud.publish(self.queue, messages, **({"MessageGroupId": "one"} if self._fifo else {}))
@@ -184,6 +188,29 @@ def test_a_fifo_queue_keeps_its_order_and_nothing_more_is_asked_for_before_it_wa
 
     run(story())
     assert cloud.left(queue) == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_how_much_waits_is_told_where_that_may_be_seen(cloud: SqsServer, user: AwsUser, told: bool) -> None:
+    queue = cloud.queue()
+    one = user if told else cloud.user(*RECEIVE, *DELETE)
+
+    async def story() -> None:
+        connector = make(cloud, queue, one)
+        cloud.publish(queue, [str(number) for number in range(25)])
+        await connector.connect()
+        first = await connector.receive()
+        await connector.measure()
+        await connector.acknowledge(first)
+        second = await connector.receive()
+        await until(lambda: bool(connector.backlog) if told else connector._untold, "the answer")
+        left = 25 - len(first)
+        assert dict(connector.backlog) == ({"waiting": left - len(second), "being received": len(second)} if told else {})
+        await connector.acknowledge(second)
+        assert connector.subscriptions()[0].last_ms > 0
+        await connector.close()
+
+    run(story())
 
 
 def test_what_is_accepted_after_its_visibility_timeout_is_deleted_all_the_same(cloud: SqsServer, user: AwsUser) -> None:

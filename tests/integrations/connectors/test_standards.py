@@ -8,6 +8,7 @@ import pytest
 
 from integrations.connectors.base import AnyConnector, Connector, Promise, connectors
 from integrations.events import EventKind
+from integrations.runtime.supervisor import TICK_SECONDS
 from tests.lamp import LampConnector
 from tests.standards import docstring_faults, field_faults, file_name_of, file_of, its_test_file, judge, secret_faults
 from wegnology.lib.examples import settings_example
@@ -18,6 +19,7 @@ ConnectorClass = type[AnyConnector]
 Faults = Iterator[tuple[str, str]]
 Rule = Callable[[ConnectorClass], Faults]
 
+NOTICED_SECONDS = 30.0
 WAIVERS: dict[tuple[str, str, str], str] = {
     ("sqs", "secrets", "accessKeyId"): "the id of a key says which one is used; AWS shows it too, the secret is beside it",
 }
@@ -123,6 +125,13 @@ def is_tested(connector: ConnectorClass) -> Faults:
         yield "", f"{path.name} has no class that inherits ConnectorContract for {connector.__name__}"
 
 
+def noticing(connector: ConnectorClass) -> Faults:
+    """A peer that hangs is noticed within half a minute: it was quiet for a while, then did not answer in time."""
+    seconds = connector.probe_seconds + TICK_SECONDS + connector.probe_limit
+    if seconds > NOTICED_SECONDS:
+        yield "probe_limit", f"a peer that hangs is noticed after {seconds:g} s only"
+
+
 def checks(connector: ConnectorClass) -> Faults:
     """A person can ask whether it works, and gets advice."""
     if all("check" not in vars(cls) for cls in connector.__mro__ if cls is not Connector):
@@ -146,7 +155,20 @@ def promises(connector: ConnectorClass) -> Faults:
             yield promise, f"{why!r} is no reason"
 
 
-RULES: list[Rule] = [names, docstrings, fields, secrets, payloads, sending, topics, promises, examples, checks, is_tested]
+RULES: list[Rule] = [
+    names,
+    docstrings,
+    fields,
+    secrets,
+    payloads,
+    sending,
+    topics,
+    promises,
+    examples,
+    noticing,
+    checks,
+    is_tested,
+]
 
 
 def registered() -> list[ConnectorClass]:
@@ -188,6 +210,7 @@ class CarelessLamp(LampConnector):
     can_wait: ClassVar[bool] = True
     cannot: ClassVar = {Promise.WAITS: "no"}
     payloads: ClassVar = {EventKind.MESSAGE: dict, EventKind.CONNECT: Came}
+    probe_limit: ClassVar[float] = 20.0
 
 
 @pytest.mark.parametrize(
@@ -201,6 +224,7 @@ class CarelessLamp(LampConnector):
         (sending, ["Outgoing", "send_waits"]),
         (topics, ["topics_help"]),
         (promises, [Promise.COMES_AGAIN, Promise.WAITS, Promise.SENDS]),
+        (noticing, ["probe_limit"]),
         (checks, ["check", "advise"]),
         (is_tested, [""]),
     ],

@@ -66,7 +66,7 @@ def test_refused_topics_degrade_it_and_only_they_are_refused(hub: Hub) -> None:
 
 
 def test_subscriptions_of_a_lost_connection_are_lost_with_its_cause(hub: Hub) -> None:
-    status = Status(ConnectionState.DISCONNECTED, latest_cause="No route.", known_topics=["a"])
+    status = Status(ConnectionState.DISCONNECTED, latest_cause="No route.", parts=["a"])
     assert [(row["topic"], row["state"], row["cause"]) for row in status.subscription_states()] == [
         ("a", "disconnected", "No route.")
     ]
