@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.costs import costs
+from bench.insight import insight
 from bench.node_red import NodeRed
 from bench.options import Options, parse
 from bench.ours import Ours
@@ -20,7 +21,7 @@ from bench.procs import BenchFailed
 from bench.report import Figure, say, say_table
 from bench.type_parts import TYPE_PARTS
 
-ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs}
+ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs, "insight": insight}
 
 
 def _machine() -> str:
@@ -43,7 +44,7 @@ def run(options: Options, folder: Path) -> list[Figure]:
     bench = _bench(options, folder)
     figures: list[Figure] = []
     for part in options.parts:
-        if (part in OURS_ONLY or part in TYPE_PARTS or part == "costs") and not options.ours:
+        if (part in OURS_ONLY or part in TYPE_PARTS or part in ("costs", "insight")) and not options.ours:
             continue
         measured = ALL_PARTS[part]
         say(f"{part}: {(measured.__doc__ or '').strip()}")

@@ -59,6 +59,7 @@ class Ours:
             "WEGNOLOGY_ENV": "development",
             "WEGNOLOGY_STATE_DIR": str(self._folder),
             "DATABASE_URL": f"sqlite:///{self._folder / 'database.sqlite3'}",
+            "WEGNOLOGY_INSIGHT": str(work.insight),
         }
         own = kinds.get(work.kind).environment(work.kind_port) if work.kind else {}
         return outside | mine | own | ROOM | ({} if work.throttled else UNTHROTTLED)

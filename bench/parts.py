@@ -31,9 +31,9 @@ class Bench:
     makers: dict[str, Callable[[Path], System]]
     count: int = 0
 
-    def work(self, integrations: int) -> Work:
+    def work(self, integrations: int, insight: bool = True) -> Work:
         """Return the plain work over so many inputs."""
-        return Work(integrations, out_qos=self.options.out_qos, shared_out=not self.options.own_out)
+        return Work(integrations, out_qos=self.options.out_qos, shared_out=not self.options.own_out, insight=insight)
 
     @contextmanager
     def running(

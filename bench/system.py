@@ -24,6 +24,8 @@ class Work:
     kind: str = ""
     """Public name of the inputs' type (`bench.kinds`); "": MQTT, from the broker."""
     kind_port: int = 0
+    insight: bool = True
+    """Whether it is recorded what workflows do."""
 
     def out_topic(self, number: int) -> str:
         """Return where input `number` is answered."""
