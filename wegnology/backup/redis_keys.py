@@ -20,8 +20,8 @@ from wegnology.backup.exceptions import BackupFailed
 from wegnology.lib.redis import SyncRedis
 
 _TRANSIENT = re.compile(
-    r"^(listeners|workers|tasks|unheld|sweeper|bytes|outboxes|dirty|proof|inspected|"
-    r"(messages|outcomes|moved|listen|run|asked|ready|batch|status|check|checked|checks|lastcheck|hooked|awaits|reply):.*)$"
+    r"^(listeners|workers|tasks|watched|unheld|sweeper|bytes|outboxes|dirty|proof|inspected|"
+    r"(messages|outcomes|moved|listen|run|asked|ready|batch|status|check|checked|checks|lastcheck|hooked|awaits|reply|debug|insight):.*)$"
 )
 _LEFT_BY_A_START = re.compile(r"^(meta|celery:_kombu\.binding\..*)$")
 _OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger|position):([0-9a-f]{24})(?::|$)")
