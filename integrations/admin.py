@@ -12,10 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
-from integrations.check_admin import CheckPages
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
+from integrations.ledger_admin import LedgerPages
 from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, panel
@@ -66,7 +66,7 @@ def _notice(connector: type[AnyConnector]) -> str:
     return format_html('<span class="wg-note wg-warning">{}</span>', connector.notice) if connector.notice else ""
 
 
-class IntegrationAdmin(CheckPages):
+class IntegrationAdmin(LedgerPages):
     """List, page and form of every type."""
 
     choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."

@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from integrations.ledger_reading import stored_line, stored_sent_line
 from integrations.models import LedgerHour, StatusChange
-from integrations.panel import stored_line
 from integrations.runtime import sources
 from integrations.templatetags.ledger import reasons
 from wegnology.applications.models import Application
@@ -73,7 +73,8 @@ class OfIntegrationAdmin(ReadOnlyAdmin):
 class LedgerHourAdmin(OfIntegrationAdmin):
     """The ledger, hour by hour."""
 
-    list_display = ("hour", "integration", "received", "finished", "parked", "dropped")
+    list_display = ("hour", "integration", "received", "finished", "waiting", "parked", "dropped", "sent", "not_sent")
+    list_filter = (("hour", admin.DateFieldListFilter),)
     list_per_page = 100
     search_fields = ("integration_id",)
     ordering = ("-hour", "integration_id")
@@ -88,6 +89,24 @@ class LedgerHourAdmin(OfIntegrationAdmin):
         """Return how many ended well, matched by a workflow or not."""
         line = stored_line(row.hour, row.counts)
         return line.finished + line.unmatched
+
+    @admin.display(description="Waiting")
+    def waiting(self, row: LedgerHour) -> int:
+        """Return how many had not ended when the hour was last written."""
+        return stored_line(row.hour, row.counts).waiting
+
+    @admin.display(description="Sent")
+    def sent(self, row: LedgerHour) -> str:
+        """Return how many messages of workflows went out through it, of how many."""
+        line = stored_sent_line(row.hour, row.counts)
+        return f"{line.sent:,} of {line.queued:,}" if line.queued else ""
+
+    @admin.display(description="Not sent")
+    def not_sent(self, row: LedgerHour) -> str:
+        """Return how many of these failed, expired or wait."""
+        line = stored_sent_line(row.hour, row.counts)
+        found = {"failed": line.failed, "waiting": line.waiting, **line.dropped}
+        return reasons({name: count for name, count in found.items() if count}) if line.queued else ""
 
     @admin.display(description="Parked")
     def parked(self, row: LedgerHour) -> str:

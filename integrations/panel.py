@@ -9,9 +9,10 @@ from typing import Any
 from django.utils import timezone
 
 from integrations.chart import Chart, chart
+from integrations.ledger_reading import read_ledger_of, stored_line
 from integrations.live import Live, last_known, read_live
 from integrations.models import Integration, LedgerHour, StatusChange
-from integrations.runtime.ledger import LedgerLine, line_of
+from integrations.runtime.ledger import LedgerLine, SentLine
 from integrations.runtime.status import NEVER_SEEN, Status
 from integrations.wording import ago, badge, remembered, span
 from wegnology.applications.usage_chart import stopped_text
@@ -32,6 +33,8 @@ class Panel:
     notices: list[str]
     chart: Chart
     lines: list[LedgerLine]
+    sent_chart: Chart
+    sent_lines: list[SentLine]
     changes: list[StatusChange]
     away_since: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -40,16 +43,18 @@ class Panel:
 def panel(integration: Integration) -> Panel:
     """Read everything that is shown of one integration."""
     now_ms = int(time.time() * 1000)
-    live = read_live([integration.pk], HOURS)
+    live = read_live([integration.pk])
     status = live.statuses.get(integration.pk, NEVER_SEEN)
-    lines = live.ledgers.get(integration.pk, []) if live.away_since is None else stored_ledger([integration.pk])
+    ledger = read_ledger_of([integration.pk], HOURS)
     return Panel(
         badges([integration], live, now_ms)[integration.pk],
         facts(status, now_ms) if live.away_since is None else [],
         status.subscriptions,
         [*_stopped(integration), *status.notices],
-        chart(lines, now_ms, HOURS),
-        lines,
+        chart(ledger.received, now_ms, HOURS),
+        ledger.received,
+        chart(ledger.sent, now_ms, HOURS, SentLine),
+        ledger.sent,
         list(StatusChange.objects.filter(integration_id=integration.pk)[:CHANGES]),
         live.away_since,
     )
@@ -112,10 +117,3 @@ def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOU
     if integration_ids is not None:
         rows = rows.filter(integration_id__in=integration_ids)
     return [stored_line(hour, counts) for hour, counts in rows.values_list("hour", "counts")]
-
-
-def stored_line(hour: datetime, counts: dict[str, int]) -> LedgerLine:
-    """Read a stored hour."""
-    line = line_of(int(hour.timestamp() * 1000), counts, 0)
-    ended = line.finished + line.unmatched + sum(line.parked.values()) + sum(line.dropped.values())
-    return line_of(line.hour_ms, counts, max(line.received - ended, 0))

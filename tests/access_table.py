@@ -109,6 +109,7 @@ TABLE: dict[str, Line] = {
     "admin:integrations_integration_delete": ASK_DELETE,
     "admin:integrations_integration_delete_row": DELETE_ROW,
     "admin:integrations_integration_history": HISTORY,
+    "admin:integrations_integration_ledger": Line("login gone 200 200 200 200"),
     "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
     "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),
     "admin:integrations_integration_checked": EDITORS_ALONE,

@@ -107,7 +107,7 @@ def restate(client: SyncRedis, wanted: Sequence[Restated]) -> list[int]:
     known = _stored({one.hour for one in wanted})
     arguments: list[Any] = [prefix(), len(wanted)]
     for one in wanted:
-        counts = _of(one.ledger, known.get(one.hour, {}))
+        counts = of_ledger(one.ledger, known.get(one.hour, {}))
         arguments += [f"{one.ledger}:", *one.hour, one.mark, one.source, one.target, one.number, len(counts)]
         for name, number in counts.items():
             arguments += [name, number]
@@ -122,7 +122,7 @@ def _stored(hours: set[Hour]) -> dict[Hour, Mapping[str, int]]:
     return {(pk, str(int(hour.timestamp() * 1000))): counts for pk, hour, counts in found}
 
 
-def _of(ledger: str, counts: Mapping[str, int]) -> dict[str, int]:
+def of_ledger(ledger: str, counts: Mapping[str, int]) -> dict[str, int]:
     """Return the part of stored counts that belongs to a ledger, by the names that Redis knows."""
     if ledger == OUT:
         return {name.removeprefix(OUT_PREFIX): n for name, n in counts.items() if name.startswith(OUT_PREFIX)}

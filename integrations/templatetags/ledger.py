@@ -28,6 +28,12 @@ def hour(hour_ms: int) -> str:
 
 
 @register.filter
+def day(day_ms: int) -> str:
+    """Write a day given by its start in milliseconds since 1970."""
+    return f"{timezone.localtime(datetime.fromtimestamp(day_ms / 1000, UTC)):%d %b}"
+
+
+@register.filter
 def reasons(counts: Mapping[str, int]) -> str:
     """Write counts by reason: "3 error, 1 too large"; nothing is 0."""
     return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items())) or "0"

@@ -6,24 +6,29 @@ Counters of events count what was received since midnight UTC, so they start aga
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from django.db import DatabaseError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from integrations.balance import imbalances
 from integrations.live import read_live
 from integrations.models import Integration, LedgerHour
 from integrations.runtime.health import Survey
 from integrations.runtime.status import NEVER_SEEN, ConnectionState
+from wegnology.lib.redis import RedisAway
 from wegnology.pages.access import may_read_figures
 from wegnology.pages.probes import look
 from workflows.models import ParkedRun, Workflow
 
 _OUTCOMES = ("finished", "unmatched", "parked", "dropped")
+_SENT = ("sent", "failed", "dropped")
 _RECEIVED = ("messages", "signals")
 _GONE = "deleted"
 
@@ -73,7 +78,9 @@ def _of_survey(found: Survey) -> Iterator[Metric]:
 
 def _of_database() -> Iterator[Metric]:
     types = dict(Integration.objects.values_list("pk", "integration_type"))
-    yield from _events(types | dict.fromkeys(Workflow.objects.values_list("pk", flat=True), "workflow"))
+    sources = types | dict.fromkeys(Workflow.objects.values_list("pk", flat=True), "workflow")
+    yield from _events(sources)
+    yield from _waiting(sources)
     yield _connections(types)
     yield _gauge("integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count())
 
@@ -89,13 +96,41 @@ def _events(types: dict[str, str]) -> Iterator[Metric]:
     received = CounterMetricFamily("integrations_events_received", "Received since midnight UTC.", labels=["type", "kind"])
     labels = ["type", "outcome", "reason"]
     ended = CounterMetricFamily("integrations_events_ended", "What became of those that ended.", labels=labels)
+    queued = CounterMetricFamily(
+        "integrations_messages_queued", "Given by workflows to be sent since midnight UTC.", labels=["type"]
+    )
+    sent = CounterMetricFamily("integrations_messages_sent", "What became of those, by outcome and reason.", labels=labels)
     for (kind, outcome, reason), count in sorted(counts.items()):
         if outcome in _RECEIVED:
             received.add_metric([kind, outcome], count)
         elif outcome in _OUTCOMES:
             ended.add_metric([kind, outcome, reason], count)
-    yield received
-    yield ended
+        elif outcome == "out":
+            way, _, why = reason.partition(":")
+            if way == "queued":
+                queued.add_metric([kind], count)
+            elif way in _SENT:
+                sent.add_metric([kind, way, why], count)
+    yield from (received, ended, queued, sent)
+
+
+def _waiting(types: dict[str, str]) -> Iterator[Metric]:
+    """Return what the ledger has as not ended, and, with Redis, how many of its hours do not add up."""
+    rows = LedgerHour.objects.filter(~Q(unended=0) | ~Q(unsent=0)).values_list("integration_id", "unended", "unsent")
+    totals: Counter[tuple[str, str]] = Counter()
+    for integration_id, unended, unsent in rows.iterator():
+        totals[types.get(integration_id, _GONE), "in"] += unended
+        totals[types.get(integration_id, _GONE), "out"] += unsent
+    family = GaugeMetricFamily("integrations_ledger_waiting", "Not ended, by the ledger.", labels=["type", "direction"])
+    for (kind, direction), count in sorted(totals.items()):
+        family.add_metric([kind, direction], count)
+    yield family
+    with suppress(*RedisAway):
+        unbalanced = GaugeMetricFamily("integrations_ledger_unbalanced_hours", "Hours that do not add up.", labels=["type"])
+        found = Counter(types.get(one.integration_id, _GONE) for one in imbalances())
+        for kind in sorted({*types.values(), *found}):
+            unbalanced.add_metric([kind], found[kind])
+        yield unbalanced
 
 
 def _connections(types: dict[str, str]) -> Metric:
