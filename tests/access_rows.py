@@ -19,12 +19,14 @@ from integrations.events import EventKind, TriggerEvent
 from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.runtime.keys import key
 from tests import factories
+from tests.api.tokens import a_token
 from tests.lamp import CONFIG
 from wegnology.applications.models import Application, Credential, Member, Role
 from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.lib.redis import sync_client
+from wegnology.lib.rest.answers import user_id_text
 from workflows.insight.runs import Run
-from workflows.models import ParkedRun, Webhook, Workflow
+from workflows.models import DEVELOP, ParkedRun, Webhook, Workflow, WorkflowVersion
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
 FOREIGN = "Zanzibar"
@@ -112,8 +114,18 @@ ROWS: dict[str, Callable[[Application], Model]] = {
     "applications.auditentry": an_audit_entry,
     "applications.trashentry": a_deletion,
     "auth.user": lambda of: of.members.earliest("pk").user,
+    "applications.apitoken": lambda of: a_token(of)[0],
 }
 """How to make a row of each model with pages, in an application; in this order."""
+
+
+API_WORDS = {
+    "integrationId": "integrations.integration",
+    "credentialId": "applications.credential",
+    "apiTokenId": "applications.apitoken",
+    "flowId": "workflows.workflow",
+}
+"""Parts of the API's addresses, and what they are ids of."""
 
 
 @dataclass
@@ -142,6 +154,10 @@ class Scene:
             "token": Webhook.objects.get(workflow__application=of).token(),
             "rest": "/more",
             "run_id": RUN.id,
+            **{"applicationId": of.pk, "orgId": of.pk, "checkId": self.checks[of.pk]},
+            **{word: str(rows[label].pk) for word, label in API_WORDS.items()},
+            "auditLogId": user_id_text(rows["applications.auditentry"].pk),
+            "version_id": WorkflowVersion.objects.exclude(name=DEVELOP).filter(workflow__application=of).earliest("pk").pk,
         }
 
 

@@ -104,6 +104,7 @@ TABLE: dict[str, Line] = {
     # Integrations
     "admin/integrations/integration/<path:object_id>/": LEADS_ON,
     "admin:integrations_integration_changelist": LIST,
+    "admin:integrations_integration_live": Line("login 200 200 200 200 200"),
     "admin:integrations_integration_add": ADD,
     "admin:integrations_integration_change": CHANGE,
     "admin:integrations_integration_delete": ASK_DELETE,
@@ -136,6 +137,11 @@ TABLE: dict[str, Line] = {
     "admin:workflows_workflow_history": HISTORY,
     "admin:workflows_workflow_press": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     "admin:workflows_workflow_rotate": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    # Versions: forms that are sent empty do nothing and lead back
+    "admin:workflows_workflow_versions": Line("login gone 200 200 200 200", "login gone 403 200 200 200"),
+    "admin:workflows_workflow_compare": Line("login gone 200 200 200 200"),
+    "admin:workflows_workflow_version": Line("login gone 200 200 200 200", "login gone 403 302 302 302"),
+    "admin:workflows_workflow_version_delete": Line("login gone 403 200 200 200", "login gone 403 302 302 302"),
     "admin:workflows_workflow_runs": SHOWN,
     "admin:workflows_workflow_run": SHOWN,
     "admin:workflows_workflow_run_path": SHOWN,

@@ -16,6 +16,7 @@ from integrations.models import Integration
 from integrations.panel import HOURS, stored_ledger
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
+from workflows.drawing_admin import DrawnWorkflow
 from workflows.forms import WorkflowForm
 from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
@@ -23,14 +24,17 @@ from workflows.insight_admin import InsightPages
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.parked_admin import pretty
 from workflows.trigger_panel import TriggerActions, shown_triggers
+from workflows.version_actions import VersionActions
+from workflows.version_admin import VersionPages
+from workflows.version_panel import lines_of
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(InsightPages, TriggerActions, OwnedAdmin):
+class WorkflowAdmin(InsightPages, DrawnWorkflow, TriggerActions, VersionPages, VersionActions, OwnedAdmin):
     """One workflow: its develop version is edited, named versions are looked at."""
 
     class Media:
-        js = ("wegnology/copy.js",)
+        js = ("wegnology/copy.js", "wegnology/graph.js")
 
     form = WorkflowForm
     list_display = ("name", "application", "enabled", "live_version", "updated_at")
@@ -81,16 +85,15 @@ class WorkflowAdmin(InsightPages, TriggerActions, OwnedAdmin):
             path("<path:object_id>/press/", press, name="workflows_workflow_press"),
             path("<path:object_id>/rotate/", rotate, name="workflows_workflow_rotate"),
         ]
-        return [*own, *super().get_urls()]
+        return [*own, *self.version_urls(), *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show triggers by name, parked runs and named versions above the form."""
         row = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if row is not None and self.has_view_permission(request, row):
-            named = row.versions.exclude(name=DEVELOP)
             context["sources"] = _sources(row)
-            context["named_versions"] = [(version, _as_json(version)) for version in named[:50]]
+            context["version_lines"] = lines_of(row)
             may_change = self.has_change_permission(request, row)
             context["own_triggers"] = shown_triggers(request, row, may_change)
             context["may_act"] = may_change

@@ -36,9 +36,14 @@ class Shown:
     due: datetime | None = None
 
 
-def shown_triggers(request: HttpRequest, workflow: Workflow, may_change: bool) -> list[Shown]:
-    """Return the triggers of the live version that are no integration's. Addresses of webhooks are for who may change it."""
-    version = workflow.live()
+def shown_triggers(
+    request: HttpRequest, workflow: Workflow, may_change: bool, version: WorkflowVersion | None = None
+) -> list[Shown]:
+    """Return the triggers of a version, else the live one, that are no integration's.
+
+    Addresses of webhooks are for who may change the workflow.
+    """
+    version = version or workflow.live()
     triggers = [raw for raw in (version.triggers if version else []) if isinstance(raw, dict) and raw.get("type") in _SHOW]
     times = _times(workflow, version)
     return [_SHOW[str(raw["type"])](request, workflow, raw, may_change, times) for raw in triggers]
@@ -132,7 +137,8 @@ def _press(request: HttpRequest, row: Workflow) -> None:
         messages.error(request, f"Not pressed: the payload is no JSON: {error}.")
         return
     try:
-        event_id = press(row, request.POST.get("key", ""), payload, relay=("user", str(request.user.pk)))
+        version = request.POST.get("version", "")
+        event_id = press(row, request.POST.get("key", ""), payload, version, relay=("user", str(request.user.pk)))
     except NotFired as error:
         messages.error(request, f"Not pressed: {error}.")
     except RedisAway as error:

@@ -58,6 +58,11 @@ class Both(NamedTuple):
     changed: tuple[Part, ...] = ()
     moved: tuple[Part, ...] = ()
 
+    @property
+    def differ(self) -> bool:
+        """Say whether there is anything."""
+        return any(self)
+
     def to_json(self) -> JSONObject:
         """Return it for programs."""
         return {name: [part.to_json() for part in parts] for name, parts in self._asdict().items()}
@@ -75,7 +80,7 @@ class Difference(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Say whether both hold the same, places in the editor included."""
-        return not any([*self.nodes, *self.triggers, *self[2:]])
+        return not any([self.nodes.differ, self.triggers.differ, *self[2:]])
 
     def to_json(self) -> JSONObject:
         """Return it for programs."""
