@@ -161,7 +161,12 @@ class Running:
         if flight.pending == 0:
             self._conclude(flight, FAILED)
 
-    def _failed(self, flight: Flight, plan: Plan, error: RunFailed) -> None:
+    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace) -> None:
+        self.recorder.ended(flight, plan, trace)
+        self._ended(flight)
+
+    def _failed(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed) -> None:
+        self.recorder.ended(flight, plan, trace, error)
         flight.failures.append(Failure(plan, error))
         self._ended(flight)
 
