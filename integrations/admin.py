@@ -1,7 +1,6 @@
 """Integrations as people see them: a list with live status, a page a connection, its form made from the connector's schema."""
 
 import sys
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,51 +8,20 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
 from integrations.ledger_admin import LedgerPages
-from integrations.live import Live, read_live
+from integrations.list_admin import ListPages
 from integrations.models import Integration
-from integrations.panel import badges, panel
-from integrations.runtime.status import NEVER_SEEN
-from integrations.wording import ago
+from integrations.panel import panel
 from wegnology.applications.access import applications_of, is_operator
 from wegnology.applications.credential_facts import ending_lines
 from wegnology.applications.models import Credential, Role
-from wegnology.lib.badges import Badge, badge_html
-from wegnology.lib.theme import ChangeList
 
 COMMON = ("application", "name", "enabled")
-
-
-class IntegrationList(ChangeList):
-    """A page of integrations with their live state, read together: no query or round trip a row."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read the page's rows, then all their states at once."""
-        super().get_results(request)
-        rows: list[Integration] = list(self.result_list)
-        self.result_list = rows
-        now_ms = int(time.time() * 1000)
-        self.live = read_live([row.pk for row in rows])
-        self.away_since = self.live.away_since
-        shown = badges(rows, self.live, now_ms)
-        for row in rows:
-            row.shown = _Shown(shown[row.pk], _last_message(self.live, row.pk, now_ms))  # type: ignore[attr-defined]
-
-
-class _Shown:
-    def __init__(self, badge: Badge, last_message: str) -> None:
-        self.badge = badge
-        self.last_message = last_message
-
-
-def _last_message(live: Live, integration_id: str, now_ms: int) -> str:
-    return ago(live.statuses.get(integration_id, NEVER_SEEN).last_message_ms, now_ms) if live.away_since is None else "—"
 
 
 def _about(connector: type[AnyConnector]) -> str:
@@ -66,57 +34,24 @@ def _notice(connector: type[AnyConnector]) -> str:
     return format_html('<span class="wg-note wg-warning">{}</span>', connector.notice) if connector.notice else ""
 
 
-class IntegrationAdmin(LedgerPages):
+class IntegrationAdmin(ListPages, LedgerPages):
     """List, page and form of every type."""
 
     choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."
     choose_empty = "No type of integration is installed. A type is one file in integrations/connectors/."
     operator_fields = ("throttle_per_second",)
 
-    list_display = ("name_", "status", "type_", "application", "last_message")
-    list_display_links = ("name_",)
     list_select_related = ("application",)
-    list_filter = ("enabled", "integration_type", "application")
-    list_filter_submit = False
-    list_per_page = 100
-    list_before_template = "pages/redis_away.html"
-    search_fields = ("name", "id")
-    search_help_text = "Search by name or id"
-    ordering = ("name", "id")
     change_form_template = "admin/integrations/integration/change_form.html"
 
     def types(self) -> list[tuple[str, str, str]]:
         """Return every connector."""
         return [(cls.name, cls.label, f"{_about(cls)} {cls.notice}".strip()) for cls in connectors]
 
-    @admin.display(description="Name", ordering="name")
-    def name_(self, row: Integration) -> str:
-        """Return the name; a column that links."""
-        return row.name
-
-    @admin.display(description="Status")
-    def status(self, row: Integration) -> SafeString:
-        """Return the live state, read for the whole page at once."""
-        return badge_html(row.shown.badge)  # type: ignore[attr-defined]
-
-    @admin.display(description="Type", ordering="integration_type")
-    def type_(self, row: Integration) -> str:
-        """Return the type's label; a type that this release does not have keeps its name."""
-        return connectors.get(row.integration_type).label if row.integration_type in connectors else row.integration_type
-
-    @admin.display(description="Last message")
-    def last_message(self, row: Integration) -> str:
-        """Return when something last arrived."""
-        return str(row.shown.last_message)  # type: ignore[attr-defined]
-
     @admin.display(description="Type")
     def type_label(self, row: Integration) -> str:
         """Return the type for the form, where it cannot be changed."""
         return self.type_(row)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[IntegrationList]:
-        """Use the list that reads live states."""
-        return IntegrationList
 
     def _connector(self, request: HttpRequest, obj: Integration | None) -> type[AnyConnector]:
         return obj.connector if obj else connectors.get(request.GET.get("type", ""))

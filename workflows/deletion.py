@@ -54,6 +54,22 @@ def affected_workflows(integration_ids: Collection[str]) -> Affected:
     return Affected([row for row in rows if triggers[row.pk] == {True}], rows)
 
 
+def workflows_by_integration(integration_ids: Collection[str]) -> dict[str, list[Workflow]]:
+    """Return the workflows that have a trigger of each integration, in any version; three queries for any number."""
+    ours, found = set(integration_ids), dict[str, set[str]]()
+    applications = Integration.objects.filter(pk__in=ours).values("application")
+    versions = WorkflowVersion.objects.filter(workflow__application__in=applications).order_by()
+    for workflow_id, triggers in versions.values_list("workflow_id", "triggers"):
+        for trigger in triggers:
+            if isinstance(trigger, dict) and trigger.get("type") == INTEGRATION and trigger.get("key") in ours:
+                found.setdefault(str(trigger["key"]), set()).add(workflow_id)
+    wanted = {workflow_id for ids in found.values() for workflow_id in ids}
+    rows = {
+        row.pk: row for row in Workflow.objects.filter(pk__in=wanted).only("pk", "name", "application_id").order_by("name", "id")
+    }
+    return {key: [row for pk, row in rows.items() if pk in ids] for key, ids in found.items()}
+
+
 def _is_ours(triggers: Iterable[JSONValue], ours: set[str]) -> Iterable[bool]:
     for trigger in triggers:
         yield isinstance(trigger, dict) and trigger.get("type") == INTEGRATION and trigger.get("key") in ours

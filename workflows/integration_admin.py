@@ -1,6 +1,6 @@
 """The pages of integrations, with what they have to do with workflows: who they trigger, what is parked, what goes with them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -17,16 +17,20 @@ from django.urls import reverse
 from integrations.admin import IntegrationAdmin
 from integrations.models import Integration
 from wegnology.lib.theme import row_action
-from workflows.deletion import Take, affected_workflows, delete
-from workflows.models import ParkedRun
+from workflows.deletion import Take, affected_workflows, delete, workflows_by_integration
+from workflows.models import ParkedRun, Workflow
 
 
 @admin.register(Integration)
 class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
     """Registered here and not below: the page shows workflows, of which integrations know nothing."""
 
-    actions = ("delete_selected",)
+    actions = (*IntegrationAdmin.actions, "delete_selected")
     actions_row: ClassVar = ["delete_row"]
+
+    def workflows_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[Workflow]]:
+        """Return the workflows with a trigger of each integration."""
+        return workflows_by_integration(ids)
 
     def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
         """Add the workflows that the integration triggers, and how many of its runs are parked."""
