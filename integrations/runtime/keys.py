@@ -18,7 +18,8 @@
 | dirty | set | `I:H` whose ledger changed since it was last written to the database |
 | writing | set | of these, the ones on their way into the database |
 | bytes | string | size of all inboxes together |
-| outbox:I | stream | messages waiting for the live connection, field `m` |
+| outbox:I | stream | messages waiting for the live connection: one in field `m`, or a pack in `p`, `n` of them |
+| packed:I | string | how many messages more than entries are in the outbox |
 | outboxes | set | integrations whose outbox is not empty |
 | sends:E | hash | sends of event E that went out before its runs ended |
 | batch:L | string | the last batch of listener L and its outcome: an append asked twice is done once |

@@ -63,6 +63,8 @@ class Line:
         self.proof_ms = 0
         self.last_message_ms = last.last_message_ms if last else 0
         self.outbox_after = b"0-0"
+        self.unconfirmed: dict[bytes, Any] = {}
+        """Entries of the outbox of which a part is confirmed, by id; the outbox's own business."""
         self.sending = False
         self.probing = False
         self._intake = intake

@@ -7,7 +7,8 @@ of different integrations do not wait for each other.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,22 +28,37 @@ from wegnology.lib.trusted import constructor
 logger = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 500
+MOST_MESSAGES = 1_000
+"""What one batch may hold where packs are larger than those before them."""
 LOOK_SECONDS = 2.0
 """How often outboxes are looked at without a call, in case one was lost."""
 WAIT_SECONDS = 10.0
 """How long a node waits for the outcome of a send that must not be kept for later."""
 
 
-Entry = tuple[bytes, bytes]
-"""A message of an outbox: its id and its stored form."""
+Stored = tuple[bytes, list[bytes]]
+"""An entry of an outbox: its id, and names and values of its fields."""
+
+
+class Entry:
+    """An entry of an outbox under way: `messages` whose fate is not known yet, and how many were `sent` and `failed`."""
+
+    __slots__ = ("failed", "identifier", "messages", "sent")
+
+    def __init__(self, identifier: bytes, fields: list[bytes]) -> None:
+        self.identifier = identifier
+        stored = orjson.loads(fields[1])
+        self.messages: list[Any] = stored if fields[0] == b"p" else [stored]
+        self.sent = self.failed = 0
 
 
 class Confirmed(NamedTuple):
-    """One message whose fate is known."""
+    """An entry that can be taken out, and what became of its messages."""
 
     line: Line
     identifier: bytes
-    outcome: str
+    sent: int
+    failed: int
 
 
 class OutboxSender:
@@ -68,6 +84,8 @@ class OutboxSender:
         self._confirmed: list[Confirmed] = []
         self._confirm = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._entry_messages = 1.0
+        """How many messages the entries read last held, on average."""
 
     def due(self, line: Line) -> None:
         """Look for messages that wait for this line."""
@@ -113,32 +131,37 @@ class OutboxSender:
             names = [key("outbox", line.integration_id) for line in lines]
             positions = [line.outbox_after for line in lines]
             try:
-                answer = await self._reading.command("XREAD", "COUNT", BATCH_MESSAGES, "STREAMS", *names, *positions)
+                most = max(10, int(BATCH_MESSAGES / self._entry_messages))
+                answer = await self._reading.command("XREAD", "COUNT", most, "STREAMS", *names, *positions)
             except RedisAway:
                 await asyncio.sleep(0.2)
                 continue
-            for name, entries in _streams(answer):
+            for name, stored in _streams(answer):
+                entries, messages = _batch(stored)
+                self._entry_messages = messages / len(entries)
                 line = self._lines.get(name.decode().rpartition(":")[2])
                 if line is not None and not line.sending and _may_send(line):
                     self._begin(line, entries)
 
-    def _begin(self, line: Line, entries: Sequence[Entry]) -> None:
+    def _begin(self, line: Line, entries: Sequence[Stored]) -> None:
         line.sending = True
         task = asyncio.get_running_loop().create_task(self._send(line, entries))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, line: Line, entries: Sequence[Entry]) -> None:
+    async def _send(self, line: Line, stored: Sequence[Stored]) -> None:
         connector = line.connector
         try:
-            stored = [orjson.loads(body) for _, body in entries]
-            results = await self._outcomes(line, connector, [message["m"] for message in stored], entries)
-            outcomes = zip(entries, stored, results, strict=True)
-            known = [self._conclude(line, identifier, message, result) for (identifier, _), message, result in outcomes]
-            done = all(known)
+            begun = line.unconfirmed
+            entries = [begun.get(identifier) or Entry(identifier, fields) for identifier, fields in stored]
+            messages = [message["m"] for entry in entries for message in entry.messages]
+            results = iter(await self._outcomes(line, connector, messages, entries[0].identifier))
+            left = [entry for entry in entries if not self._conclude(line, entry, list(islice(results, len(entry.messages))))]
+            line.unconfirmed = {entry.identifier: entry for entry in left}
+            done = not left
             same_connection = connector is line.connector
             if done and same_connection:
-                line.outbox_after = entries[-1][0]
+                line.outbox_after = entries[-1].identifier
         finally:
             line.sending = False
         self._confirm.set()
@@ -150,11 +173,11 @@ class OutboxSender:
         line: Line,
         connector: AnyConnector | None,
         messages: Sequence[Any],
-        entries: Sequence[Entry],
+        oldest: bytes,
     ) -> Sequence[Exception | None]:
         if connector is None or not line.connected or connector.Outgoing is None:
             return [SendLater("The integration is not connected.")] * len(messages)
-        if connector.send_waits and _age_seconds(entries[0][0]) > WAIT_SECONDS:
+        if connector.send_waits and _age_seconds(oldest) > WAIT_SECONDS:
             return [SendFailed("Nobody waits for this message any more.")] * len(messages)
         construct = constructor(connector.Outgoing)
         outgoing = [construct(message) for message in messages]
@@ -164,28 +187,36 @@ class OutboxSender:
             logger.error("%s connector: sending failed", connector.name, exc_info=error)
             return [SendUnknown(connector.config.scrub(connector.explain(error)))] * len(messages)
 
-    def _conclude(self, line: Line, identifier: bytes, message: Any, result: Exception | None) -> bool:
-        """Take a message out if its fate is known; say whether it is."""
-        waits = "r" in message
-        if result is None:
-            self._confirmed.append(Confirmed(line, identifier, "sent"))
-            self._faults.succeeded(line.integration_id)
-        elif isinstance(result, SendUnknown | SendLater) and not waits:
-            return False  # it stays, and goes out again after the reconnect: at least once
-        else:
-            self._confirmed.append(Confirmed(line, identifier, "failed"))
-            if line.connected:
-                self._faults.failed(line.integration_id, str(result))
-            if not waits:
-                logger.warning("integration %s: message not sent: %s", line.integration_id, result)
-        if "o" in message:
-            source_id, event_id = message["o"]
-            outcome = "sent" if result is None else "failed"
-            way = Way(line.integration_id, outcome, int(_age_seconds(identifier) * 1000))
-            self._on_sent(source_id, SentOn(event_id, way))
-        if waits:
-            self._answer(message["r"], result)
-        return True
+    def _conclude(self, line: Line, entry: Entry, results: Sequence[Exception | None]) -> bool:
+        """Take an entry out if the fate of all its messages is known; say whether it is."""
+        left = []
+        well = Way(line.integration_id, "sent", int(_age_seconds(entry.identifier) * 1000))
+        for message, result in zip(entry.messages, results, strict=True):
+            reply = message.get("r")
+            if result is None:
+                entry.sent += 1
+                self._faults.succeeded(line.integration_id)
+            elif reply is None and isinstance(result, SendUnknown | SendLater):
+                left.append(message)  # it stays, and goes out again after the reconnect: at least once
+                continue
+            else:
+                entry.failed += 1
+                self._failed(line, result, reply is not None)
+            if "o" in message:
+                source_id, event_id = message["o"]
+                self._on_sent(source_id, SentOn(event_id, well if result is None else well._replace(outcome="failed")))
+            if reply is not None:
+                self._answer(reply, result)
+        entry.messages = left
+        if not left:
+            self._confirmed.append(Confirmed(line, entry.identifier, entry.sent, entry.failed))
+        return not left
+
+    def _failed(self, line: Line, error: Exception, told: bool) -> None:
+        if line.connected:
+            self._faults.failed(line.integration_id, str(error))
+        if not told:
+            logger.warning("integration %s: message not sent: %s", line.integration_id, error)
 
     def _answer(self, call: str, result: Exception | None) -> None:
         channel, _, identifier = call.rpartition("#")
@@ -223,13 +254,13 @@ class OutboxSender:
                 await asyncio.sleep(0.2)
 
     def _arguments(self, confirmed: list[Confirmed]) -> list[Any]:
-        groups: dict[tuple[Line, str], list[bytes]] = {}
-        for line, identifier, outcome in confirmed:
-            groups.setdefault((line, outcome), []).append(identifier)
+        groups: dict[tuple[Line, int, int], list[bytes]] = {}
+        for line, identifier, sent, failed in confirmed:
+            groups.setdefault((line, sent, failed), []).append(identifier)
         arguments: list[Any] = [prefix(), len(groups)]
-        for (line, outcome), identifiers in groups.items():
+        for (line, sent, failed), identifiers in groups.items():
             token = self._token_of(line.partition) or "-"
-            arguments += (line.partition, token, line.integration_id, outcome, len(identifiers))
+            arguments += (line.partition, token, line.integration_id, sent, failed, len(identifiers))
             arguments += identifiers
         return arguments
 
@@ -244,7 +275,16 @@ def _age_seconds(identifier: bytes) -> float:
     return time.time() - int(identifier.split(b"-")[0]) / 1000
 
 
-def _streams(answer: Any) -> list[tuple[bytes, list[Entry]]]:
+def _streams(answer: Any) -> Iterable[tuple[bytes, list[Stored]]]:
     """Return entries by stream from the bare answer of XREAD: pairs or a map, by version of the protocol."""
-    pairs = answer.items() if isinstance(answer, dict) else answer or ()
-    return [(name, [(identifier, fields[1]) for identifier, fields in entries]) for name, entries in pairs]
+    return answer.items() if isinstance(answer, dict) else answer or ()
+
+
+def _batch(stored: list[Stored]) -> tuple[list[Stored], int]:
+    """Return the first entries, as many as make a batch, and how many messages are in them."""
+    messages = 0
+    for at, (_, fields) in enumerate(stored, 1):
+        messages += 1 if fields[0] == b"m" else int(fields[3])
+        if messages >= MOST_MESSAGES:
+            return stored[:at], messages
+    return stored, messages

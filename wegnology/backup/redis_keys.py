@@ -26,7 +26,7 @@ _TRANSIENT = re.compile(
 _LEFT_BY_A_START = re.compile(r"^(meta|celery:_kombu\.binding\..*)$")
 _OF_INBOX = re.compile(r"^(?:inbox|box|starts|ledger|position):([0-9a-f]{24})(?::|$)")
 _OF_SENDS = re.compile(r"^sends:")
-_OF_OUTBOX = re.compile(r"^(?:outbox|sent):([0-9a-f]{24})(?::|$)")
+_OF_OUTBOX = re.compile(r"^(?:outbox|packed|sent):([0-9a-f]{24})(?::|$)")
 _BATCH = 100
 
 

@@ -4,7 +4,8 @@
 -- any nothing. Waiting: hour, number...; hours in which something waits are told of, asked for or not.
 local AT_ONCE = 500
 
-local function waiting(stream)
+-- `more`: how many events or messages the stream holds beyond its entries.
+local function waiting(stream, more)
   local left = call('XLEN', stream)
   if left == 0 then return {} end
   local last = hour_of(call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1])
@@ -12,7 +13,7 @@ local function waiting(stream)
   while left > 0 do
     local first = call('XRANGE', stream, after, '+', 'COUNT', 1)[1]
     if hour_of(first[1]) == last then  -- what is left came in one hour: nobody has to read it
-      numbers[last] = left
+      numbers[last] = left + more
       order[#order + 1] = last
       break
     end
@@ -24,8 +25,9 @@ local function waiting(stream)
         numbers[hour] = 0
         order[#order + 1] = hour
       end
-      numbers[hour] = numbers[hour] + 1
-      left = left - 1
+      local n = messages_in(entries[k])
+      numbers[hour] = numbers[hour] + n
+      left, more = left - 1, more - (n - 1)
       after = '(' .. entries[k][1]
     end
   end
@@ -53,7 +55,8 @@ for g = 1, tonumber(take()) do
     asked[k] = take()
     known[asked[k]] = true
   end
-  local inside, outside = waiting(P .. 'inbox:' .. i), waiting(P .. 'outbox:' .. i)
+  local packed = tonumber(call('GET', P .. 'packed:' .. i) or 0)
+  local inside, outside = waiting(P .. 'inbox:' .. i, 0), waiting(P .. 'outbox:' .. i, packed)
   for _, list in ipairs({inside, outside}) do
     for k = 1, #list, 2 do
       if not known[list[k]] then

@@ -5,17 +5,14 @@ for _, entry in ipairs(call('XRANGE', inbox, '-', '+', 'COUNT', most)) do
   take_out(i, inbox, entry[1], #entry[2][2], math.huge)  -- its box goes too
   count('ledger:', i, hour_of(entry[1]), 'dropped:' .. reason)
 end
-for _, entry in ipairs(call('XRANGE', outbox, '-', '+', 'COUNT', most)) do
-  call('XDEL', outbox, entry[1])
-  count('sent:', i, hour_of(entry[1]), 'dropped:' .. reason)
-end
+drop_sends(i, call('XRANGE', outbox, '-', '+', 'COUNT', most), reason)
 write_counts()
 local left = call('XLEN', inbox) + call('XLEN', outbox)
 if left == 0 then
   call('SREM', P .. 'ready:' .. p, i)
   call('SREM', P .. 'outboxes', i)
   call('DEL', inbox, outbox, P .. 'box:' .. i, P .. 'starts:' .. i, P .. 'status:' .. i, P .. 'position:' .. i)
-  call('DEL', P .. 'messages:' .. i, P .. 'outcomes:' .. i)
+  call('DEL', P .. 'packed:' .. i, P .. 'messages:' .. i, P .. 'outcomes:' .. i)
   call('HDEL', P .. 'inspected', i)
   call('HDEL', P .. 'claims', i)
   call('HDEL', P .. 'proof', i)

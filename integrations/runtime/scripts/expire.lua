@@ -4,11 +4,7 @@ local gone = 0
 for _ = 1, n do
   local i = take()
   local outbox = P .. 'outbox:' .. i
-  for _, entry in ipairs(call('XRANGE', outbox, '-', string.format('%.0f', oldest), 'COUNT', 1000)) do
-    call('XDEL', outbox, entry[1])
-    count('sent:', i, hour_of(entry[1]), 'dropped:expired')
-    gone = gone + 1
-  end
+  gone = gone + drop_sends(i, call('XRANGE', outbox, '-', string.format('%.0f', oldest), 'COUNT', 1000), 'expired')
   if call('XLEN', outbox) == 0 then call('SREM', P .. 'outboxes', i) end
 end
 write_counts()

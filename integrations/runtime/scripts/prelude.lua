@@ -111,6 +111,24 @@ local function beyond(size, share)
   return size > share and size - share or 0
 end
 
+-- How many an entry holds: one, or the messages of a pack in an outbox (field p), whose number is field n.
+local function messages_in(entry)
+  return entry[2][1] == 'p' and tonumber(entry[2][4]) or 1
+end
+
+-- Drops entries of an outbox; returns how many messages they were.
+local function drop_sends(i, entries, reason)
+  local outbox, gone = P .. 'outbox:' .. i, 0
+  for _, entry in ipairs(entries) do
+    local n = messages_in(entry)
+    call('XDEL', outbox, entry[1])
+    if n > 1 then call('DECRBY', P .. 'packed:' .. i, n - 1) end
+    count('sent:', i, hour_of(entry[1]), 'dropped:' .. reason, n)
+    gone = gone + n
+  end
+  return gone
+end
+
 -- Takes one entry out of an inbox; false when it was not there any more. Whoever calls it counts how the event ended.
 local function take_out(i, inbox, id, size, share)
   if call('XDEL', inbox, id) == 0 then return false end

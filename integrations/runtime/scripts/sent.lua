@@ -1,43 +1,50 @@
 -- Take messages out of outboxes after the peer confirmed them, or after they failed for good.
--- ARGV: prefix, groups, then a group: partition, token, integration, outcome, messages, then the id of each, oldest first
+-- ARGV: prefix, groups, then a group: partition, token, integration, sent, failed, entries, then the id of each, oldest first.
+-- sent, failed: how many messages of each entry of the group were; one in all, unless it is a pack.
 -- Returns the partitions whose lease is lost.
 local groups = tonumber(take())
 local lost = {}
 local AT_ONCE = 1000
 
--- Takes out messages, of which none is gone yet: they leave from the front, or because we take them out.
-local function take_all(outbox, i, outcome, n)
+-- Takes out entries, of which none is gone yet: they leave from the front, or because we take them out.
+local function take_all(outbox, n)
   for first = 1, n, AT_ONCE do
     call('XDEL', outbox, unpack(A, at + first, at + math.min(n, first + AT_ONCE - 1)))
   end
-  local hour, same = nil, 0
+  return n
+end
+
+local function take_each(outbox, n)
+  local taken = 0
   for k = at + 1, at + n do
-    local received = hour_of(A[k])
-    if received ~= hour then
-      if same > 0 then count('sent:', i, hour, outcome, same) end
-      hour, same = received, 0
+    if call('XDEL', outbox, A[k]) == 1 then
+      taken = taken + 1
+      A[at + taken] = A[k]
     end
-    same = same + 1
   end
-  count('sent:', i, hour, outcome, same)
+  return taken
 end
 
 for _ = 1, groups do
-  local p, token, i, outcome, n = A[at + 1], A[at + 2], A[at + 3], A[at + 4], tonumber(A[at + 5])
-  at = at + 5
+  local p, token, i = A[at + 1], A[at + 2], A[at + 3]
+  local sent, failed, n = tonumber(A[at + 4]), tonumber(A[at + 5]), tonumber(A[at + 6])
+  at = at + 6
   if token_of('listen', p) ~= token then
     lost[#lost + 1] = tonumber(p)
   else
-    local outbox = P .. 'outbox:' .. i
+    local outbox, more = P .. 'outbox:' .. i, sent + failed - 1
     local first = n > 2 and call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
-    if first and first[1] == A[at + 1] then
-      take_all(outbox, i, outcome, n)
-    else
-      for k = at + 1, at + n do
-        if call('XDEL', outbox, A[k]) == 1 then count('sent:', i, hour_of(A[k]), outcome) end
-      end
+    local taken = (first and first[1] == A[at + 1] and take_all or take_each)(outbox, n)
+    for k = at + 1, at + taken do
+      local hour = hour_of(A[k])
+      if sent > 0 then count('sent:', i, hour, 'sent', sent) end
+      if failed > 0 then count('sent:', i, hour, 'failed', failed) end
     end
-    if call('XLEN', outbox) == 0 then call('SREM', P .. 'outboxes', i) end
+    if more > 0 and taken > 0 then call('DECRBY', P .. 'packed:' .. i, more * taken) end
+    if call('XLEN', outbox) == 0 then
+      call('SREM', P .. 'outboxes', i)
+      if more > 0 then call('DEL', P .. 'packed:' .. i) end
+    end
   end
   at = at + n
 end

@@ -6,6 +6,8 @@
 --     then a send has its visit. One that was sent by request has `<number of its target>:<outcome>` and no body.
 --   S, id, event, visit, number of its target, body
 --     a send of an event whose runs go on; refused once the event has ended.
+-- Messages for one outbox become packs, a JSON array of bodies in field p and their number in field n, where it is connected: an
+-- entry and its end then cost once for many. Elsewhere each is an entry of its own, so that the oldest can be dropped one by one.
 -- A target whose integration begins with > is the inbox of the workflow of that id, and the body an event.
 -- Returns {tokens that are lost, congested targets, partitions that need a worker}.
 local max_outbox, share, max_inbox = tonumber(take()), tonumber(take()), tonumber(take())
@@ -27,7 +29,7 @@ end
 
 local targets = {}
 for k = 1, tonumber(take()) do
-  targets[k] = {p = take(), i = take(), queued = 0}
+  targets[k] = {p = take(), i = take()}
   if string.byte(targets[k].i) == 62 then  -- >
     targets[k].i, targets[k].inbox = string.sub(targets[k].i, 2), true
   end
@@ -56,23 +58,41 @@ local function put(target, event)
   count('ledger:', i, hour_of(call('XADD', inbox, '*', 'e', event)), 'signals')
 end
 
-local function drop_oldest(target)
-  local first = call('XRANGE', target.outbox, '-', '+', 'COUNT', 1)[1]
-  if not first then return end
-  call('XDEL', target.outbox, first[1])
-  count('sent:', target.i, hour_of(first[1]), 'dropped:full')
-end
+local PACK_MESSAGES, PACK_BYTES = 50, 65536
 
-local function connected(i)
-  local status = call('GET', P .. 'status:' .. i)
-  return status and string.find(status, '"state":"connected"', 1, true)
+local function connected(target)
+  if target.connected == nil then
+    local status = call('GET', P .. 'status:' .. target.i)
+    target.connected = status and string.find(status, '"state":"connected"', 1, true) and true or false
+  end
+  return target.connected
 end
 
 local function begin(target)
-  target.outbox = P .. 'outbox:' .. target.i
+  target.outbox, target.bodies, target.bytes = P .. 'outbox:' .. target.i, {}, 0
   target.length = call('XLEN', target.outbox)
-  if target.length == 0 then call('SADD', P .. 'outboxes', target.i) end
+  if target.length == 0 then
+    call('SADD', P .. 'outboxes', target.i)
+  else
+    target.length = target.length + tonumber(call('GET', P .. 'packed:' .. target.i) or 0)
+  end
   wake('listen', 'out', target.p, target.i)
+end
+
+-- Writes what was gathered for an outbox.
+local function write(target)
+  local bodies, i = target.bodies, target.i
+  local n = #bodies
+  if n > 1 and connected(target) then
+    local id = call('XADD', target.outbox, '*', 'p', '[' .. table.concat(bodies, ',') .. ']', 'n', n)
+    call('INCRBY', P .. 'packed:' .. i, n - 1)
+    count('sent:', i, hour_of(id), 'queued', n)
+  else
+    for k = 1, n do
+      count('sent:', i, hour_of(call('XADD', target.outbox, '*', 'm', bodies[k])), 'queued')
+    end
+  end
+  target.bodies, target.bytes = {}, 0
 end
 
 -- A message that was sent by request: "<number of its target>:<outcome>" is all that is left of it.
@@ -89,20 +109,16 @@ local function send(number, body)
   if target.inbox then return put(target, body) end
   if not target.length then begin(target) end
   if target.length >= max_outbox then
-    if target.length < 10 * max_outbox and connected(target.i) then
+    if target.length < 10 * max_outbox and connected(target) then
       congested[#congested + 1] = target.i
     else
-      drop_oldest(target)
-      target.length = target.length - 1
+      write(target)
+      target.length = target.length - drop_sends(target.i, call('XRANGE', target.outbox, '-', '+', 'COUNT', 1), 'full')
     end
   end
-  target.length = target.length + 1
-  local hour = hour_of(call('XADD', target.outbox, '*', 'm', body))
-  if hour ~= target.hour then
-    if target.queued > 0 then count('sent:', target.i, target.hour, 'queued', target.queued) end
-    target.hour, target.queued = hour, 0
-  end
-  target.queued = target.queued + 1
+  target.length, target.bytes = target.length + 1, target.bytes + #body
+  target.bodies[#target.bodies + 1] = body
+  if #target.bodies >= PACK_MESSAGES or target.bytes >= PACK_BYTES then write(target) end
 end
 
 local emptied = {}
@@ -154,7 +170,7 @@ for i, p in pairs(emptied) do
   if call('XLEN', P .. 'inbox:' .. i) == 0 then call('SREM', P .. 'ready:' .. p, i) end
 end
 for _, target in ipairs(targets) do
-  if target.queued > 0 then count('sent:', target.i, target.hour, 'queued', target.queued) end
+  if target.bodies then write(target) end
 end
 write_counts()
 send_wakes()

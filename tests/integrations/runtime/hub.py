@@ -131,7 +131,8 @@ class Hub:
     def outbox(self, integration_id: str) -> list[str]:
         """Return the bodies of the messages that wait for the connection."""
         entries = self.client.xrange(key("outbox", integration_id))
-        return [orjson.loads(fields[b"m"])["m"]["body"] for _, fields in entries]
+        packs = [orjson.loads(fields[b"p"]) if b"p" in fields else [orjson.loads(fields[b"m"])] for _, fields in entries]
+        return [message["m"]["body"] for pack in packs for message in pack]
 
     def queue(self, integration_id: str, *bodies: str, reply: str = "") -> None:
         """Put messages into an outbox as a run that ended did."""

@@ -237,7 +237,8 @@ def test_confirmed_messages_leave_the_outbox_only_with_the_right_token(hub: Hub)
     current = hub.hold("listen", i, "p2")
 
     def confirm(token: str, *messages: tuple[bytes, str]) -> object:
-        groups = [part for name, outcome in messages for part in (partition_of(i), token, i, outcome, 1, name)]
+        outcomes = {"sent": (1, 0), "failed": (0, 1)}
+        groups = [part for name, outcome in messages for part in (partition_of(i), token, i, *outcomes[outcome], 1, name)]
         return scripts.sent.call_sync(hub.client, [prefix(), len(messages), *groups])
 
     assert confirm(stale, (ids[0], "sent")) == [partition_of(i)]
@@ -257,7 +258,7 @@ def test_many_confirmed_messages_leave_the_outbox_once(hub: Hub) -> None:
     token = hub.hold("listen", i)
 
     def confirm(*names: bytes) -> None:
-        scripts.sent.call_sync(hub.client, [prefix(), 1, partition_of(i), token, i, "sent", len(names), *names])
+        scripts.sent.call_sync(hub.client, [prefix(), 1, partition_of(i), token, i, 1, 0, len(names), *names])
 
     confirm(*ids[:2_200])
     assert hub.sent(i) == {"sent": 2_200}

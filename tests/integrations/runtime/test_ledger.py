@@ -7,6 +7,7 @@ import pytest
 from integrations.runtime import inbox
 from integrations.runtime.keys import key, partition_of
 from integrations.runtime.ledger import line_of
+from integrations.runtime.status import ConnectionState, Status
 from tests.integrations.runtime.hub import SHARE, Entry, Hub, Out, ids_apart, stored
 
 HOUR_MS = 3_600_000
@@ -26,6 +27,8 @@ class Walk:
         self.received = dict.fromkeys(self.ids, 0)
         self.claimed: dict[str, list[Entry]] = {i: [] for i in self.ids}
         self.sequence = 0
+        if seed % 2:
+            hub.client.set(key("status", self.target), Status(ConnectionState.CONNECTED).to_json())  # then messages make packs
 
     def step(self) -> None:
         often, seldom = [self.append, self.claim, self.end, self.end], [self.lose, self.replay, self.discard]
@@ -92,6 +95,8 @@ class Walk:
             assert bool(waiting) == bool(self.hub.client.sismember(key("ready", partition_of(i)), i))
             total += size
         assert int(self.hub.client.get(key("bytes")) or 0) == total
+        packed = int(self.hub.client.get(key("packed", self.target)) or 0)
+        assert packed == len(self.hub.outbox(self.target)) - self.hub.client.xlen(key("outbox", self.target))
         sent = self.hub.sent(self.target)
         gone = sum(n for name, n in sent.items() if name.startswith("dropped"))
         assert sent.get("queued", 0) == gone + len(self.hub.outbox(self.target))
