@@ -73,7 +73,9 @@ class TriggerEvent(NamedTuple):
             if stored["v"] == SCHEMA_VERSION:
                 origin = Origin(*stored["o"]) if "o" in stored else None
                 kind = _KINDS[stored["k"]]
-                return cls(stored["id"], kind, stored["t"], stored["d"], stored.get("r", ""), stored.get("w", ""), origin)
+                get = stored.get
+                fields = (stored["id"], kind, stored["t"], stored["d"], get("r", ""), get("w", ""), origin)
+                return tuple.__new__(cls, fields)  # a fifth of the cost of calling the class
         except (ValueError, KeyError, TypeError) as error:
             raise EventUnreadable(f"this is no stored event: {type(error).__name__}: {error}") from None
         raise EventUnreadable(f"stored event of version {stored['v']!r}, this release reads {SCHEMA_VERSION}")

@@ -51,12 +51,13 @@ class Effects(Protocol):
 class Context:
     """The `RunContext` of one run."""
 
-    __slots__ = ("_deadline", "_effects", "_flight", "_number", "_place", "_plan", "_trace", "_visits")
+    __slots__ = ("_deadline", "_effects", "_flight", "_lease", "_number", "_place", "_plan", "_trace", "_visits")
 
     def __init__(self, effects: Effects, flight: Flight, plan: Plan, trace: Trace) -> None:
         """The number of `trace` tells the runs of one event apart: a workflow may have several triggers that it fires."""
         self._effects = effects
         self._flight = flight
+        self._lease = flight.box.lease
         self._plan = plan
         self._trace = trace
         self._number = trace.number
@@ -77,9 +78,11 @@ class Context:
     def tick(self) -> None:
         """Raise `RunLimitReached` past the deadline, or when another worker may have taken over."""
         now = time.monotonic()
+        if now < self._deadline and now < self._lease.deadline:
+            return
         if now >= self._deadline:
             raise RunLimitReached(f"the run took longer than {self._effects.limits.run_seconds:g} s")
-        if not self._flight.box.lease.alive():
+        if not self._lease.alive():
             raise LeaseLost("the lease of this partition ran out")
 
     def now_ms(self) -> int:
@@ -111,7 +114,7 @@ class Context:
             return await self._request(known, message, visit)
         if connector.send_waits:
             return await self._ask(Send(visit, known.partition, integration_id, b""), message)
-        if time.monotonic() >= self._flight.box.lease.deadline:
+        if time.monotonic() >= self._lease.deadline:
             self.tick()
         origin = self._flight.box.integration_id, self._flight.event.id
         body = orjson.dumps({"m": message, "o": origin})

@@ -122,7 +122,10 @@ class _Walk:
     async def walk(self, stack: _Stack, in_task: bool = False) -> None:
         """Walk until the stack is empty. A branch that waits while others are due goes on in a task of its own."""
         trail = self.trail
-        while stack:
+        while (late := self._compute(stack)) or stack:
+            if late is not None:
+                await self._pause(*late)
+                continue
             node, payload, fork = stack.pop()
             visit = trail.visited
             try:
@@ -142,17 +145,59 @@ class _Walk:
             if result is not None:
                 self._follow(node, result, stack)
             if trail.left(visit, result) > trail.slice_end:
-                await self.context.turn()
-                self._raise_failure()
-                if result is not None:
-                    self._look(node, result.payload)
-                trail.slice_end = perf_counter() + SLICE_SECONDS
+                await self._pause(node, None if result is None else result.payload)
 
-    def _look(self, node: GraphNode, payload: JSONObject) -> None:
+    def _compute(self, stack: _Stack) -> tuple[GraphNode, JSONObject] | None:
+        """Run nodes that only compute, until one is due that may wait. Most nodes go this way, so it is written for speed.
+
+        Returns the node visited last, and the payload after it, when others must get a turn.
+        """
+        trail, context = self.trail, self.context
+        now = perf_counter()
         try:
-            self.trail.weight.look(payload)
+            while stack:
+                node, payload, fork = stack[-1]
+                if not node.computes:
+                    return None
+                del stack[-1]
+                if fork is not None:
+                    payload = fork.own(payload, trail.weight)
+                visit = trail.visited
+                if visit < trail.timed:
+                    trail.visited = visit + 1
+                    trail.path.append(node.id)
+                    trail.starts.append(now)
+                    context.tick()
+                    result = node.run(payload, context)
+                    now = perf_counter()
+                    trail.ends[visit] = (now, result[1])
+                else:
+                    result, now = self._step(node, payload), perf_counter()
+                outputs, output = node.outputs, result[1]
+                if output < len(outputs):
+                    targets = outputs[output]
+                    if len(targets) == 1:
+                        stack.append((targets[0], result[0], None))
+                    else:
+                        _fork(stack, targets, result[0])
+                if now > trail.slice_end:
+                    return node, result[0]
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  (as in `walk`)
+            raise self._failed(error, node, payload) from error.__cause__
+        return None
+
+    async def _pause(self, node: GraphNode, payload: JSONObject | None) -> None:
+        """Let others compute, and see how much the run holds after the node; without a payload its branch has ended."""
+        await self.context.turn()
+        self._raise_failure()
+        try:
+            if payload is not None:
+                self.trail.weight.look(payload)
         except RunLimitReached as error:
             raise self._failed(error, node, {}) from None
+        self.trail.slice_end = perf_counter() + SLICE_SECONDS
 
     def _step(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
         """Run a node, or start it up to its first wait; None when the branch ends here."""

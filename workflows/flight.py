@@ -161,14 +161,14 @@ class Flight:
         self.begun = time.time()
         self.throttled = box.limited_since
 
-    def outcome(self, ended: str) -> Outcome:
-        """Return what is shown of its end to whoever looks at messages."""
+    def outcome(self, ended: str, at: float) -> Outcome:
+        """Return what is shown of its end, at that time (seconds since 1970), to whoever looks at messages."""
         accepted = int(self.identifier.partition(b"-")[0])
         throttled = int(self.begun * 1000) - max(accepted, int(self.throttled * 1000)) if self.throttled else 0
         errors = {id(plan): f"{error.name}: {error.message}"[:ERROR_CHARACTERS] for plan, error in self.failures}
         runs = [(plan.workflow_id, plan.version_id, errors.get(id(plan), "")) for plan, _ in self.matches]
         sends = [Way(one.integration_id, one.outcome, one.milliseconds) for one in self.sent or ()]
-        times = accepted, max(throttled, 0), int(self.begun * 1000), int(time.time() * 1000)
+        times = accepted, max(throttled, 0), int(self.begun * 1000), int(at * 1000)
         return Outcome(self.event.id, ended, *times, runs, sends)
 
     def count_sent(self, sent: Sent) -> None:
@@ -176,6 +176,18 @@ class Flight:
         if self.sent is None:
             self.sent = []
         self.sent.append(sent)
+
+
+class Ended(NamedTuple):
+    """The end of an event, not yet in the form in which it is shown: most of a burst are never looked at."""
+
+    flight: Flight
+    outcome: str
+    at: float
+
+    def stored(self) -> bytes:
+        """Return the stored form."""
+        return self.flight.outcome(self.outcome, self.at).stored()
 
 
 def payload_of(plan: Plan, known: Known, event: TriggerEvent, own_copy: bool) -> JSONObject:

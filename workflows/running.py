@@ -25,7 +25,7 @@ from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
 from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
-from workflows.flight import Begun, Box, Claimed, Failure, Flight, Send, payload_of
+from workflows.flight import Begun, Box, Claimed, Ended, Failure, Flight, Send, payload_of
 from workflows.freshness import NotSure
 from workflows.http_requests import HttpRequests
 from workflows.insight.hits import Hit
@@ -180,7 +180,7 @@ class Running:
 
     def _end(self, flight: Flight, outcome: str) -> None:
         self._settling.end(flight, outcome)
-        self._inspector.ended(flight.box.integration_id, flight.outcome(outcome))
+        self._inspector.ended(flight.box.integration_id, Ended(flight, outcome, time.time()))
 
     def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
         plan = Plan(known.application_id, "", "", None, {}, {}, True)

@@ -61,6 +61,13 @@ class Taken(Protocol):
         """What the source brought; None for an event of the connection itself."""
 
 
+class Remembered(Protocol):
+    """What is remembered of the end of an event, or of a message that its run sent: `Outcome`, `SentOn`."""
+
+    def stored(self) -> bytes:
+        """Return the stored form; called once a second for those that are kept."""
+
+
 class Way(NamedTuple):
     """A message that a run sent: through which integration, what became of it, and how long that took."""
 
@@ -134,7 +141,7 @@ class Inspector:
         newest.seen += len(events)
         newest.items.append((time.time(), events[-self._share :]))
 
-    def ended(self, source_id: str, outcome: Outcome | SentOn) -> None:
+    def ended(self, source_id: str, outcome: Remembered) -> None:
         """Remember what became of an event of a source."""
         if not self._share:
             return

@@ -45,9 +45,19 @@ class ValueMissing(TemplateError):
 class Template:
     """A compiled template. Make it with `compile_template`."""
 
-    __slots__ = ("field", "paths", "render", "render_strictly", "source")
+    __slots__ = ("_sure", "field", "paths", "render", "render_strictly", "source")
 
-    def __init__(self, source: str, paths: tuple[str, ...], render: Render, render_strictly: Render, field: str = "") -> None:
+    def __init__(
+        self,
+        source: str,
+        paths: tuple[str, ...],
+        render: Render,
+        render_strictly: Render,
+        field: str = "",
+        sure: bool = False,
+    ) -> None:
+        """`sure`: `render` raises no `TemplateError`."""
+        self._sure = sure
         self.source = source
         self.field = field
         """The setting that it stands in, where it is known; errors of rendering begin with it."""
@@ -60,7 +70,8 @@ class Template:
 
     def named(self, field: str) -> "Template":
         """Return the same template as that of a setting, which its errors then name."""
-        return Template(self.source, self.paths, _naming(field, self.render), _naming(field, self.render_strictly), field)
+        render = self.render if self._sure else _naming(field, self.render)
+        return Template(self.source, self.paths, render, _naming(field, self.render_strictly), field, self._sure)
 
 
 def _naming(field: str, render: Render) -> Render:
@@ -140,7 +151,8 @@ def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
     if values_only and all(compiled) and not by_library:
         values = iter(compiled)
         pieces = [part if isinstance(part, str) else (next(values), part) for part in parts]
-        return Template(source, paths, _fast(pieces, escape), _fast_strict(pieces, escape))  # type: ignore[arg-type]
+        sure = not compiled or (len(parts) == 1 and all(value and value.keys is not None for value in compiled))
+        return Template(source, paths, _fast(pieces, escape), _fast_strict(pieces, escape), sure=sure)  # type: ignore[arg-type]
     try:
         check_blocks(tags)
     except TagFault as fault:

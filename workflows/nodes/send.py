@@ -110,8 +110,12 @@ def _readers(parts: Iterable[Part], values: JSONObject) -> list[_Field]:
 
 
 def _values(fields: Iterable[_Field], payload: JSONObject) -> JSONObject:
-    read = ((field.name, field.read(payload)) for field in fields)
-    return {name: value for name, value in read if value is not None}
+    values: JSONObject = {}
+    for name, _, read in fields:
+        value = read(payload)
+        if value is not None:
+            values[name] = value
+    return values
 
 
 def _needed(field: _Field, payload: JSONObject) -> Any:

@@ -5,6 +5,7 @@ import pytest
 from integrations.exceptions import SendFailed, SendUnknown
 from integrations.runtime import inbox, scripts
 from integrations.runtime.keys import key, prefix
+from integrations.runtime.ledger import HOUR_MS, read_books
 from integrations.runtime.status import ConnectionState, Status
 from tests.integrations.runtime.hub import End, Hub, Out, desired, ids_apart, stored, until
 from tests.integrations.runtime.lines import Lines, run_lines
@@ -43,6 +44,21 @@ def test_messages_of_one_step_share_entries_where_the_target_is_connected(hub: H
     assert hub.outbox(target) == hub.outbox(away) == bodies
     assert hub.sent(target) == hub.sent(away) == {"queued": 120}
     assert (packed(hub, target), packed(hub, away)) == (117, 0)
+
+
+def test_the_books_count_the_messages_of_packs_in_their_hours(hub: Hub) -> None:
+    target = new_id()
+    connect(hub, target)
+    seconds, _ = hub.client.time()
+    old_ms = (seconds - 2 * 3_600) * 1_000
+    hour = old_ms - old_ms % HOUR_MS
+    hub.client.xadd(key("outbox", target), {"m": b'{"m":{"body":"a"}}'}, id=f"{old_ms}-0")
+    hub.client.xadd(key("outbox", target), {"p": b'[{"m":{"body":"b"}},{"m":{"body":"c"}}]', "n": 2}, id=f"{old_ms}-1")
+    hub.client.incrby(key("packed", target), 1)
+    hub.client.hincrby(key("sent", target, hour), "queued", 3)
+    send(hub, target, *"defg")
+    lines = read_books(hub.client, [target])[target].sent
+    assert [(line.queued, line.waiting, line.balanced) for line in lines] == [(4, 4, True), (3, 3, True)]
 
 
 def test_large_messages_do_not_make_large_packs(hub: Hub) -> None:
