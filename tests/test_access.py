@@ -12,7 +12,9 @@ from django.urls import URLPattern, reverse
 
 from integrations.live import outage
 from tests.access_rows import FOREIGN, MISSING, ROLES, ROWS, Scene, scene, snapshot
-from tests.access_table import TABLE
+from tests.access_table import TABLE as PAGES
+from tests.api.access_table import API_TABLE
+from tests.api.tokens import bearer
 from tests.lamp import lamp  # noqa: F401  (a fixture)
 from tests.servers.redis import RedisServer
 from tests.test_pages import every_route
@@ -24,11 +26,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.usefi
 
 PARTS = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 SAID = {"post": "yes", "confirmed": "yes"}
+TABLE = PAGES | API_TABLE
 
 
 def name_of(route: str, entry: URLPattern) -> str:
     """Return the name by which the table calls a route."""
-    space = "admin:" if route.startswith("admin/") else ""
+    space = next((f"{space}:" for space in ("admin", "api") if route.startswith(f"{space}/")), "")
     return f"{space}{entry.name}" if entry.name else route
 
 
@@ -66,6 +69,12 @@ def address_of(name: str, words: dict[str, str]) -> str:
 def ask(role: str, people: Scene, method: str, address: str) -> Any:
     """Ask as somebody; whatever it does is undone."""
     client = Client(raise_request_exception=True)
+    if address.startswith("/api/"):
+        with transaction.atomic():
+            headers = bearer(people.people[role]) if role in people.people else {}
+            response = client.generic(method.upper(), address, "{}", content_type="application/json", headers=headers)
+            transaction.set_rollback(True)
+        return response
     if role in people.people:
         client.force_login(people.people[role])
     with transaction.atomic():

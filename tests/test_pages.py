@@ -1,5 +1,6 @@
 """The pages of the installation: probes, metrics, status; who may read them; and that nobody gets in without a login."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -28,8 +29,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp")]
 
 TOKEN = "a-token-for-figures"
 STRANGER = "203.0.113.9"
-OPEN = ("healthz", "readyz", "metrics", "static/", "admin/login/", "admin/logout/", "^webhooks/")
-"""Without a login: probes (details by token), the login itself, the way out, and webhooks, whose address is the key."""
+OPEN = ("healthz", "readyz", "metrics", "static/", "admin/login/", "admin/logout/", "^webhooks/", "api/")
+"""Without a login: probes (details by token), the login itself, the way out, and webhooks, whose address is the key.
+
+The API asks for tokens: `tests.test_access` walks through it."""
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +145,10 @@ class TestMetrics:
         LedgerHour.objects.create(integration_id="f" * 24, hour=hour, counts={"messages": 1})
         with alive.client() as redis:
             redis.set(key("status", row.pk), Status(ConnectionState.DISCONNECTED, listener="listener-1").to_json())
+            now = int(time.time() * 1000)
+            redis.hset(key("rates"), row.pk, json.dumps({"t": now, "in": 30.5, "out": 20.0, "limit": 20.0, "throttled": now}))
+            redis.hset(key("claims"), row.pk, f"0.5 {now};{now - 4_000}-0/w1")
+            redis.xadd(key("inbox", row.pk), {"e": "x"}, id=f"{now - 9_000}-0")
         text = client.get("/metrics").content.decode()
         assert row.pk not in text
         figures = {
@@ -154,6 +161,9 @@ class TestMetrics:
         assert figures["integrations_events_ended_total", "parked", "failed", "lamp"] == 2
         assert figures["integrations_events_ended_total", "dropped", "too large", "lamp"] == 1
         assert figures["integrations_connections", "disconnected", "lamp"] == 1
+        names = ("received_per_second", "run_per_second", "waiting", "waiting_at_source", "throttled", "throttle_wait_seconds")
+        assert [figures[f"integrations_{name}", "lamp"] for name in names] == [30.5, 20.0, 1, 0, 1, 4.0]
+        assert 9 <= figures["integrations_oldest_seconds", "lamp"] < 120
         assert figures["integrations_listeners_live",] == 1
         assert figures["integrations_redis_up",] == 1
 

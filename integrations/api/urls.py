@@ -11,6 +11,7 @@ _ONE = f"{_INTEGRATIONS}/<str:integrationId>"
 urlpatterns = [
     path(_INTEGRATIONS, views.IntegrationsView.as_view(), name="integrations"),
     path(f"{_INTEGRATIONS}/status", views.StatusView.as_view(), name="integrations_status"),
+    path(f"{_ONE}/reconnect", views.ReconnectView.as_view(), name="integration_reconnect"),
     path(f"{_ONE}/check", checks.CheckView.as_view(), name="integration_check"),
     path(f"{_ONE}/checks/<str:checkId>", checks.CheckedView.as_view(), name="integration_checked"),
 ]

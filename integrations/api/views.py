@@ -7,6 +7,7 @@ from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api.saving import save
 from integrations.api.schemas import (
     IntegrationPatchCommon,
     IntegrationPostCommon,
@@ -20,20 +21,17 @@ from integrations.api.status import status_answer
 from integrations.connectors.base import connectors
 from integrations.live import Live, read_live
 from integrations.models import Integration
+from integrations.reconnecting import reconnect
 from integrations.runtime.status import NEVER_SEEN
 from wegnology.applications.api.base import CalledView, found_or_404, with_etag
-from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Role
-from wegnology.lib.crypto import KeyMissing, SealBroken
-from wegnology.lib.masks import unmasked
 from wegnology.lib.registry import UnknownName
-from wegnology.lib.rest.answers import iso, with_links
-from wegnology.lib.rest.errors import Invalid
+from wegnology.lib.rest.answers import DONE, Success, iso, with_links
+from wegnology.lib.rest.errors import Conflict, Invalid
 from wegnology.lib.rest.etags import etag_of, require_match
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection
-from wegnology.lib.rest.typed import config_name, placed, read_typed
-from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.rest.typed import config_name, read_typed
 from wegnology.lib.types import JSONObject
 
 LISTING = Listing(
@@ -55,7 +53,6 @@ EXAMPLES = {
         "mqttConfig": {"protocol": "mqtts", "host": "broker.example.com", "port": 8883, "username": "hub", "password": "secret"},
     }
 }
-_NAMES = ("name", "enabled", "topics")
 
 
 class IntegrationViews(CalledView):
@@ -115,49 +112,6 @@ def shown_config(row: Integration) -> JSONObject:
 def status_of(row: Integration, live: Live) -> dict[str, Any]:
     """Return the status of a row."""
     return status_answer(live.statuses.get(row.pk, NEVER_SEEN) if live.away_since is None else None)
-
-
-def save(row: Integration, values: Any, config: JSONObject | None, faults: Mapping[str, str]) -> None:
-    """Check a row with what was sent, and save it; raises `Invalid` with every fault."""
-    found = dict(faults)
-    name = config_name(row.integration_type)
-    if values is not None:
-        for field in values.model_fields_set & set(_NAMES):
-            setattr(row, field, getattr(values, field))
-        if "credential_name" in values.model_fields_set:
-            row.credential_name = values.credential_name or ""
-        topic_faults = row.connector.check_topics(row.topics)
-        found |= {f"topics.{at}": text for at, text in topic_faults.items()}
-        if not row.connector.topics_label and row.topics:
-            found["topics"] = f"{row.connector.label} has no topics."
-    found |= placed(_judge(row, config), name, (FIELD,))
-    if found:
-        raise Invalid(found)
-    row.save()
-
-
-def _judge(row: Integration, config: JSONObject | None) -> dict[str, str]:
-    """Check the settings, new or stored, and how they go together with the login; returns faults by setting."""
-    try:
-        stored = {} if row._state.adding else row.raw_config()
-    except (KeyMissing, SealBroken) as error:
-        return (
-            {"": f"The stored secrets cannot be opened: {error}. Send all settings anew with `enabled`."}
-            if config is None
-            else {}
-        )
-    try:
-        raw = stored
-        if config is not None:
-            raw = {name: value for name, value in unmasked(row.config_schema, config, stored).items() if value is not None}
-            raw = row.connector.prepare(raw)
-            row.connector.Config.check(raw)
-        row.check_login(raw)
-    except ConfigInvalid as error:
-        return error.errors
-    if config is not None:
-        row.set_config(raw)
-    return {}
 
 
 class IntegrationsView(IntegrationViews):
@@ -250,3 +204,21 @@ class StatusView(IntegrationViews):
         ]
         away = iso(live.away_since) if live.away_since else None
         return Response({"applicationId": self.application.pk, "items": items, "count": len(items), "awaySince": away})
+
+
+class ReconnectView(IntegrationViews):
+    """/applications/{applicationId}/integrations/{integrationId}/reconnect."""
+
+    @operation(
+        "Reconnect an integration",
+        scope="integration.reconnect",
+        role=Role.EDITOR,
+        answer=Success,
+        errors=(409,),
+        description="The connection is closed and made anew within two seconds.",
+    )
+    def post(self, request: Request, **ids: str) -> Response:
+        """Ask for it."""
+        if not reconnect([self.row(ids)]):
+            raise Conflict("The integration is disabled: there is no connection.")
+        return Response(DONE)
