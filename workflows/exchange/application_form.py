@@ -8,6 +8,7 @@ from typing import Any
 
 from wegnology.applications.global_values import MAX_DESCRIPTION, MAX_GLOBALS, as_text, key_fault
 from wegnology.lib.types import JSONObject, JSONValue
+from workflows.exchange.faults import inside
 from workflows.exchange.fields import NAME_LENGTH, config, flag, json_value, objects, text
 from workflows.exchange.parts import ApplicationPart, Bundle, CredentialPart, GlobalPart, IntegrationPart
 
@@ -22,17 +23,17 @@ def read_application(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     into.application = ApplicationPart(place, name, text(raw, "description", place, into))
     seen: set[str] = set()
     for at, each in enumerate(objects(raw, "globals", place, into, most=MAX_GLOBALS)):
-        _global(each, f"{place}, globals[{at}]", into, seen)
+        _global(each, inside(place, f"globals[{at}]"), into, seen)
 
 
 def _global(raw: Mapping[str, Any], place: str, into: Bundle, seen: set[str]) -> None:
     key = text(raw, "key", place, into, needed=True)
     secret = flag(raw, "secret", place, into, otherwise=False)
     if key and (fault := key_fault(key) or ("This global stands here twice." if key in seen else "")):
-        into.fault(f"{place}.key", fault)
+        into.fault(inside(place, "key"), fault)
     seen.add(key)
     description = text(raw, "description", place, into, most=MAX_DESCRIPTION)
-    value = None if secret else json_value(raw.get("json"), f"{place}.json", into)
+    value = None if secret else json_value(raw.get("json"), inside(place, "json"), into)
     into.globals.append(GlobalPart(place, key, value, secret, description))
 
 
@@ -40,7 +41,7 @@ def read_integration(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     """Read an integration."""
     topics = raw.get("topics") or []
     if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics) or len(topics) > MOST_TOPICS:
-        into.fault(f"{place}.topics", f"This must be a list of at most {MOST_TOPICS} texts.")
+        into.fault(inside(place, "topics"), f"This must be a list of at most {MOST_TOPICS} texts.")
         topics = []
     into.integrations.append(
         IntegrationPart(

@@ -9,6 +9,7 @@ from wegnology.applications.global_values import MAX_GLOBALS, as_text, key_fault
 from wegnology.lib.fields import parse_json
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import Fault
+from workflows.exchange.faults import inside
 from workflows.exchange.parts import Bundle
 
 NAME_LENGTH = 255
@@ -21,12 +22,12 @@ def text(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, most: in
     if value is None:
         value = ""
     if not isinstance(value, str):
-        into.fault(f"{place}.{key}", "This must be a text.")
+        into.fault(inside(place, key), "This must be a text.")
         return ""
     if needed and not value.strip():
-        into.fault(f"{place}.{key}", "This is needed.")
+        into.fault(inside(place, key), "This is needed.")
     if len(value) > most:
-        into.fault(f"{place}.{key}", f"This has {len(value)} characters; {most} are possible.")
+        into.fault(inside(place, key), f"This has {len(value)} characters; {most} are possible.")
     return value
 
 
@@ -34,7 +35,7 @@ def flag(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, otherwis
     """Return a field that is true or false."""
     value = raw.get(key, otherwise)
     if not isinstance(value, bool):
-        into.fault(f"{place}.{key}", "This must be true or false.")
+        into.fault(inside(place, key), "This must be true or false.")
         return otherwise
     return value
 
@@ -45,14 +46,14 @@ def objects(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, most:
     if value is None:
         return []
     if not isinstance(value, list):
-        into.fault(f"{place}.{key}", "This must be a list: [ ... ].")
+        into.fault(inside(place, key), "This must be a list: [ ... ].")
         return []
     if len(value) > most:
-        into.fault(f"{place}.{key}", f"There are {len(value)}; at most {most} are allowed.")
+        into.fault(inside(place, key), f"There are {len(value)}; at most {most} are allowed.")
         return []
     for at, item in enumerate(value):
         if not isinstance(item, dict):
-            into.fault(f"{place}.{key}[{at}]", "This must be an object: { ... }.")
+            into.fault(inside(place, f"{key}[{at}]"), "This must be an object: { ... }.")
     return [item for item in value if isinstance(item, dict)]
 
 
@@ -62,7 +63,7 @@ def config(raw: Mapping[str, Any], key: str, place: str, into: Bundle) -> JSONOb
     if value is None:
         return {}
     if not isinstance(value, dict):
-        into.fault(f"{place}.{key}", "This must be an object: { ... }.")
+        into.fault(inside(place, key), "This must be an object: { ... }.")
         return {}
     return value
 
@@ -71,7 +72,7 @@ def read_globals(raw: Mapping[str, Any], place: str, into: Bundle) -> JSONObject
     """Return a workflow's globals by key; `json` is the text of a value. Old files name some without a value."""
     found: JSONObject = {}
     for at, each in enumerate(objects(raw, "globals", place, into, most=MAX_GLOBALS)):
-        where = f"{place}.globals[{at}]"
+        where = inside(place, f"globals[{at}]")
         key = each.get("key")
         if not isinstance(key, str) or key_fault(key):
             into.fault(f"{where}.key", key_fault(key) if isinstance(key, str) else "This is needed.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import Fault
+from workflows.exchange.faults import inside
 from workflows.exchange.fields import NAME_LENGTH, flag, objects, read_globals, text, write_globals
 from workflows.exchange.parts import CLOUD, DEVELOP, Bundle, IntegrationHint, VersionPart, WorkflowPart
 
@@ -37,9 +38,9 @@ def read_many(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     """Read the form of many."""
     read_hints(raw, into)
     for at, each in enumerate(objects(raw, "flows", place, into, most=MOST_WORKFLOWS)):
-        into.workflows.append(read_workflow(each, f"{place}, flows[{at}]" if place else f"flows[{at}]", into))
+        into.workflows.append(read_workflow(each, inside(place, f"flows[{at}]"), into))
     for at, each in enumerate(objects(raw, "flowVersions", place, into, most=MOST_VERSIONS)):
-        into.loose_versions.append(read_version(each, f"{place}, flowVersions[{at}]" if place else f"flowVersions[{at}]", into))
+        into.loose_versions.append(read_version(each, inside(place, f"flowVersions[{at}]"), into))
 
 
 def read_single(raw: Mapping[str, Any], place: str, into: Bundle) -> None:

@@ -17,11 +17,10 @@ from workflows.version_content import Content, content_faults
 
 def judge(plan: Plan, step: WorkflowStep) -> None:
     """Put what cannot run into the report."""
-    told = {fault.place for fault in plan.report.to_fill_in}
     for version in step.part.versions:
         place = version_place(step, version)
         found = within(place, content_faults(Content(version.triggers, version.nodes, version.globals), None))
-        faults = [fault for fault in found if fault.place not in told]
+        faults = [fault for fault in found if fault.place not in plan.cleared]
         plan.report.to_fix += faults
         step.complete = step.complete and not faults
         plan.report.not_supported += unsupported(version, place)

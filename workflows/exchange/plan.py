@@ -88,6 +88,8 @@ class Plan:
     integrations: list[IntegrationStep] = field(default_factory=list)
     workflows: list[WorkflowStep] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    cleared: set[str] = field(default_factory=set)
+    """Places that have to be filled in, of which nothing else needs to be said."""
 
     @property
     def revision(self) -> int:
@@ -100,6 +102,7 @@ class Plan:
 
     def fill_in(self, place: str, inner: str, message: str) -> None:
         """Note something that has to be filled in."""
+        self.cleared.add(inside(place, inner))
         self.report.to_fill_in.append(Fault(inside(place, inner), message))
 
 

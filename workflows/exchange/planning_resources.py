@@ -10,6 +10,7 @@ from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Schema
 from wegnology.lib.types import JSONObject
 from workflows.exceptions import Fault
+from workflows.exchange.faults import inside
 from workflows.exchange.fields import said
 from workflows.exchange.parts import Bundle, CredentialPart, GlobalPart, IntegrationPart
 from workflows.exchange.plan import CredentialStep, GlobalStep, IntegrationStep, Plan, decide, outcome
@@ -61,7 +62,7 @@ def _credential(plan: Plan, part: CredentialPart) -> None:
         )
         plan.report.outcomes.append(outcome("credential", part.name, Result.LEFT_OUT, "", part.place))
         return
-    plan.faults += [Fault(f"{part.place}.config.{at}", text) for at, text in setting_faults(kind, part.config).items()]
+    plan.faults += [Fault(inside(part.place, f"config.{at}"), text) for at, text in setting_faults(kind, part.config).items()]
     result = _result_of_credential(plan, part, row)
     plan.report.outcomes.append(outcome("credential", part.name, result, row.pk if row else "", part.place))
     if result not in (Result.CREATED, Result.REPLACED):
@@ -113,9 +114,9 @@ def _integration(plan: Plan, part: IntegrationPart) -> str | None:
 
 def _check_integration(plan: Plan, part: IntegrationPart) -> None:
     connector = connectors.get(part.integration_type)
-    plan.faults += [Fault(f"{part.place}.topics[{at}]", text) for at, text in connector.check_topics(part.topics).items()]
+    plan.faults += [Fault(inside(part.place, f"topics[{at}]"), text) for at, text in connector.check_topics(part.topics).items()]
     plan.faults += [
-        Fault(f"{part.place}.config.{at}", text) for at, text in setting_faults(connector.Config, part.config).items()
+        Fault(inside(part.place, f"config.{at}"), text) for at, text in setting_faults(connector.Config, part.config).items()
     ]
 
 

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from wegnology.lib.ids import new_id
 from workflows.exceptions import Fault
+from workflows.exchange.faults import inside
 from workflows.exchange.fields import said
 from workflows.exchange.judging import judge
 from workflows.exchange.parts import CLOUD, DEVELOP, Bundle, WorkflowPart
@@ -55,7 +56,7 @@ def _check_versions(plan: Plan, part: WorkflowPart, row: Workflow | None) -> Non
     for version in named:
         for field, fault in (("version", name_fault(version.name)), ("notes", notes_fault(version.notes))):
             if fault:
-                plan.faults.append(Fault(f"{version.place}.{field}", fault))
+                plan.faults.append(Fault(inside(version.place, field), fault))
     there = set(row.versions.exclude(name=DEVELOP).values_list("name", flat=True)) if row is not None else set()
     count = len(there | {version.name for version in named})
     if count > settings.WORKFLOW_VERSIONS:

@@ -17,7 +17,7 @@ from wegnology.lib.paths import MAX_DEPTH, is_deeper
 from wegnology.lib.safe_yaml import YamlFault, load
 from wegnology.lib.types import JSONValue
 from workflows.exceptions import Fault
-from workflows.exchange.faults import ImportRefused
+from workflows.exchange.faults import ImportRefused, inside
 from workflows.exchange.fields import said
 from workflows.exchange.flow_form import MOST_VERSIONS, MOST_WORKFLOWS, is_many, is_single, read_many, read_single
 from workflows.exchange.parts import DEVELOP, Bundle, VersionPart, WorkflowPart
@@ -142,7 +142,7 @@ def _take(document: Any, place: str, bundle: Bundle) -> bool:
     if isinstance(document, list) and document:
         forms = [isinstance(each, dict) and is_single(each) for each in document]
         for at, each in enumerate(document if all(forms) else ()):
-            read_single(each, f"{place}, [{at}]", bundle)
+            read_single(each, inside(place, f"[{at}]"), bundle)
         return all(forms)
     if not isinstance(document, dict):
         return False
@@ -173,7 +173,7 @@ def _put_together(bundle: Bundle) -> None:
             bundle.workflows.append(part)
             bundle.changed.append(Fault(version.place, "A version without its workflow: it becomes a workflow of its own."))
         elif part.version(version.name):
-            bundle.fault(f"{version.place}.version", f"The workflow has two versions called {said(version.name)}.")
+            bundle.fault(inside(version.place, "version"), f"The workflow has two versions called {said(version.name)}.")
         part.versions.append(version)
     bundle.loose_versions.clear()
 

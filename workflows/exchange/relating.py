@@ -130,6 +130,7 @@ class Relations:
         reference.holder[reference.key] = ""
         if reference.kind == WORKFLOW:
             reference.holder[BUTTON_KEY] = ""
+            self._plan.cleared.add(inside(place, reference.place.replace(reference.key, BUTTON_KEY)))
         what = "workflow" if reference.kind == WORKFLOW else "integration"
         self._plan.fill_in(place, reference.place, f"Choose the {what}: it was {was}, which is not in this application.")
 

@@ -21,6 +21,7 @@ from workflows.exchange.application_form import (
     read_credential,
     read_integration,
 )
+from workflows.exchange.faults import inside
 from workflows.exchange.fields import objects, said, write_globals
 from workflows.exchange.flow_form import read_hints, read_version, read_workflow
 from workflows.exchange.parts import DEVELOP, Bundle, VersionPart, WorkflowPart
@@ -38,7 +39,7 @@ def read_template(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     kind = raw.get("resourceType")
     read = _READERS.get(str(kind))
     if raw.get("version", 1) != 1:
-        into.fault(f"{place}, version", "Only version 1 of this form is known.")
+        into.fault(inside(place, "version"), "Only version 1 of this form is known.")
     elif read is None:
         count = len(raw["resources"]) if isinstance(raw.get("resources"), list) else 0
         into.left_out.append(Fault(place, f"{count} of the kind {said(kind)}: there is nothing like it here."))
@@ -46,7 +47,7 @@ def read_template(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
         read_hints(raw, into)
         resources = objects(raw, "resources", place, into)
         for at, each in enumerate(resources):
-            read(each, f"{place}, resources[{at}]" if len(resources) > 1 else place, into)
+            read(each, inside(place, f"resources[{at}]") if len(resources) > 1 else place, into)
 
 
 def _workflow(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
