@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from integrations.chart import Chart, chart
@@ -13,8 +14,9 @@ from integrations.ledger_reading import read_ledger_of, stored_line
 from integrations.live import Live, last_known, read_live
 from integrations.models import Integration, LedgerHour, StatusChange
 from integrations.runtime.ledger import LedgerLine, SentLine
-from integrations.runtime.status import NEVER_SEEN, Status
-from integrations.wording import ago, badge, remembered, span
+from integrations.runtime.status import NEVER_SEEN, Flow, Status
+from integrations.templatetags.ledger import reasons
+from integrations.wording import ago, badge, remembered, span, subscription_badge
 from wegnology.applications.usage_chart import stopped_text
 from wegnology.lib.badges import Badge
 
@@ -29,7 +31,8 @@ class Panel:
 
     badge: Badge
     facts: list[tuple[str, str]]
-    subscriptions: list[dict[str, Any]]
+    flow: list[tuple[str, str]]
+    subscriptions: list[tuple[Badge, str]]
     notices: list[str]
     chart: Chart
     lines: list[LedgerLine]
@@ -49,8 +52,9 @@ def panel(integration: Integration) -> Panel:
     return Panel(
         badges([integration], live, now_ms)[integration.pk],
         facts(status, now_ms) if live.away_since is None else [],
-        status.subscriptions,
-        [*_stopped(integration), *status.notices],
+        flow_facts(status, _limit(integration), now_ms) if live.away_since is None else [],
+        subscription_badges(status, now_ms),
+        [*_stopped(integration), *status.problems[1:], *status.notices],
         chart(ledger.received, now_ms, HOURS),
         ledger.received,
         chart(ledger.sent, now_ms, HOURS, SentLine),
@@ -85,7 +89,7 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
         ("In this state", f"for {span(now_ms - status.since_ms)}" if status.since_ms else ""),
         ("Last proof of life", ago(status.proof_ms, now_ms) if status.proof_ms else ""),
         ("Last message", ago(status.last_message_ms, now_ms)),
-        ("Waiting at the source", _backlog(status.backlog)),
+        ("Usual pause", f"up to {span(status.usual_gap_ms)}" if status.usual_gap_ms else ""),
         ("First cause", status.first_cause),
         ("Latest cause", status.latest_cause if status.latest_cause != status.first_cause else ""),
         ("Attempts since then", str(status.attempts) if status.attempts else ""),
@@ -97,6 +101,51 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
     ]
     found += [(f"Setting {name}" if name else "Settings", text) for name, text in status.errors.items()]
     return [(label, text) for label, text in found if text]
+
+
+def _limit(integration: Integration) -> float:
+    """Return how many messages a second may start; 0 is no limit."""
+    own = integration.throttle_per_second
+    return float(settings.THROTTLE_PER_SECOND) if own is None else own
+
+
+def flow_facts(status: Status, limit: float, now_ms: int) -> list[tuple[str, str]]:
+    """Return how messages move: how fast against the limit, how long they wait, and what was dropped."""
+    flow = status.flow
+    found = [
+        ("Limit", f"{limit:g} messages a second start" if limit else "none"),
+        ("Received", _speed(flow.received_per_second)),
+        ("Run", _speed(flow.run_per_second)),
+        ("Throttled", f"for {span(now_ms - flow.throttled_ms)}" if flow.throttled_ms else "no"),
+        ("The latest to start waited", _seconds(flow.latest_wait_ms)),
+        ("Waiting in the inbox", _waiting(flow, limit, now_ms)),
+        ("Waiting at the source", _backlog(status.backlog)),
+        ("Waiting to be sent", f"{flow.outgoing:,}" if flow.outgoing else ""),
+        ("Sent in this hour and the last", reasons({name: n for name, n in flow.sends.items() if name != "queued"})),
+        ("Parked in this hour and the last", reasons(flow.parked)),
+        ("Dropped in this hour and the last", reasons(flow.dropped)),
+    ]
+    return [(label, text) for label, text in found if text and (text != "0" or label.startswith("Dropped"))]
+
+
+def _speed(per_second: float | None) -> str:
+    return "not measured" if per_second is None else f"{per_second:,.1f} a second"
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:,.1f} s"
+
+
+def _waiting(flow: Flow, limit: float, now_ms: int) -> str:
+    if not flow.waiting:
+        return "nothing"
+    text = f"{flow.waiting:,}, the oldest for {span(max(now_ms - flow.oldest_ms, 0))}"
+    return f"{text}; {span(int(flow.waiting / limit * 1000))} of work at the limit" if limit and flow.throttled_ms else text
+
+
+def subscription_badges(status: Status, now_ms: int) -> list[tuple[Badge, str]]:
+    """Return each subscription with its state; what is known of it beyond its connection stands in the badge's detail."""
+    return [(subscription_badge(row, now_ms), str(row["topic"])) for row in status.subscription_states()]
 
 
 def _backlog(waiting: dict[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from integrations.runtime.status import ConnectionState, Status
 from wegnology.lib.badges import Badge
+from wegnology.lib.types import JSONObject
 
 _LOOKS: dict[ConnectionState, tuple[str, str, str]] = {
     ConnectionState.CONNECTING: ("sync", "Connecting", "info"),
@@ -30,6 +31,14 @@ def badge(status: Status, *, enabled: bool, now_ms: int) -> Badge:
     if state is ConnectionState.CONNECTED:
         return _connected(status, icon, tone, now_ms)
     return Badge(icon, words, tone, _trouble(status, now_ms))
+
+
+def subscription_badge(row: JSONObject, now_ms: int) -> Badge:
+    """Say what a row of `Status.subscription_states` means."""
+    icon, words, tone = _LOOKS[ConnectionState(str(row["state"]))]
+    last = int(str(row["last_message_ms"]))
+    told = [str(row["cause"]), f"last message {ago(last, now_ms)}" if last else ""]
+    return Badge(icon, words, tone, "; ".join(text.rstrip(".") for text in told if text))
 
 
 def remembered(state: str, enabled: bool) -> Badge:

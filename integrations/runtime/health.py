@@ -114,6 +114,8 @@ def _reasons(found: Survey, stuck: dict[int, float]) -> list[str]:
         reasons.append("Redis has no append-only file: a restart of Redis would lose accepted messages.")
     if found.eviction_policy != "noeviction":
         reasons.append(f"Redis may evict keys (maxmemory-policy {found.eviction_policy}): set it to noeviction.")
+    if found.memory_limit and found.memory_used >= found.memory_limit:
+        reasons.append("Redis has no memory left: nothing more is accepted until there is room, or maxmemory is raised.")
     if not found.listeners:
         reasons.append("No listener process is alive: nothing is received.")
     if not found.workers:

@@ -1,5 +1,6 @@
 """The pages of integrations: type, form, secrets, live status, deletion; with Redis and without."""
 
+import json
 import re
 import time
 from typing import Any
@@ -234,15 +235,21 @@ class TestLive:
         row = a_lamp(plant)
         now = now_ms()
         topics: list[Any] = [{"topic": "one", "granted": True, "detail": ""}, {"topic": "two", "granted": False, "detail": "no"}]
+        with redis_here.client() as client:
+            rates = {"t": now, "in": 30.5, "out": 20.0, "limit": 20.0, "throttled": now - 30_000}
+            client.hset(key("rates"), row.pk, json.dumps(rates))
+            client.xadd(key("inbox", row.pk), {"e": "x"}, id=f"{now}-0")
+            client.hset(key("ledger", row.pk, now - now % 3_600_000 - 3_600_000), mapping={"messages": 2, "dropped:full": 2})
         status = Status(ConnectionState.CONNECTED, since_ms=now - 90_000, listener="l1", subscriptions=topics)
         write_status(redis_here, row.pk, status, proof_ms=now)
         StatusChange.objects.create(integration_id=row.pk, time="2026-01-02T03:04:05Z", state="failing", cause="No route.")
         with redis_here.client() as client:
             hour = now - now % 3_600_000
-            client.hset(key("ledger", row.pk, hour), mapping={"messages": 5, "finished": 4, "parked:error": 1})
+            client.hset(key("ledger", row.pk, hour), mapping={"messages": 6, "finished": 4, "parked:error": 1})
         html = admin_client.get(page_of(row)).content.decode()
         assert "1 of 2 topics refused" in html
-        assert "4 finished, 1 parked" in html
+        assert all(text in html for text in ("20 messages a second start", "30.5 a second", "1, the oldest for", "2 full"))
+        assert "4 finished, 1 waiting, 1 parked" in html
         assert "No route." in html
         assert "No workflow is triggered by this integration yet" in html
 

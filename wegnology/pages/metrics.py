@@ -4,8 +4,9 @@ Counters of events count what was received since midnight UTC, so they start aga
 `increase()` see that as a reset. Every web process reads the same stored ledger and gives the same figures.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -21,7 +22,7 @@ from integrations.balance import imbalances
 from integrations.live import read_live
 from integrations.models import Integration, LedgerHour
 from integrations.runtime.health import Survey
-from integrations.runtime.status import NEVER_SEEN, ConnectionState
+from integrations.runtime.status import NEVER_SEEN, Flow, Status
 from wegnology.lib.redis import RedisAway
 from wegnology.pages.access import may_read_figures
 from wegnology.pages.probes import look
@@ -31,6 +32,7 @@ _OUTCOMES = ("finished", "unmatched", "parked", "dropped")
 _SENT = ("sent", "failed", "dropped")
 _RECEIVED = ("messages", "signals")
 _GONE = "deleted"
+RECENT_SECONDS = 60.0
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -81,7 +83,7 @@ def _of_database() -> Iterator[Metric]:
     sources = types | dict.fromkeys(Workflow.objects.values_list("pk", flat=True), "workflow")
     yield from _events(sources)
     yield from _waiting(sources)
-    yield _connections(types)
+    yield from _live(types)
     yield _gauge("integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count())
 
 
@@ -133,14 +135,47 @@ def _waiting(types: dict[str, str]) -> Iterator[Metric]:
         yield unbalanced
 
 
-def _connections(types: dict[str, str]) -> Metric:
-    family = GaugeMetricFamily("integrations_connections", "Integrations by type and state.", labels=["type", "state"])
+def _live(types: dict[str, str]) -> Iterator[Metric]:
+    """Give what is known of connections and of how their messages move, each by type."""
     live = read_live(list(types))
-    states = ((kind, live.statuses.get(pk, NEVER_SEEN).state) for pk, kind in types.items())
-    for (kind, state), count in sorted(_by_pair(states).items()):
-        family.add_metric([kind, state.value], count)
+    known = [(kind, live.statuses.get(pk, NEVER_SEEN)) for pk, kind in sorted(types.items())]
+    family = GaugeMetricFamily("integrations_connections", "Integrations by type and state.", labels=["type", "state"])
+    for (kind, state), count in sorted(Counter((kind, status.state.value) for kind, status in known).items()):
+        family.add_metric([kind, state], count)
+    yield family
+    if live.away_since is None:
+        yield from (_by_type(name, text, known, join, value) for name, text, join, value in _FLOW)
+
+
+_Value = Callable[[Status], float]
+_Join = Callable[[Iterable[float]], float]
+_FLOW: tuple[tuple[str, str, _Join, _Value], ...] = (
+    ("received_per_second", "Messages that come in a second.", sum, lambda s: s.flow.received_per_second or 0.0),
+    ("run_per_second", "Messages whose runs end in a second.", sum, lambda s: s.flow.run_per_second or 0.0),
+    ("waiting", "Messages that wait in inboxes.", sum, lambda s: s.flow.waiting),
+    ("waiting_to_be_sent", "Messages that wait in outboxes.", sum, lambda s: s.flow.outgoing),
+    ("waiting_at_source", "Messages that wait at the sources that tell.", sum, lambda s: sum(s.backlog.values())),
+    ("oldest_seconds", "Age of the oldest message in an inbox.", max, lambda s: _age(s.flow.oldest_ms)),
+    ("throttle_wait_seconds", "How long messages that start now have waited.", max, lambda s: _wait(s.flow)),
+    ("throttled", "Integrations whose limit holds messages back.", sum, lambda s: bool(s.flow.throttled_ms)),
+    ("flapping", "Integrations whose connection is lost again and again.", sum, lambda s: bool(s.flapping)),
+)
+
+
+def _by_type(name: str, text: str, known: Iterable[tuple[str, Status]], join: _Join, value: _Value) -> Metric:
+    family = GaugeMetricFamily(f"integrations_{name}", text, labels=["type"])
+    values: dict[str, list[float]] = {}
+    for kind, status in known:
+        values.setdefault(kind, []).append(float(value(status)))
+    for kind, found in sorted(values.items()):
+        family.add_metric([kind], join(found))
     return family
 
 
-def _by_pair(pairs: Iterable[tuple[str, ConnectionState]]) -> Counter[tuple[str, ConnectionState]]:
-    return Counter(pairs)
+def _wait(flow: Flow) -> float:
+    """Return how long the message waited that was started last, if that was a moment ago."""
+    return (flow.latest_wait_ms or 0) / 1000 if _age(flow.claimed_ms) < RECENT_SECONDS else 0.0
+
+
+def _age(time_ms: int) -> float:
+    return max(0.0, time.time() - time_ms / 1000) if time_ms else 0.0
