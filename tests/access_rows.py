@@ -153,6 +153,7 @@ class Scene:
             "url": "anything",
             "token": Webhook.objects.get(workflow__application=of).token(),
             "rest": "/more",
+            **{"page": "guide", "name": "status.png"},
             "run_id": RUN.id,
             **{"applicationId": of.pk, "orgId": of.pk, "checkId": self.checks[of.pk]},
             **{word: str(rows[label].pk) for word, label in API_WORDS.items()},

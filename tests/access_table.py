@@ -55,6 +55,9 @@ TABLE: dict[str, Line] = {
     "metrics": EVERYBODY,  # from this machine; test_pages.py asks from elsewhere
     "status": LOGGED_IN,
     "overview": Line("login 404 200 200 200 200"),
+    "documentation_start": LOGGED_IN,
+    "documentation": LOGGED_IN,
+    "documentation_picture": LOGGED_IN,
     "switch": Line("login 405 405 405 405 405", "login 302 302 302 302 302"),
     "webhook": Line("202 202 202 202 202 202", *["202 202 202 202 202 202"] * 4),  # the address is the key
     "admin:index": LOGGED_IN,

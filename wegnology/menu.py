@@ -60,6 +60,12 @@ def _installation(request: HttpRequest) -> Iterator[Group]:
         yield _entry(request, _("Applications"), "apps", "admin:applications_application_changelist")
     if is_operator(request.user):
         yield _entry(request, _("Users"), "person", "admin:auth_user_changelist")
+    yield _help(request)
+
+
+def _help(request: HttpRequest) -> Group:
+    start = reverse("documentation_start")
+    return {"title": _("Documentation"), "icon": "menu_book", "link": start, "active": request.path.startswith(start)}
 
 
 def _entry(request: HttpRequest, title: str, icon: str, route: str, application: Application | None = None) -> Group:

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from integrations.api.urls import urlpatterns as integrations_api
 from wegnology.applications.api.urls import urlpatterns as applications_api
 from wegnology.lib.rest.views import NothingHere
-from wegnology.pages import api, metrics, overview, probes, status, switch
+from wegnology.pages import api, documentation, metrics, overview, probes, status, switch
 from workflows.api.urls import urlpatterns as workflows_api
 from workflows.web import webhook
 
@@ -26,6 +26,9 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("status", admin.site.admin_view(status.status), name="status"),
     path("overview/<str:object_id>", admin.site.admin_view(overview.overview), name="overview"),
+    path("docs/", admin.site.admin_view(documentation.documentation), name="documentation_start"),
+    path("docs/images/<str:name>", admin.site.admin_view(documentation.picture), name="documentation_picture"),
+    path("docs/<path:page>", admin.site.admin_view(documentation.documentation), name="documentation"),
     path("switch", admin.site.admin_view(switch.switch), name="switch"),
     re_path(r"^webhooks/(?P<token>[A-Za-z0-9_-]{1,100})(?P<rest>/.*)?$", webhook, name="webhook"),
     path("api/", include((API, "api"))),
