@@ -33,9 +33,9 @@ class Chart(NamedTuple):
     labels: list[str]
     top: int
     total: int
-    kinds: list[str]
     width: int = WIDTH
     height: int = HEIGHT
+    kinds: Sequence[str] = ()
     by_day: bool = False
 
 
@@ -75,7 +75,7 @@ def _drawn(
     step = WIDTH / len(span)
     bars = [_bar(line, at * step, step * 0.8, top, title) for at, line in enumerate(shown)]
     labels = [f"{_local(hour):{label}}" for hour in span[:: max(len(span) // 6, 1)]]
-    return Chart(bars, labels, top, sum(line.total for line in shown), list(empty(0).parts))
+    return Chart(bars, labels, top, sum(line.total for line in shown), kinds=list(empty(0).parts))
 
 
 def _bar(line: LedgerLine | SentLine, x: float, width: float, top: int, title: str) -> Bar:

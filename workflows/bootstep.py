@@ -12,14 +12,21 @@ from integrations.runtime.limits import Limits
 from integrations.runtime.sweeper import Chore, Sweeper
 from wegnology.lib.loop import LoopThread, process_name
 from wegnology.lib.redis import async_client, sync_client
-from workflows import parking
+from workflows import dropping, replay_jobs
 from workflows.catalog import Catalog
 from workflows.drain import SHUTDOWN_SECONDS, Engine
 from workflows.forgetting import forget_deleted
 from workflows.insight import hours
 from workflows.timers import Timers, start_scheduled
 
-CHORES = (Chore(3600.0, parking.trim), Chore(3600.0, forget_deleted), Chore(5.0, hours.write), Chore(3600.0, hours.trim))
+CHORES = (
+    Chore(60.0, dropping.trim),
+    Chore(1.0, replay_jobs.advance),
+    Chore(3600.0, replay_jobs.trim),
+    Chore(3600.0, forget_deleted),
+    Chore(5.0, hours.write),
+    Chore(3600.0, hours.trim),
+)
 
 _engine: Engine | None = None
 _thread: LoopThread | None = None

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from django.db import close_old_connections
 from django.db.models import Prefetch, Q, TextField
@@ -70,6 +71,9 @@ class Catalog:
         application = self._applications.get(known.application_id)
         if application is None:
             return []
+        if only_workflow and version == DEVELOP:
+            plan = application.own.developed(only_workflow)
+            return _matches(plan, known.integration_id, kind, [INTEGRATION_TRIGGER]) if plan else []
         if version:
             matches = application.named.get((known.integration_id, kind, version), [])
         else:
@@ -138,6 +142,7 @@ class Catalog:
             version = _default_version(workflow)
             if version is not None and version.enabled:
                 self._add(fresh, application, shared, workflow, version)
+            self._add_develop(fresh, application, shared, workflow)
         self._add_named(fresh, application, shared, rows)
         self._add_own(fresh, application, shared)
         flows = {row.pk: _source(row) for row in Workflow.objects.filter(application_id=application_id)}
@@ -159,6 +164,12 @@ class Catalog:
             for kind in EventKind:
                 for match in _matches(plan, integration_id, kind, version.triggers):
                     fresh.matches.setdefault((integration_id, kind), []).append(match)
+
+    def _add_develop(self, fresh: _Application, application: Application, shared: JSONObject, workflow: Workflow) -> None:
+        """Remember how to make the develop version where triggers fire another one: a replay may want it."""
+        develop: list[WorkflowVersion] = workflow.develop  # type: ignore[attr-defined]
+        if workflow.default_version is not None and develop and develop[0].enabled:
+            fresh.own.develop[workflow.pk] = lru_cache(1)(partial(self._plan, application, shared, workflow, develop[0]))
 
     def _add_named(self, fresh: _Application, application: Application, shared: JSONObject, rows: Mapping[str, Known]) -> None:
         """Add every version, for the integrations whose messages may name one; others cost nothing here."""

@@ -154,13 +154,57 @@ class ParkedRun(models.Model):
     path = models.JSONField(default=list, db_default=[], help_text="Ids of the nodes that the run visited, the first thousand.")
     payload = models.TextField(blank=True, help_text="The payload as it was at the failing node, JSON, cut to size.")
     created_at = models.DateTimeField()
+    received_at = models.DateTimeField(null=True, help_text="When its event was accepted: the hour in which the ledger has it.")
+    size = models.IntegerField(default=0, db_default=0, help_text="Bytes of event and payload.")
+    replaying = models.CharField(max_length=24, default="", db_default="", help_text="Who is putting it back at the moment.")
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event_id", "workflow_id", "version_id"], name="unique_parked_run")
         ]
-        indexes: ClassVar = [models.Index(fields=["integration_id", "-created_at"], name="parked_by_integration")]
+        indexes: ClassVar = [
+            models.Index(fields=["integration_id", "-created_at"], name="parked_by_integration"),
+            models.Index(fields=["application", "created_at"], name="parked_by_application"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_id}: {self.error_message[:60]}"
+
+
+class ReplayState(models.TextChoices):
+    """How a replay of many runs stands."""
+
+    RUNNING = "running", "running"
+    PAUSED = "paused", "paused"
+    DONE = "done", "done"
+    CANCELLED = "cancelled", "cancelled"
+
+
+class ReplayJob(models.Model):
+    """A replay of many parked runs at a rate. The sweeper goes on with it second by second; a restart costs nothing.
+
+    `place` is the last run that was put back or passed over: `created_at` in ISO 8601 and id. Runs parked after `created_at` of
+    the job are not its own, so what fails again is not replayed again.
+    """
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    chosen = models.JSONField(default=dict, help_text="Which runs: see workflows.parked.Chosen.")
+    version = models.CharField(max_length=255, blank=True, help_text="Empty for the version that triggers fire, or develop.")
+    rate = models.FloatField(help_text="Runs a second.")
+    state = models.CharField(max_length=16, choices=ReplayState, default=ReplayState.RUNNING)
+    total = models.IntegerField(default=0)
+    done = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0, help_text="Runs that cannot be replayed and stay parked.")
+    note = models.TextField(blank=True)
+    place = models.JSONField(default=list)
+    asker = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField()
+    advanced_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"replay of {self.total:,} runs"

@@ -5,14 +5,13 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
 from django.db import DatabaseError, DataError, IntegrityError, close_old_connections
 
 from wegnology.applications.models import Application
-from wegnology.lib.redis import SyncRedis
 from wegnology.lib.types import JSONObject
 from workflows.flight import Failure
 from workflows.models import ParkedRun
@@ -22,12 +21,17 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0
 BATCH = 500
 PAYLOAD_CHARACTERS = 64 * 1024
-KEEP_DAYS = 30
-KEEP_MOST = 10_000
+
+_RENEWED = (
+    *("integration_id", "event", "reason", "error_name", "error_message", "node_id", "node_label", "path", "payload"),
+    *("created_at", "received_at", "size", "replaying"),
+)
 
 FAILED = "failed"
 STOPS_WORKER = "stops the worker"
 UNREADABLE = "unreadable"
+NOT_RUN = "nothing to run"
+"""A replay found no workflow that wants the event any more."""
 
 
 class Parked(NamedTuple):
@@ -39,6 +43,7 @@ class Parked(NamedTuple):
     reason: str
     failures: Sequence[Failure]
     done: Callable[[], None]
+    received_ms: int = 0
 
 
 class Parking:
@@ -80,8 +85,9 @@ def _write(batch: Sequence[Parked]) -> None:
     rows = [_row(parked, failure, now) for parked in batch for failure in parked.failures]
     kept = set(Application.objects.filter(pk__in={row.application_id for row in rows}).values_list("pk", flat=True))
     rows = [row for row in rows if row.application_id in kept]  # an application deleted meanwhile took its runs along
+    rows = list({(row.event_id, row.workflow_id, row.version_id): row for row in rows}.values())
     try:
-        ParkedRun.objects.bulk_create(rows, ignore_conflicts=True)
+        _keep(rows)
     except (DataError, IntegrityError, ValueError):
         for row in rows:
             _write_alone(row)
@@ -90,33 +96,49 @@ def _write(batch: Sequence[Parked]) -> None:
 def _write_alone(row: ParkedRun) -> None:
     """Keep one run of a batch that the database refused: what it will not take of this one must not hold up the others."""
     try:
-        ParkedRun.objects.bulk_create([row], ignore_conflicts=True)
+        _keep([row])
     except (DataError, IntegrityError, ValueError) as error:
         logger.exception("a failed run of workflow %s is kept without its payload: the database refused it", row.workflow_id)
         row.payload, row.error_message = (
             "",
             f"{ascii(row.error_message)[:1000]} (kept without its payload: {ascii(str(error))[:200]})",
         )
-        ParkedRun.objects.bulk_create([row], ignore_conflicts=True)
+        _keep([row])
+
+
+def _keep(rows: Sequence[ParkedRun]) -> None:
+    """Write rows. One that is there already, because the run is parked again, says from now on what happened last.
+
+    Whoever replays that run at the moment does not delete it then.
+    """
+    ParkedRun.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["event_id", "workflow_id", "version_id"],
+        update_fields=list(_RENEWED),
+    )
 
 
 def _row(parked: Parked, failure: Failure, now: datetime) -> ParkedRun:
     plan, error = failure
+    stored, payload = _storable(parked.stored.decode(errors="replace")), _payload(error.payload)[:PAYLOAD_CHARACTERS]
     return ParkedRun(
         application_id=plan.application_id,
         integration_id=parked.integration_id,
         workflow_id=plan.workflow_id,
         version_id=plan.version_id,
         event_id=parked.event_id,
-        event=_storable(parked.stored.decode(errors="replace")),
+        event=stored,
         reason=parked.reason,
         error_name=_storable(error.name)[:255],
         error_message=_storable(error.message),
         node_id=error.node_id,
         node_label=_storable(error.node_label)[:255],
         path=[_storable(node_id) for node_id in error.path],
-        payload=_payload(error.payload)[:PAYLOAD_CHARACTERS],
+        payload=payload,
         created_at=now,
+        received_at=datetime.fromtimestamp(parked.received_ms / 1000, UTC) if parked.received_ms else None,
+        size=len(parked.stored) + len(payload),
     )
 
 
@@ -131,16 +153,3 @@ def _payload(payload: JSONObject) -> str:
         return orjson.dumps(payload).decode()
     except TypeError:
         return _storable(json.dumps(payload, default=str))
-
-
-def trim(_client: SyncRedis) -> None:
-    """Delete parked runs beyond 30 days or 10,000 an integration, oldest first, and say so in the log."""
-    aged, _ = ParkedRun.objects.filter(created_at__lt=datetime.now(UTC) - timedelta(days=KEEP_DAYS)).delete()
-    over = 0
-    for integration_id in ParkedRun.objects.order_by().values_list("integration_id", flat=True).distinct():
-        rows = ParkedRun.objects.filter(integration_id=integration_id).order_by("-created_at", "-id")
-        edge = rows.values_list("created_at", flat=True)[KEEP_MOST : KEEP_MOST + 1]
-        if edge:
-            over += rows.filter(created_at__lte=edge[0]).delete()[0]
-    if aged or over:
-        logger.warning("dropped parked runs: %d older than %d days, %d beyond the limit", aged, KEEP_DAYS, over)

@@ -1,6 +1,6 @@
 """What a worker keeps of a workflow version and of a source of events, and which runs an event of a workflow's own starts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from integrations.events import TriggerEvent
 from integrations.runtime.snapshot import Desired
 from wegnology.lib.types import JSONObject
 from workflows.graph import Graph, Trigger
+from workflows.models import DEVELOP
 from workflows.triggers import BUTTON, FLOW_ERROR, FlowErrorConfig
 
 
@@ -58,6 +59,8 @@ class OwnSources:
 
     live: dict[str, Plan] = field(default_factory=dict)
     """The version that triggers fire, by workflow; enabled ones only."""
+    develop: dict[str, Callable[[], Plan]] = field(default_factory=dict)
+    """Makes the develop version of workflows whose triggers fire another one, for replays; enabled ones only."""
     named: dict[tuple[str, str], Plan] = field(default_factory=dict)
     """Versions that may be asked for by name, by workflow and name; enabled ones only."""
 
@@ -65,9 +68,16 @@ class OwnSources:
         """Return a version; without a name the one that triggers fire."""
         return self.named.get((workflow_id, version)) if version else self.live.get(workflow_id)
 
+    def developed(self, workflow_id: str) -> Plan | None:
+        """Return the develop version, which may be the one that triggers fire."""
+        made = self.develop.get(workflow_id)
+        return made() if made is not None else self.live.get(workflow_id)
+
     def matches(self, workflow_id: str, event: TriggerEvent) -> list[Match]:
         """Return the runs that an event of a workflow's own starts: none when it asks for a version that does not exist."""
-        plan, origin = self.plan(workflow_id, event.version), event.origin
+        replayed = event.replay_of and event.version == DEVELOP
+        plan = self.developed(workflow_id) if replayed else self.plan(workflow_id, event.version)
+        origin = event.origin
         if plan is None or origin is None:
             return []
         if plan.graph is None:

@@ -31,7 +31,7 @@ from workflows.http_requests import HttpRequests
 from workflows.insight.hits import Hit
 from workflows.insight.limits import InsightLimits
 from workflows.insight.recording import Recorder
-from workflows.parking import FAILED, STOPS_WORKER, UNREADABLE, Parked, Parking
+from workflows.parking import FAILED, NOT_RUN, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
 from workflows.senders import Senders
 from workflows.settling import Settling
@@ -94,7 +94,7 @@ class Running:
         if not matches:
             if not sure and int(claimed.identifier.split(b"-")[0]) >= self.catalog.loaded_ms:
                 raise NotSure
-            self._end(flight, "unmatched")
+            self._end_unwanted(flight, known)
             return None
         if deaths:
             for match in matches:
@@ -176,7 +176,8 @@ class Running:
             return
         flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
         done = partial(self._end, flight, f"parked:{reason}")
-        self._parking.park(Parked(flight.box.integration_id, flight.event.id, flight.stored, reason, flight.failures, done))
+        kept = flight.event.id, flight.stored, reason, flight.failures, done
+        self._parking.park(Parked(flight.box.integration_id, *kept, int(flight.identifier.partition(b"-")[0])))
 
     def _end(self, flight: Flight, outcome: str) -> None:
         self._settling.end(flight, outcome)
@@ -189,6 +190,16 @@ class Running:
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
         flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
         self._conclude(flight, UNREADABLE)
+
+    def _end_unwanted(self, flight: Flight, known: Known) -> None:
+        """End an event that no workflow wants; one that was replayed is kept, since whoever replayed it would miss it."""
+        if not flight.event.replay_of:
+            self._end(flight, "unmatched")
+            return
+        text = "no workflow wants this event: the workflow is deleted or disabled, or that version has no trigger for it"
+        plan = Plan(known.application_id, flight.event.replay_of, "", None, {}, {}, True)
+        flight.failures.append(Failure(plan, RunFailed(text, name="NothingToRun")))
+        self._conclude(flight, NOT_RUN)
 
     def _goes_on(self, flight: Flight) -> None:
         """What a waiting run sent so far must not wait for its end."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections
+from pytest_django import Settings
 
 from integrations.models import Integration
 from tests.integrations.runtime.hub import stored, until
@@ -16,7 +17,7 @@ from tests.workflows.harness import source
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import sync_client
-from workflows import parking
+from workflows import dropping, parking
 from workflows.catalog import Plan
 from workflows.exceptions import RunFailed
 from workflows.flight import Failure
@@ -133,11 +134,11 @@ def test_runs_of_an_application_that_is_gone_hold_nobody_up() -> None:
     assert [run.integration_id for run in ParkedRun.objects.all()] == [kept.pk]
 
 
-def test_the_oldest_beyond_age_and_number_are_dropped(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(parking, "KEEP_MOST", 3)
+def test_the_oldest_beyond_age_and_number_are_dropped(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    settings.PARKED_MOST = 3
     many, few = source(), source()
     now = datetime.now(UTC)
-    for row, ages in ((many, range(5)), (few, [1, parking.KEEP_DAYS * 24 + 1])):
+    for row, ages in ((many, range(5)), (few, [1, settings.PARKED_DAYS * 24 + 1])):
         for hours in ages:
             ParkedRun.objects.create(
                 application=row.application,
@@ -147,7 +148,7 @@ def test_the_oldest_beyond_age_and_number_are_dropped(monkeypatch: pytest.Monkey
                 created_at=now - timedelta(hours=hours),
             )
     with caplog.at_level(logging.WARNING):
-        parking.trim(sync_client())
+        dropping.trim(sync_client())
     assert [run.error_message for run in ParkedRun.objects.filter(integration_id=many.pk)] == ["0", "1", "2"]
     assert [run.error_message for run in ParkedRun.objects.filter(integration_id=few.pk)] == ["1"]
     assert "dropped parked runs" in caplog.text

@@ -13,7 +13,7 @@ from tests.servers.processes import free_port
 from tests.workflows.harness import source
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import RedisAway
-from workflows.models import ParkedRun
+from workflows.models import ParkedRun, Workflow
 from workflows.replay import replay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("far_ends")]
@@ -24,6 +24,7 @@ FLOW = "f" * 24
 def parked(row: Integration, number: int, text: str = "") -> ParkedRun:
     """Park an event; the higher its number, the earlier."""
     event = TriggerEvent(new_id(), EventKind.MESSAGE, 1, {"number": number})
+    Workflow.objects.get_or_create(pk=FLOW, defaults={"application": row.application, "name": "Replayed"})
     return ParkedRun.objects.create(
         application=row.application,
         integration_id=row.pk,
