@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
@@ -20,6 +22,8 @@ from integrations.panel import panel
 from wegnology.applications.access import applications_of, is_operator
 from wegnology.applications.credential_facts import ending_lines
 from wegnology.applications.models import Credential, Role
+from wegnology.applications.typed_admin import TypeCard
+from wegnology.lib.slugs import slug_of
 
 COMMON = ("application", "name", "enabled")
 
@@ -28,6 +32,10 @@ def _about(connector: type[AnyConnector]) -> str:
     """Return the first line of the connector's file: what it speaks. Addresses in it are for who reads the code."""
     line = (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
     return " ".join(word for word in line.split() if not word.startswith("https://"))
+
+
+def _abilities(connector: type[AnyConnector]) -> list[str]:
+    return [_("Receives"), *([_("Sends")] if connector.Outgoing else [])]
 
 
 def _notice(connector: type[AnyConnector]) -> str:
@@ -44,9 +52,13 @@ class IntegrationAdmin(ListPages, LedgerPages):
     list_select_related = ("application",)
     change_form_template = "admin/integrations/integration/change_form.html"
 
-    def types(self) -> list[tuple[str, str, str]]:
-        """Return every connector."""
-        return [(cls.name, cls.label, f"{_about(cls)} {cls.notice}".strip()) for cls in connectors]
+    def types(self) -> list[TypeCard]:
+        """Return every connector, with what it can do and where it is described."""
+        page = reverse("documentation", args=["reference/integrations"])
+        return [
+            TypeCard(cls.name, cls.label, _about(cls), cls.icon, _abilities(cls), cls.notice, f"{page}#{slug_of(cls.label)}")
+            for cls in connectors
+        ]
 
     @admin.display(description="Type")
     def type_label(self, row: Integration) -> str:

@@ -58,7 +58,8 @@ class IntegrationList(ChangeList):
         self.result_list = rows
         live = read_live([row.pk for row in rows])
         self.away_since = live.away_since
-        triggered = self.model_admin.workflows_of([row.pk for row in rows])
+        pages: Any = self.model_admin
+        triggered = pages.workflows_of([row.pk for row in rows])
         for row, found in zip(rows, shown(rows, live), strict=True):
             row.shown = found  # type: ignore[attr-defined]
             row.workflows = triggered.get(row.pk, ())  # type: ignore[attr-defined]

@@ -216,6 +216,7 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
 
     name: ClassVar[str] = "azureEventHub"
     label: ClassVar[str] = "Azure Event Hubs"
+    icon: ClassVar[str] = "event_note"
     Config: ClassVar[type[Schema]] = AzureEventHubConfig
     topics_label: ClassVar[str] = "Partition Keys"
     topics_help: ClassVar[str] = "One key a line: only events with one of these partition keys are taken. Empty: all events."

@@ -124,6 +124,8 @@ class Connector(ABC, Generic[C, M]):
     """Public and stored, never renamed: "mqtt"."""
     label: ClassVar[str]
     """As people read it: "MQTT"."""
+    icon: ClassVar[str] = "hub"
+    """A name of Google's Material Symbols, shown beside the label."""
     notice: ClassVar[str] = ""
     """What people should know before they choose this type, in a sentence; forms and the reference show it."""
     Config: ClassVar[type[Schema]]

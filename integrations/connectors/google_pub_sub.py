@@ -206,6 +206,7 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
 
     name: ClassVar[str] = "googlePubSub"
     label: ClassVar[str] = "Google Pub/Sub"
+    icon: ClassVar[str] = "campaign"
     Config: ClassVar[type[Schema]] = GooglePubSubConfig
     topics_help: ClassVar[str] = (
         "One name a line, only the last part: of projects/plant/topics/alerts it is alerts. None: only publishing is possible. "

@@ -223,6 +223,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     name: ClassVar[str] = "mqtt"
     label: ClassVar[str] = "MQTT"
+    icon: ClassVar[str] = "cell_tower"
     Config: ClassVar[type[Schema]] = MqttConfig
     Outgoing: ClassVar[type[Schema] | None] = MqttOutgoing
     send_node: ClassVar[str] = "MqttMessageNode"

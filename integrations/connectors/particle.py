@@ -187,6 +187,7 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
 
     name: ClassVar[str] = "particle"
     label: ClassVar[str] = "Particle"
+    icon: ClassVar[str] = "memory"
     notice: ClassVar[str] = (
         "Particle recommends webhooks for new work. An event stream, as here, misses what devices publish while there is no "
         "connection."

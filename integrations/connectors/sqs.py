@@ -233,6 +233,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
 
     name: ClassVar[str] = "sqs"
     label: ClassVar[str] = "Amazon SQS"
+    icon: ClassVar[str] = "queue"
     Config: ClassVar[type[Schema]] = SqsConfig
     topics_label: ClassVar[str] = ""
     Outgoing: ClassVar[type[Schema] | None] = SqsOutgoing

@@ -231,6 +231,7 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
 
     name: ClassVar[str] = "websocket"
     label: ClassVar[str] = "WebSocket"
+    icon: ClassVar[str] = "cable"
     Config: ClassVar[type[Schema]] = WebsocketConfig
     topics_label: ClassVar[str] = ""
     Outgoing: ClassVar[type[Schema] | None] = WebsocketOutgoing

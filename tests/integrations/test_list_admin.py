@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connectors.base import connectors
 from integrations.list_page import spark_html
 from integrations.live import outage
 from integrations.models import Integration, LedgerHour
@@ -141,3 +142,14 @@ class TestActions:
 
 def test_a_chart_of_nothing_says_so() -> None:
     assert "0 messages in 3 hours" in spark_html([0, 0, 0])
+
+
+def test_each_type_is_chosen_by_what_it_can_do_and_explained(admin_client: Client) -> None:
+    html = admin_client.get(reverse("admin:integrations_integration_add")).content.decode()
+    for connector in connectors:
+        card = html.partition(f"type={connector.name}")[2].partition("</li>")[0]
+        assert connector.label in card
+        assert connector.icon in card
+        assert ("Sends" in card) is (connector.Outgoing is not None)
+        page, _, chapter = card.partition('wg-card-more" href="')[2].partition('"')[0].partition("#")
+        assert connector.name == "lamp" or f'id="{chapter}"' in admin_client.get(page).content.decode()

@@ -19,7 +19,7 @@ from wegnology.applications.credential_facts import CredentialFacts, ending_line
 from wegnology.applications.credential_form import credential_form
 from wegnology.applications.credentials import CredentialUse, named_uses, uses_of
 from wegnology.applications.models import Credential
-from wegnology.applications.typed_admin import TypedAdmin
+from wegnology.applications.typed_admin import TypeCard, TypedAdmin
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.forms import SchemaFields
@@ -108,9 +108,9 @@ class CredentialAdmin(TypedAdmin):
 
     # -- the form
 
-    def types(self) -> list[tuple[str, str, str]]:
+    def types(self) -> list[TypeCard]:
         """Return every kind."""
-        return [(kind.name, kind.label, said_of(kind).partition("\n")[0]) for kind in kinds.CREDENTIAL_TYPES.values()]
+        return [TypeCard(kind.name, kind.label, said_of(kind).partition("\n")[0]) for kind in kinds.CREDENTIAL_TYPES.values()]
 
     def _kind(self, request: HttpRequest, obj: Credential | None) -> type[kinds.Credential]:
         return obj.kind if obj else kinds.CREDENTIAL_TYPES[request.GET.get("type", "")]

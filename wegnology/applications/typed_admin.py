@@ -1,7 +1,7 @@
 """Admin pages of rows of different types: first the type is chosen, then its form is shown, made from the type's schema."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,6 +15,18 @@ from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.forms import SchemaFields
 
 
+class TypeCard(NamedTuple):
+    """A type to choose: what it is, what it can do, and where that is described."""
+
+    name: str
+    label: str
+    about: str
+    icon: str = "key"
+    abilities: Sequence[str] = ()
+    notice: str = ""
+    address: str = ""
+
+
 class TypedAdmin(OwnedAdmin):
     """Pages of rows with `SealedConfig`, each of a type. The address of the form names it: ?type=mqtt."""
 
@@ -26,8 +38,8 @@ class TypedAdmin(OwnedAdmin):
     class Media:
         js = ("wegnology/schema-form.js",)
 
-    def types(self) -> Sequence[tuple[str, str, str]]:
-        """Return (name, label, a sentence about it) of every type."""
+    def types(self) -> Sequence[TypeCard]:
+        """Return every type."""
         raise NotImplementedError
 
     @admin.display(description="Settings")
@@ -43,7 +55,7 @@ class TypedAdmin(OwnedAdmin):
         """Ask for the type first, then show its form."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        labels = {name: label for name, label, _ in self.types()}
+        labels = {card.name: card.label for card in self.types()}
         chosen = request.GET.get("type", "")
         if chosen not in labels:
             return self._choose_type(request)

@@ -17,8 +17,9 @@ from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from wegnology.lib.slugs import slug_of
+
 FIRST = "guide"
-_SPACE, _STRANGE = re.compile(r"\s"), re.compile(r"[^\w\- ]")
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.S)
 
 
@@ -86,7 +87,7 @@ def _headings(tokens: list[Token]) -> Iterator[Heading]:
         if token.type != "heading_open":
             continue
         text = "".join(part.content for part in tokens[at + 1].children or ())
-        slug = _SPACE.sub("-", _STRANGE.sub("", text.lower()))
+        slug = slug_of(text)
         seen[slug] = seen.get(slug, -1) + 1
         identifier = f"{slug}-{seen[slug]}" if seen[slug] else slug
         token.attrSet("id", identifier)
