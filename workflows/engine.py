@@ -18,7 +18,7 @@ from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import GraphNode, Trigger
 from workflows.groups import INSIDE
 from workflows.nodes.base import CapNode, LoopingNode, NodeFailed, Result, RunContext
-from workflows.trace import Trace
+from workflows.trace import MAX_TIMED, Trace
 from workflows.weight import MAX_BYTES, Fork, Weight
 
 SLICE_SECONDS = 0.005
@@ -68,19 +68,19 @@ def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) ->
 class _Trail:
     """What one run has done so far."""
 
-    __slots__ = ("allowed", "ends", "path", "slice_end", "starts", "timed", "visited", "weight")
+    __slots__ = ("allowed", "ends", "path", "slice_end", "starts", "visited", "weight")
 
     def __init__(self, trace: Trace, most_bytes: int) -> None:
         self.visited = 0
         self.allowed = MAX_VISITS
-        self.path, self.starts, self.ends, self.timed = trace.path, trace.starts, trace.ends, trace.timed
+        self.path, self.starts, self.ends = trace.path, trace.starts, trace.ends
         self.weight = Weight(most_bytes)
         self.slice_end = perf_counter() + SLICE_SECONDS
 
     def left(self, visit: int, result: Result | None) -> float:
         """Note the end of a visit, by its number; returns the time."""
         now = perf_counter()
-        if visit < self.timed:
+        if visit < MAX_TIMED:
             self.ends[visit] = (now, -1 if result is None else result.output)
         return now
 
@@ -163,7 +163,7 @@ class _Walk:
                 if fork is not None:
                     payload = fork.own(payload, trail.weight)
                 visit = trail.visited
-                if visit < trail.timed:
+                if visit < MAX_TIMED:
                     trail.visited = visit + 1
                     trail.path.append(node.id)
                     trail.starts.append(now)
@@ -205,7 +205,7 @@ class _Walk:
         trail.visited += 1
         if trail.visited <= MAX_PATH:
             trail.path.append(node.id)
-            if trail.visited <= trail.timed:
+            if trail.visited <= MAX_TIMED:
                 trail.starts.append(perf_counter())
         elif trail.visited > trail.allowed:
             raise RunLimitReached(f"The run visited more than {trail.allowed} nodes.")

@@ -74,7 +74,7 @@ def milliseconds(value: float | None) -> str:
         return "—"
     if value >= 1000:
         return f"{value / 1000:,.1f} s"
-    return f"{value:,.0f} ms" if value >= 10 else f"{value:.2f} ms"
+    return f"{value:,.0f} ms" if value >= 10 or isinstance(value, int) else f"{value:.2f} ms"
 
 
 @dataclass(frozen=True, slots=True)

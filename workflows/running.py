@@ -114,7 +114,7 @@ class Running:
 
     def _start(self, flight: Flight, known: Known, match: Match, number: int, own_copy: bool) -> None:
         plan, trigger = match
-        trace = self.recorder.trace(number)
+        trace = Trace(number)
         if trigger is None:
             self._failed(flight, plan, trace, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
             return

@@ -9,16 +9,15 @@ MAX_TIMED = 200
 class Trace:
     """The way of one run. Times are those of `perf_counter`.
 
-    `path` are the ids of the first nodes visited. `starts` are when the first `timed` of these visits began; `ends` says by
+    `path` are the ids of the first nodes visited. `starts` are when the first `MAX_TIMED` of these visits began; `ends` says by
     their index when they ended and by which output they went on, -1 where the branch ended. A visit without an end was under
-    way when the run ended. `number` tells the runs of one event apart; `timed` 0 keeps no times.
+    way when the run ended. `number` tells the runs of one event apart.
     """
 
-    __slots__ = ("began", "ends", "number", "path", "starts", "timed")
+    __slots__ = ("began", "ends", "number", "path", "starts")
 
-    def __init__(self, number: int = 0, timed: int = MAX_TIMED) -> None:
+    def __init__(self, number: int = 0) -> None:
         self.number = number
-        self.timed = timed
         self.path: list[str] = []
         self.starts: list[float] = []
         self.ends: dict[int, tuple[float, int]] = {}

@@ -86,10 +86,6 @@ class Recorder:
         self._number = 0
         self._lock = asyncio.Lock()
 
-    def trace(self, number: int) -> Trace:
-        """Return what the engine writes the way of a run into."""
-        return Trace(number, MAX_TIMED if self._limits.on else 0)
-
     def ended(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed | None = None) -> None:
         """Note the end of a run."""
         if not self._limits.on:

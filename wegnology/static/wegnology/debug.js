@@ -8,6 +8,7 @@
   if (!place) return;
   const pause = document.querySelector("[data-pause]");
   let held = false;
+  let waitMs = EVERY_MS;
 
   const load = async () => {
     const address = `${place.dataset.hits}?after=${encodeURIComponent(place.dataset.last)}`;
@@ -15,6 +16,7 @@
     if (answer.status === 503) return; // Redis is away: it is asked again
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const found = await answer.json();
+    waitMs = found.watching ? EVERY_MS : 5 * EVERY_MS; // nothing new comes while nothing is recorded
     if (!found.hits.length || held) return;
     place.dataset.last = found.last;
     place.insertAdjacentHTML("afterbegin", found.html); // made by the server, which escapes
@@ -25,7 +27,7 @@
   const follow = async () => {
     while (true) {
       if (!held && !document.hidden) await load();
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   };
 
