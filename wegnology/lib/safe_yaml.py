@@ -24,7 +24,7 @@ _NUMBER = re.compile(
     r"(?P<whole>[-+]?[0-9]{1,400}\Z)|0o(?P<octal>[0-7]{1,400}\Z)|0x(?P<hex>[0-9a-fA-F]{1,400}\Z)"
     r"|(?P<real>[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z)|(?P<odd>[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z)"
 )
-_SAID_PLAINLY = re.compile(r"[A-Za-z_./$][\w ./$()+-]*\Z", re.ASCII)
+_SAID_PLAINLY = re.compile(r"[A-Za-z_./$~][\w ./$()+~-]*\Z", re.ASCII)
 _MEANS_MORE = re.compile(r"(?:y|n|yes|no|on|off|true|false|null|\.inf|\.nan|~|=|<<)\Z|[-+.]?[0-9]|.*\s\Z|---|\.\.\.", re.I)
 
 
@@ -42,7 +42,7 @@ def load(text: str, *, depth: int = 200) -> list[JSONValue]:
         return list(_documents(yaml.parse(text, Loader=_LOADER), depth))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlFault(f"This is no YAML: {error.problem or error.context}.", mark.line + 1 if mark else 1) from None
+        raise YamlFault(f"This is no YAML: {error.problem or error.context}.", min(mark.line, text.count("\n")) + 1 if mark else 1) from None
     except yaml.reader.ReaderError as error:
         raise YamlFault(f"This is no YAML: {error.reason}.", text.count("\n", 0, error.position) + 1) from None
     except yaml.YAMLError as error:

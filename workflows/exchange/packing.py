@@ -6,8 +6,6 @@ import unicodedata
 import zipfile
 from collections.abc import Collection, Mapping
 
-from workflows.exchange.remapping import free_name
-
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _MOST = 80
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])\Z", re.I)
@@ -29,6 +27,6 @@ def file_name(name: str, taken: Collection[str] = (), ending: str = "") -> str:
     """Return a name that every file system takes, and that none of `taken` has; letters of any language stay."""
     text = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name)).strip("._")[:_MOST] or "unnamed"
     text = f"_{text}" if _RESERVED.match(text) else text
-    known = {each.lower().removesuffix(ending) for each in taken}
-    free = text if text.lower() not in known else free_name(text.lower(), known).replace(" (", "_").replace(")", "")
-    return free + ending
+    known = {each.lower() for each in taken}
+    free = (f"{text}{suffix}{ending}" for suffix in ("", *(f"_{number}" for number in range(2, len(known) + 3))))
+    return next(name for name in free if name.lower() not in known)

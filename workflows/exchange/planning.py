@@ -5,6 +5,7 @@ from dataclasses import replace
 from wegnology.applications.models import Application
 from workflows.exceptions import Fault
 from workflows.exchange.faults import ImportRefused
+from workflows.exchange.fields import NAME_LENGTH
 from workflows.exchange.parts import ApplicationPart, Bundle, IntegrationHint
 from workflows.exchange.plan import Existing, Plan
 from workflows.exchange.planning_resources import plan_resources
@@ -21,6 +22,8 @@ def make_plan(application: Application | None, bundle: Bundle, options: Options)
         about = replace(about, name=options.name)
     plan = Plan(application, about, options, _report(application, about, bundle, options), Existing(application))
     _check_choices(plan)
+    if len(about.name) > NAME_LENGTH or not about.name.strip():
+        plan.faults.append(Fault("name", f"An application's name has 1 to {NAME_LENGTH} characters."))
     kept = bundle if options.scope is Scope.APPLICATION else _workflows_of(plan, bundle)
     plan_workflows(plan, kept, plan_resources(plan, kept))
     report = plan.report
