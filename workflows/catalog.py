@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from django.db import close_old_connections
-from django.db.models import Prefetch, Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Prefetch
 
 from integrations.connectors.base import AnyConnector
 from integrations.events import EventKind, TriggerEvent
@@ -25,19 +24,18 @@ from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject, JSONValue
-from workflows.exceptions import GraphInvalid
-from workflows.graph import Graph
+from workflows.compiling import Compiler
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
 from workflows.plans import Known as Known
 from workflows.plans import Match as Match
 from workflows.plans import OwnSources
 from workflows.plans import Plan as Plan
-from workflows.triggers import BUTTON, WEBHOOK
-from workflows.unsupported import EVERY_TYPE
 
 logger = logging.getLogger(__name__)
 
 INTEGRATION_TRIGGER = "integration"
+DEFAULT = "default"
+"""As the name of a version: the one that is live."""
 
 
 @dataclass(slots=True)
@@ -48,6 +46,8 @@ class _Application:
     named: dict[tuple[str, EventKind, str], list[Match]] = field(default_factory=dict)
     """By the name of a version, for integrations whose messages name one."""
     workflows: list[str] = field(default_factory=list)
+    versions: set[str] = field(default_factory=set)
+    """Those that may run."""
     own: OwnSources = field(default_factory=OwnSources)
 
 
@@ -61,7 +61,7 @@ class Catalog:
         """When the last loading that ended began, in ms since 1970: what was saved before is known, or the database is away."""
         self._applications: dict[str, _Application] = {}
         self._revisions: dict[str, int] = {}
-        self._compiled: dict[str, tuple[str, Graph]] = {}
+        self._compiler = Compiler()
 
     def match(self, known: Known, kind: EventKind, only_workflow: str = "", version: str = "") -> list[Match]:
         """Return the workflows to run for an event of an integration; for a replay the one it is for.
@@ -74,7 +74,7 @@ class Catalog:
         if only_workflow and version == DEVELOP:
             plan = application.own.developed(only_workflow)
             return _matches(plan, known.integration_id, kind, [INTEGRATION_TRIGGER]) if plan else []
-        if version:
+        if version and version != DEFAULT:
             matches = application.named.get((known.integration_id, kind, version), [])
         else:
             matches = application.matches.get((known.integration_id, kind), [])
@@ -122,6 +122,7 @@ class Catalog:
 
     def _forget(self, application_id: str) -> None:
         known = self._applications.pop(application_id, None)
+        self._compiler.forget(known.versions if known else ())
         for integration_id in known.integrations if known else []:
             self.integrations.pop(integration_id, None)
         for workflow_id in known.workflows if known else []:
@@ -143,14 +144,14 @@ class Catalog:
             if version is not None and version.enabled:
                 self._add(fresh, application, shared, workflow, version)
             self._add_develop(fresh, application, shared, workflow)
-        self._add_named(fresh, application, shared, rows)
-        self._add_own(fresh, application, shared)
+        self._add_choosable(fresh, application, shared, rows)
         flows = {row.pk: _source(row) for row in Workflow.objects.filter(application_id=application_id)}
         fresh.workflows = list(flows)
         previous = self._applications.get(application_id)
         self.integrations.update(rows)
         self.workflows.update(flows)
         self._applications[application_id] = fresh
+        self._compiler.forget(previous.versions - fresh.versions if previous else ())
         for integration_id in set(previous.integrations if previous else []) - rows.keys():
             self.integrations.pop(integration_id, None)
         for workflow_id in set(previous.workflows if previous else []) - flows.keys():
@@ -160,6 +161,7 @@ class Catalog:
         self, fresh: _Application, application: Application, shared: JSONObject, workflow: Workflow, version: WorkflowVersion
     ) -> None:
         plan = fresh.own.live[workflow.pk] = self._plan(application, shared, workflow, version)
+        fresh.versions.add(version.pk)
         for integration_id in _trigger_keys(version.triggers):
             for kind in EventKind:
                 for match in _matches(plan, integration_id, kind, version.triggers):
@@ -171,47 +173,26 @@ class Catalog:
         if workflow.default_version is not None and develop and develop[0].enabled:
             fresh.own.develop[workflow.pk] = lru_cache(1)(partial(self._plan, application, shared, workflow, develop[0]))
 
-    def _add_named(self, fresh: _Application, application: Application, shared: JSONObject, rows: Mapping[str, Known]) -> None:
-        """Add every version, for the integrations whose messages may name one; others cost nothing here."""
+    def _add_choosable(
+        self, fresh: _Application, application: Application, shared: JSONObject, rows: Mapping[str, Known]
+    ) -> None:
+        """Add the versions that may be named: by messages of integrations whose type does so, by buttons and webhooks."""
         naming = {pk for pk, known in rows.items() if known.connector is not None and known.connector.names_versions}
-        if not naming:
-            return
-        enabled = WorkflowVersion.objects.filter(workflow__application=application, workflow__enabled=True, enabled=True)
-        for version in enabled.select_related("workflow").order_by("workflow_id"):
+        for version in self._compiler.choosable(application.pk, naming):
+            plan = self._plan(application, shared, version.workflow, version)
+            fresh.versions.add(version.pk)
+            fresh.own.named[version.workflow_id, version.name] = plan
             keys = [one for one in _trigger_keys(version.triggers) if one in naming]
-            plan = self._plan(application, shared, version.workflow, version) if keys else None
             for integration_id, kind in itertools.product(keys, EventKind):
-                for match in _matches(plan, integration_id, kind, version.triggers) if plan else ():
+                for match in _matches(plan, integration_id, kind, version.triggers):
                     fresh.named.setdefault((integration_id, kind, version.name), []).append(match)
-
-    def _add_own(self, fresh: _Application, application: Application, shared: JSONObject) -> None:
-        """Add the versions that a press of a button or a call of a webhook may name; others cost nothing here."""
-        enabled = WorkflowVersion.objects.filter(workflow__application=application, workflow__enabled=True, enabled=True)
-        text = enabled.annotate(text=Cast("triggers", TextField()))
-        named = text.filter(Q(text__contains=f'"{BUTTON}"') | Q(text__contains=f'"{WEBHOOK}"'))
-        for version in named.select_related("workflow"):
-            fresh.own.named[version.workflow_id, version.name] = self._plan(application, shared, version.workflow, version)
 
     def _plan(self, application: Application, shared: JSONObject, workflow: Workflow, version: WorkflowVersion) -> Plan:
         values: JSONObject = {**shared, **version.globals}
         envelope = _envelope(application, workflow, version)
         flat = not any(isinstance(value, dict | list) for value in values.values())
-        try:
-            graph: Graph | None = self._compile(version)
-            faults = ""
-        except GraphInvalid as error:
-            graph, faults = None, str(error)
-            logger.warning("workflow %s cannot run: %s", workflow.pk, error)
+        graph, faults = self._compiler.compile(version)
         return Plan(application.pk, workflow.pk, version.pk, graph, envelope, values, flat, faults)
-
-    def _compile(self, version: WorkflowVersion) -> Graph:
-        """Compile a version, or take the graph compiled from the same triggers and nodes before."""
-        source = repr((version.triggers, version.nodes))
-        known = self._compiled.get(version.pk)
-        if known is None or known[0] != source:
-            known = (source, Graph.parse(version.triggers, version.nodes, EVERY_TYPE))
-            self._compiled[version.pk] = known
-        return known[1]
 
 
 def _source(row: Workflow) -> Known:

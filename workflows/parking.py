@@ -30,6 +30,7 @@ _RENEWED = (
 FAILED = "failed"
 STOPS_WORKER = "stops the worker"
 UNREADABLE = "unreadable"
+NO_VERSION = "no such version"
 NOT_RUN = "nothing to run"
 """A replay found no workflow that wants the event any more."""
 

@@ -21,6 +21,7 @@ from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.script_pool import ScriptPool
 from wegnology.lib.types import JSONObject
 from workflows import engine
+from workflows.absent import NAME, absence, missing_plan
 from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
 from workflows.erring import error_events
@@ -31,7 +32,7 @@ from workflows.http_requests import HttpRequests
 from workflows.insight.hits import Hit
 from workflows.insight.limits import InsightLimits
 from workflows.insight.recording import Recorder
-from workflows.parking import FAILED, NOT_RUN, STOPS_WORKER, UNREADABLE, Parked, Parking
+from workflows.parking import FAILED, NO_VERSION, NOT_RUN, STOPS_WORKER, UNREADABLE, Parked, Parking
 from workflows.requests import Requests
 from workflows.senders import Senders
 from workflows.settling import Settling
@@ -94,7 +95,7 @@ class Running:
         if not matches:
             if not sure and int(claimed.identifier.split(b"-")[0]) >= self.catalog.loaded_ms:
                 raise NotSure
-            self._end_unwanted(flight, known)
+            self._unmatched(flight, known)
             return None
         if deaths:
             for match in matches:
@@ -111,6 +112,16 @@ class Running:
             self._goes_on(flight)
             return flight
         return None
+
+    def _unmatched(self, flight: Flight, known: Known) -> None:
+        """End an event that nothing runs for; one that was accepted for a version which is gone is kept."""
+        if missing := absence(self.catalog, known, flight.event):
+            flight.failures.append(Failure(missing_plan(known, flight.event), RunFailed(missing, name=NAME)))
+            self._conclude(flight, NO_VERSION)
+        elif flight.event.replay_of:
+            self._park_not_run(flight, known)
+        else:
+            self._end(flight, "unmatched")
 
     def _start(self, flight: Flight, known: Known, match: Match, number: int, own_copy: bool) -> None:
         plan, trigger = match
@@ -191,11 +202,8 @@ class Running:
         flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
         self._conclude(flight, UNREADABLE)
 
-    def _end_unwanted(self, flight: Flight, known: Known) -> None:
-        """End an event that no workflow wants; one that was replayed is kept, since whoever replayed it would miss it."""
-        if not flight.event.replay_of:
-            self._end(flight, "unmatched")
-            return
+    def _park_not_run(self, flight: Flight, known: Known) -> None:
+        """Keep a replayed event that no workflow wants: whoever replayed it would miss it."""
         text = "no workflow wants this event: the workflow is deleted or disabled, or that version has no trigger for it"
         plan = Plan(known.application_id, flight.event.replay_of, "", None, {}, {}, True)
         flight.failures.append(Failure(plan, RunFailed(text, name="NothingToRun")))
