@@ -124,6 +124,7 @@ API_WORDS = {
     "credentialId": "applications.credential",
     "apiTokenId": "applications.apitoken",
     "flowId": "workflows.workflow",
+    "parkedRunId": "workflows.parkedrun",
 }
 """Parts of the API's addresses, and what they are ids of."""
 
@@ -157,6 +158,8 @@ class Scene:
             "run_id": RUN.id,
             **{"applicationId": of.pk, "orgId": of.pk, "checkId": self.checks[of.pk]},
             **{word: str(rows[label].pk) for word, label in API_WORDS.items()},
+            "flowVersionId": f"{of.name} version",
+            "eventId": MISSING[str],
             "auditLogId": user_id_text(rows["applications.auditentry"].pk),
             "version_id": WorkflowVersion.objects.exclude(name=DEVELOP).filter(workflow__application=of).earliest("pk").pk,
         }

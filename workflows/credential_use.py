@@ -36,6 +36,12 @@ class NodeUsers(CredentialUsers):
         """Leave nodes as they are: versions never change, so pages name those that keep the old name."""
 
 
+def naming_workflows(application_id: str, name: str) -> set[str]:
+    """Return the ids of the workflows with a node that names a credential for certain, in any version."""
+    versions = _versions({application_id: [name]})
+    return {version.workflow_id for version in versions if name in credential_names(version.nodes)}
+
+
 def _versions(names: Names) -> Iterator[WorkflowVersion]:
     """Yield the versions with a node that names any credential: what does not hold the word is not loaded."""
     rows = WorkflowVersion.objects.filter(workflow__application_id__in=list(names))

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Q, QuerySet
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +17,7 @@ from wegnology.lib.rest.answers import Answer, iso, number_of, user_id_text, wit
 from wegnology.lib.rest.errors import NotFound
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection, collection_model
+from wegnology.lib.rest.parameters import from_json
 from wegnology.lib.schema import Schema
 
 _LATEST_MS = 4_102_444_800_000
@@ -58,7 +59,10 @@ LISTING = Listing(
     more={
         "start": (int, Field(0, ge=0, le=_LATEST_MS, description="Entries from this time, in ms since 1970.")),
         "end": (int, Field(0, ge=0, le=_LATEST_MS, description="Entries before this time; 0 is now.")),
-        "audit_log_filter": (AuditLogFilter, Field(AuditLogFilter(), description="What entries must be about.")),
+        "audit_log_filter": (
+            Annotated[AuditLogFilter, BeforeValidator(from_json)],
+            Field(AuditLogFilter(), description="What entries must be about."),
+        ),
     },
 )
 
@@ -180,7 +184,6 @@ def _chosen(rows: QuerySet[AuditEntry], query: Any) -> QuerySet[AuditEntry]:
         if either:
             rows = rows.filter(reduce(or_, either))
     return rows
-
 
 
 def _is_target(target: Named) -> Q:

@@ -1,9 +1,10 @@
 """Query parameters: nested ones in brackets (`triggerFilter[0][key]=…`), blank ones as not given."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import orjson
 from django.http import QueryDict
 from pydantic import BaseModel, ValidationError
 
@@ -80,6 +81,11 @@ def read_flags(given: Mapping[str, Any]) -> Flags:
         raise Invalid({f"_{name}": text for name, text in error.errors.items()}) from None
 
 
-def only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of some names, as far as they are there."""
-    return {name: values[name] for name in names if name in values}
+def from_json(value: Any) -> Any:
+    """Return a parameter that may be JSON text, as clients send objects, or in brackets."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise ValueError("This is not JSON.") from None
