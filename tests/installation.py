@@ -1,11 +1,13 @@
 """A whole installation in a folder of its own, used from outside: through `manage.py` in processes of its own."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
+from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.warm import ROOT, Program, WarmProcess
+
+__all__ = ["ROOT", "Installation"]
 
 
 class Installation:
@@ -21,10 +23,13 @@ class Installation:
         if not self.environment["DATABASE_URL"]:
             del self.environment["DATABASE_URL"]
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str) -> CompletedProcess[str]:
         """Run a management command to its end, whatever that is."""
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, cwd=self.folder)
+        with TemporaryDirectory() as folder:
+            printed, errors = Path(folder) / "output", Path(folder) / "errors"
+            program = Program("manage", arguments, self.environment, self.folder, printed, errors)
+            status = WarmProcess(program).wait()
+            return CompletedProcess(arguments, status, printed.read_text(), errors.read_text())
 
     def done(self, *arguments: str) -> str:
         """Run a management command that must succeed; returns what it printed."""

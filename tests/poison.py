@@ -1,13 +1,10 @@
 """Celery with one node more, for tests: an event that kills the process it is run in.
 
-Run as `python -m tests.poison ARGUMENTS` it is the `celery` command.
+Run as a module it is the `celery` command.
 """
 
 import os
 import signal
-from pathlib import Path
-from stat import S_IRWXU
-from sys import executable
 
 from celery.__main__ import main
 
@@ -36,15 +33,6 @@ class PoisonNode(Node[PoisonConfig]):
         if working["message"] == {"n": self.config.number}:
             os.kill(os.getpid(), signal.SIGKILL)
         return Result(payload)
-
-
-def celery_in(folder: Path) -> Path:
-    """Write a `celery` command that knows the node into a folder; returns its path."""
-    path = folder / "bin" / "celery"
-    path.parent.mkdir()
-    path.write_text(f'#!/bin/sh\nexec "{executable}" -m tests.poison "$@"\n')
-    path.chmod(S_IRWXU)
-    return path
 
 
 if __name__ == "__main__":

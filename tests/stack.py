@@ -4,8 +4,6 @@ The test process works on the hub's database and Redis through the project's own
 """
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -25,10 +23,12 @@ from integrations.runtime.keys import key
 from integrations.runtime.ledger import LedgerLine, read_ledger
 from integrations.runtime.reading import read_statuses
 from integrations.runtime.status import ConnectionState, Status
+from tests.installation import Installation
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import wait_until
 from tests.servers.redis import RedisServer
-from tests.stack_process import ROOT, HubProcess
+from tests.stack_process import HubProcess
+from tests.warm import ROOT
 from wegnology.lib.redis import SyncRedis, sync_client
 from workflows.models import ParkedRun
 
@@ -51,7 +51,7 @@ class Stack:
         *,
         supervised: bool = False,
         broker: Mosquitto | None = None,
-        celery: Path | None = None,
+        celery: str = "celery",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -99,9 +99,8 @@ class Stack:
                     process.start()
 
     def _environ(self) -> dict[str, str]:
-        paths = [str(self._celery.parent)] if self._celery else []
         return {
-            "PATH": os.pathsep.join([*paths, str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.environ.get("PATH", os.defpath),
             "PYTHONPATH": str(ROOT),
             "WEGNOLOGY_ENV": "development",
             "WEGNOLOGY_STATE_DIR": str(self.folder),
@@ -127,7 +126,7 @@ class Stack:
         return self._begin("worker")
 
     def _begin(self, role: str) -> HubProcess:
-        process = HubProcess(role, len(self.processes), self.folder, self._environ())
+        process = HubProcess(role, len(self.processes), self.folder, self._environ(), self._celery)
         process.start()
         self.processes.append(process)
         return process
@@ -225,11 +224,9 @@ def _live(stack: Stack, roles: Iterable[str]) -> bool:
 def _empty_database() -> bytes:
     """Return a database file with all tables and no rows; made once in a session."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "database.sqlite3"
-        environment = os.environ | {"DATABASE_URL": f"sqlite:///{path}", "WEGNOLOGY_STATE_DIR": folder}
-        command = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
-        subprocess.run(command, check=True, cwd=ROOT, env=environment)
-        return path.read_bytes()
+        place = Installation(Path(folder))
+        place.done("migrate", "--noinput", "--verbosity", "0")
+        return (place.folder / "database.sqlite3").read_bytes()
 
 
 @contextmanager

@@ -1,28 +1,30 @@
 """One process of the Procfile, started, killed, paused and stopped by its process id."""
 
+import shlex
 import signal
-import subprocess
 from pathlib import Path
+from subprocess import TimeoutExpired
 
-ROOT = Path(__file__).parent.parent
-PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if ": " in line)
+from tests.warm import ROOT, Program, WarmProcess
+from wegnology.local.launch import procfile
+
 STOP_SECONDS = 30.0
 
 
 class HubProcess:
     """One process of the Procfile, its output in a file."""
 
-    def __init__(self, role: str, number: int, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, role: str, number: int, folder: Path, environment: dict[str, str], celery: str = "celery") -> None:
         self.role = role
         self.log = folder / f"{role}-{number}.log"
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program = _program(role, celery, environment, self.log)
+        self._process: WarmProcess | None = None
         self.wanted = False
         self.starts = 0
 
     @property
     def pid(self) -> int:
-        """Process id; the shell of the Procfile's line becomes the process itself."""
+        """Process id."""
         assert self._process is not None
         return self._process.pid
 
@@ -35,16 +37,7 @@ class HubProcess:
         """Start it, or start it again."""
         self.wanted = True
         self.starts += 1
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {PROCFILE[self.role]}"],
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = WarmProcess(self._program)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Kill it as a crash would; under supervision it comes back."""
@@ -76,7 +69,7 @@ class HubProcess:
         assert self._process is not None
         try:
             return self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise
@@ -90,3 +83,10 @@ class HubProcess:
     def tail(self, lines: int = 60) -> str:
         """Return the last lines that it wrote."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+
+def _program(role: str, celery: str, environment: dict[str, str], log: Path) -> Program:
+    """Return the Procfile's line of a role, `env NAME=VALUE celery ARGUMENTS`, with the module that stands for Celery."""
+    _, setting, _, *arguments = shlex.split(procfile()[role])
+    name, _, value = setting.partition("=")
+    return Program(celery, arguments, {**environment, name: value}, ROOT, log)

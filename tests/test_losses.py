@@ -11,7 +11,6 @@ import pytest
 from integrations.models import Integration
 from integrations.runtime.keys import key
 from tests import factories
-from tests.poison import celery_in
 from tests.relays import relay
 from tests.stack import SPEED, Stack, running
 from tests.stack_process import HubProcess
@@ -204,7 +203,7 @@ def test_edits_under_load_lose_nothing(hub: Stack) -> None:
 def poisonable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """A hub whose processes know a node that kills them, with short leases: it dies several times."""
     environment = {**SPEED, "WEGNOLOGY_LEASE_SECONDS": "2"}
-    with running(Stack(tmp_path, supervised=True, celery=celery_in(tmp_path), environment=environment), request) as hub:
+    with running(Stack(tmp_path, supervised=True, celery="tests.poison", environment=environment), request) as hub:
         yield hub
 
 
