@@ -8,9 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
+from django.test import Client
 from django.utils import timezone
 
 from integrations import check_records
@@ -140,6 +142,15 @@ class Scene:
     foreign_rows: dict[str, Model]
     checks: dict[str, str]
     """Check ids by application id."""
+    sessions: dict[str, str]
+    """Session cookies of the people, by name."""
+
+    def client(self, name: str) -> Client:
+        """Return the client of one of the people, or of somebody unknown; logged in once for the whole walk."""
+        client = Client(raise_request_exception=True)
+        if name in self.people:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[name]
+        return client
 
     def words(self, of: Application, label: str) -> dict[str, str]:
         """Return what the parts of an address are filled with, by name, for the rows of an application."""
@@ -173,7 +184,15 @@ def scene() -> Scene:
     people["operator"] = User.objects.create_superuser("operator")
     factories.person(f"{FOREIGN}-admin", foreign, Role.ADMINISTRATOR)
     rows = rows_of(own), rows_of(foreign)
-    return Scene(own, foreign, people, *rows, {of.pk: a_check(of) for of in (own, foreign)})
+    sessions = {name: session_of(user) for name, user in people.items()}
+    return Scene(own, foreign, people, *rows, {of.pk: a_check(of) for of in (own, foreign)}, sessions)
+
+
+def session_of(user: User) -> str:
+    """Log somebody in; returns the cookie."""
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def rows_of(of: Application) -> dict[str, Model]:

@@ -7,7 +7,6 @@ import pytest
 from django.contrib import admin
 from django.contrib.messages import get_messages
 from django.db import transaction
-from django.test import Client
 from django.urls import URLPattern, reverse
 
 from integrations.live import outage
@@ -68,6 +67,7 @@ def address_of(name: str, words: dict[str, str]) -> str:
 
 def ask(role: str, people: Scene, method: str, address: str) -> Any:
     """Ask as somebody; whatever it does is undone."""
+<<<<<<< ours
     client = Client(raise_request_exception=True)
     if address.startswith("/api/"):
         with transaction.atomic():
@@ -77,6 +77,9 @@ def ask(role: str, people: Scene, method: str, address: str) -> Any:
         return response
     if role in people.people:
         client.force_login(people.people[role])
+=======
+    client = people.client(role)
+>>>>>>> theirs
     with transaction.atomic():
         response = getattr(client, method)(address, SAID if method == "post" else None)
         transaction.set_rollback(True)
