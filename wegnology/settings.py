@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "wegnology.lib.rest.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -171,6 +172,7 @@ INSPECT_PER_SECOND = env.int("WEGNOLOGY_INSPECT_PER_SECOND", 20)
 INSPECT_BYTES = env.int("WEGNOLOGY_INSPECT_BYTES", 4_096)
 WORKFLOW_VERSIONS = env.int("WEGNOLOGY_WORKFLOW_VERSIONS", 200)
 IMPORT_BYTES = env.int("WEGNOLOGY_IMPORT_BYTES", 10 * 1024 * 1024)
+FILE_UPLOAD_HANDLERS = ["wegnology.lib.uploads.BoundedUploads"]
 SERVICE_URLS = env.list("WEGNOLOGY_SERVICE_URLS", default=[])
 GOOGLE_TOKEN_URIS = env.list("WEGNOLOGY_GOOGLE_TOKEN_URIS", default=[])
 
@@ -209,6 +211,19 @@ ALLOW_EPHEMERAL = env.bool("WEGNOLOGY_ALLOW_EPHEMERAL", False)
 # Who may read /metrics and the details of /readyz besides this machine itself: whoever sends this as a Bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 
+CONTENT_SECURITY_POLICY = {  # the theme evaluates its attributes (Alpine) and sets styles in place; nothing comes from elsewhere
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 LOGGING = {  # Django's own would print nothing of a page that fails, unless DEBUG is on
     "version": 1,
     "disable_existing_loggers": False,
