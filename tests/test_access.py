@@ -67,19 +67,13 @@ def address_of(name: str, words: dict[str, str]) -> str:
 
 def ask(role: str, people: Scene, method: str, address: str) -> Any:
     """Ask as somebody; whatever it does is undone."""
-<<<<<<< ours
-    client = Client(raise_request_exception=True)
+    client = people.client(role)
     if address.startswith("/api/"):
         with transaction.atomic():
             headers = bearer(people.people[role]) if role in people.people else {}
             response = client.generic(method.upper(), address, "{}", content_type="application/json", headers=headers)
             transaction.set_rollback(True)
         return response
-    if role in people.people:
-        client.force_login(people.people[role])
-=======
-    client = people.client(role)
->>>>>>> theirs
     with transaction.atomic():
         response = getattr(client, method)(address, SAID if method == "post" else None)
         transaction.set_rollback(True)
