@@ -28,7 +28,7 @@ from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.lib.redis import sync_client
 from wegnology.lib.rest.answers import user_id_text
 from workflows.insight.runs import Run
-from workflows.models import DEVELOP, ParkedRun, Webhook, Workflow, WorkflowVersion
+from workflows.models import DEVELOP, ParkedRun, ReplayJob, Webhook, Workflow, WorkflowVersion
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
 FOREIGN = "Zanzibar"
@@ -56,6 +56,12 @@ def a_parked_run(of: Application) -> ParkedRun:
         error_message=f"{of.name}: not JSON",
         created_at=timezone.now(),
     )
+
+
+def a_replay(of: Application) -> ReplayJob:
+    """Create a replay of the application's parked runs."""
+    now = timezone.now()
+    return ReplayJob.objects.create(application=of, rate=1, total=1, note=of.name, created_at=now, advanced_at=now)
 
 
 def a_ledger_hour(of: Application) -> LedgerHour:
@@ -111,6 +117,7 @@ ROWS: dict[str, Callable[[Application], Model]] = {
     "integrations.integration": an_integration,
     "workflows.workflow": a_workflow,
     "workflows.parkedrun": a_parked_run,
+    "workflows.replayjob": a_replay,
     "integrations.ledgerhour": a_ledger_hour,
     "integrations.statuschange": a_status_change,
     "applications.auditentry": an_audit_entry,

@@ -160,6 +160,13 @@ TABLE: dict[str, Line] = {
     "admin:workflows_parkedrun_change": LOOK,
     "admin:workflows_parkedrun_delete": Line("login 403 403 200 200 200", "login 403 403 gone gone gone"),
     "admin:workflows_parkedrun_history": HISTORY,
+    "admin:workflows_parkedrun_replay_many": Line("login 403 403 200 200 200"),
+    "admin/workflows/replayjob/<path:object_id>/": LEADS_ON,
+    "admin:workflows_replayjob_changelist": LIST,
+    "admin:workflows_replayjob_add": NOBODY,
+    "admin:workflows_replayjob_change": LOOK,
+    "admin:workflows_replayjob_delete": NOBODY,
+    "admin:workflows_replayjob_history": HISTORY,
     "admin:workflows_parkedrun_replay": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     # Accounts
     "admin/auth/user/<path:object_id>/": LEADS_ON,

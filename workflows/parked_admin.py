@@ -5,21 +5,20 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 
-from integrations.events import EventUnreadable
 from integrations.history_admin import ReadOnlyAdmin, names_of
+from integrations.runtime.sources import names
 from wegnology.applications.models import Role
 from wegnology.applications.owned_admin import PART_ROLES
-from wegnology.lib.redis import RedisAway
 from wegnology.lib.theme import ChangeList
+from workflows.dropping import discard
 from workflows.models import ParkedRun, Workflow
+from workflows.parked import MOST_IDS, Chosen
+from workflows.replay_admin import ReplayPages
 
 
 def pretty(text: str) -> SafeString:
@@ -42,6 +41,23 @@ class ParkedList(ChangeList):
             row.names = (integrations.get(row.integration_id, "deleted"), workflows.get(row.workflow_id, "—"))
 
 
+class IntegrationFilter(admin.SimpleListFilter):
+    """Integrations, and workflows with triggers of their own, that have parked runs."""
+
+    title = "integration"
+    parameter_name = "integration_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return those that have any, with their numbers."""
+        own = model_admin.get_queryset(request).order_by()
+        counted = dict(own.values_list("integration_id").annotate(Count("pk")))
+        return sorted(((pk, f"{name} ({counted[pk]})") for pk, name in names(counted).items()), key=lambda pair: pair[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(integration_id=self.value()) if self.value() else queryset
+
+
 class WorkflowFilter(admin.SimpleListFilter):
     """Workflows that have parked runs."""
 
@@ -61,17 +77,18 @@ class WorkflowFilter(admin.SimpleListFilter):
 
 
 @admin.register(ParkedRun)
-class ParkedRunAdmin(ReadOnlyAdmin):
+class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
     """Runs that failed, kept with their event."""
 
     roles: ClassVar = {**PART_ROLES, "replay": Role.EDITOR}
     list_display = ("created_at", "reason", "workflow", "integration", "error", "node")
-    list_filter = ("reason", WorkflowFilter)
+    list_filter = ("reason", WorkflowFilter, IntegrationFilter)
     list_per_page = 100
     search_fields = ("error_message", "event_id", "integration_id", "workflow_id")
     actions = ("replay",)
     fields = ("created_at", "reason", "workflow", "integration", "error", "node", "path_", "event_id", "event_", "payload_")
     change_form_template = "admin/workflows/parkedrun/change_form.html"
+    change_list_template = "admin/workflows/parkedrun/change_list.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Unlike other rows of this kind they may be discarded; they go with their application, too."""
@@ -80,6 +97,14 @@ class ParkedRunAdmin(ReadOnlyAdmin):
     def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Running something again is a change, although the row itself is read-only."""
         return self.allowed(request, "replay", obj)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Discard one, counted in the ledger."""
+        discard(ParkedRun.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Discard many, counted in the ledger."""
+        discard(queryset)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows names."""
@@ -128,43 +153,11 @@ class ParkedRunAdmin(ReadOnlyAdmin):
         """Return the payload as it was when the run failed."""
         return pretty(row.payload) if row.payload else SafeString("—")
 
-    @admin.action(description="Replay", permissions=["replay"])
-    def replay(self, request: HttpRequest, queryset: QuerySet[ParkedRun]) -> None:
-        """Run the workflows of the chosen runs again, each with its own event."""
-        self._replay(request, list(queryset.values_list("pk", flat=True)))
-
-    def _replay(self, request: HttpRequest, parked_ids: list[str]) -> None:
-        from workflows.replay import replay
-
-        try:
-            count = replay(parked_ids)
-        except RedisAway as error:
-            messages.error(request, f"Nothing was replayed: Redis cannot be reached ({error}). Try again when it is back.")
-            return
-        except EventUnreadable as error:
-            messages.error(request, f"Nothing was replayed: {error}.")
-            return
-        if count:
-            messages.success(request, f"{count} {'run is' if count == 1 else 'runs are'} on the way again.")
-        if count < len(parked_ids):
-            messages.warning(request, f"{len(parked_ids) - count} stay parked: there is no room in the inbox now.")
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the address of the replay button."""
-        view = self.admin_site.admin_view(require_POST(self.replay_view))
-        return [path("<path:object_id>/replay/", view, name="workflows_parkedrun_replay"), *super().get_urls()]
-
-    def replay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Replay one run."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
-        if not self.has_replay_permission(request, row):
-            raise PermissionDenied
-        self._replay(request, [row.pk])
-        return HttpResponseRedirect(reverse("admin:workflows_parkedrun_changelist"))
-
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Offer the replay button to who may use it."""
-        context = {"may_replay": self.has_replay_permission(request, object_id), **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+    @admin.action(description="Replay …", permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[ParkedRun]) -> HttpResponse | None:
+        """Ask at which rate, into which version; then replay the chosen runs."""
+        keys = list(queryset.order_by("created_at", "id").values_list("pk", flat=True)[: MOST_IDS + 1])
+        if len(keys) > MOST_IDS:
+            messages.error(request, f"Nothing was replayed: these are more than {MOST_IDS:,}. Use “Replay all of these” instead.")
+            return None
+        return self.ask(request, Chosen(ids=tuple(keys)))

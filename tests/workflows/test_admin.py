@@ -168,17 +168,14 @@ class TestParked:
         assert "{&quot;data&quot;: {&quot;cut" in html
         assert "Replay" in html
 
-    @pytest.mark.parametrize("way", ["list", "page"])
-    def test_replay_puts_the_event_back(
-        self, admin_client: Client, source: Integration, redis_here: RedisServer, way: str
-    ) -> None:
-        row = parked(source, workflow_id="f" * 24)
-        address = PARKED if way == "list" else reverse("admin:workflows_parkedrun_replay", args=[row.pk])
-        response = admin_client.post(address, {"action": "replay", "_selected_action": row.pk}, follow=True)
+    def test_replay_puts_the_event_back(self, admin_client: Client, source: Integration, redis_here: RedisServer) -> None:
+        flow = factories.workflow(source)
+        row = parked(source, workflow_id=flow.pk)
+        response = admin_client.post(reverse("admin:workflows_parkedrun_replay", args=[row.pk]), follow=True)
         assert "1 run is on the way again." in response.content.decode()
         with redis_here.client() as client:
             ((_, entry),) = client.xrange(key("inbox", source.pk))
-        assert TriggerEvent.from_json(entry[b"e"]).replay_of == "f" * 24
+        assert TriggerEvent.from_json(entry[b"e"]).replay_of == flow.pk
         assert not ParkedRun.objects.exists()
 
     def test_without_redis_nothing_is_replayed(self, admin_client: Client, source: Integration, settings: Settings) -> None:

@@ -1,0 +1,125 @@
+"""Parked runs on their pages and by the command: chosen, edited, replayed, discarded."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from integrations.models import LedgerMove
+from tests import factories
+from tests.integrations.runtime.hub import Hub
+from tests.servers.processes import free_port
+from tests.workflows.harness import source
+from tests.workflows.test_replay import FLOW, events, parked
+from wegnology.applications.models import Role
+from workflows.models import ParkedRun, ReplayJob
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("far_ends")]
+LIST = reverse("admin:workflows_parkedrun_changelist")
+MANY = reverse("admin:workflows_parkedrun_replay_many")
+
+
+@pytest.fixture
+def editor(client: Client, hub: Hub) -> Client:
+    """A client of somebody who edits the application of `source()`; its row is `client.row`."""
+    row = source()
+    client.force_login(factories.person("ed", row.application, Role.EDITOR))
+    client.row = row  # type: ignore[attr-defined]
+    return client
+
+
+def test_one_is_edited_and_replayed(editor: Client, hub: Hub) -> None:
+    row = editor.row  # type: ignore[attr-defined]
+    run = parked(row, 1)
+    page = editor.get(reverse("admin:workflows_parkedrun_change", args=[run.pk])).content.decode()
+    assert "&quot;number&quot;: 1" in page
+    address = reverse("admin:workflows_parkedrun_replay", args=[run.pk])
+    answer = editor.post(address, {"data": "{", "version": ""}, follow=True)
+    assert "no JSON" in answer.content.decode()
+    assert ParkedRun.objects.exists()
+    editor.post(address, {"data": '{"number": 5}', "version": "develop"})
+    (event,) = events(hub, row)
+    assert (event.data, event.version, event.id) == ({"number": 5}, "develop", run.event_id)
+
+
+def test_all_of_a_filter_are_replayed_in_the_background(editor: Client, hub: Hub) -> None:
+    row = editor.row  # type: ignore[attr-defined]
+    for number in (1, 2, 3):
+        parked(row, number)
+    ParkedRun.objects.filter(pk=ParkedRun.objects.latest("created_at").pk).update(reason="failed")
+    page = editor.get(f"{LIST}?reason=failed").content.decode()
+    assert f"{MANY}?reason=failed" in page
+    assert "Replay 1 parked run?" in editor.get(f"{MANY}?reason=failed").content.decode()
+    assert "Ensure this value" in editor.post(f"{MANY}?reason=failed", {"rate": "0", "version": ""}).content.decode()
+    answer = editor.post(f"{MANY}?reason=failed", {"rate": "5", "version": "develop"}, follow=True)
+    assert "0 of 1" in answer.content.decode()
+    job = ReplayJob.objects.get()
+    assert (job.total, job.rate, job.version, job.chosen, job.asker) == (1, 5.0, "develop", {"reason": "failed"}, "ed")
+
+
+def test_chosen_ones_are_replayed_and_stopped(editor: Client, hub: Hub) -> None:
+    row = editor.row  # type: ignore[attr-defined]
+    runs = [parked(row, number) for number in (1, 2)]
+    asked = editor.post(LIST, {"action": "replay", "_selected_action": [runs[0].pk]}).content.decode()
+    assert f'name="ids" value="{runs[0].pk}"' in asked
+    editor.post(MANY, {"ids": [runs[0].pk], "rate": "1", "version": ""})
+    job = ReplayJob.objects.get()
+    jobs = reverse("admin:workflows_replayjob_changelist")
+    for action, state in (("pause", "paused"), ("go_on", "running"), ("cancel", "cancelled"), ("go_on", "cancelled")):
+        editor.post(jobs, {"action": action, "_selected_action": [job.pk]})
+        job.refresh_from_db()
+        assert job.state == state
+
+
+def test_runs_of_others_are_not_touched(editor: Client, hub: Hub) -> None:
+    theirs = parked(source(), 1)
+    editor.post(MANY, {"ids": [theirs.pk], "rate": "1", "version": ""})
+    assert not ReplayJob.objects.exists()
+    assert editor.get(MANY).content.decode().count("Replay 0 parked runs?") == 1
+
+
+def test_what_is_deleted_on_the_page_is_counted(editor: Client, hub: Hub) -> None:
+    run = parked(editor.row, 1)  # type: ignore[attr-defined]
+    ParkedRun.objects.update(received_at=run.created_at, reason="failed")
+    editor.post(reverse("admin:workflows_parkedrun_delete", args=[run.pk]), {"post": "yes"})
+    move = LedgerMove.objects.get()
+    assert (move.source, move.target, move.number) == ("parked:failed", "dropped:discarded", 1)
+
+
+class TestCommand:
+    """`manage.py parked`."""
+
+    def call(self, *arguments: str, code: int = 0) -> str:
+        out = StringIO()
+        with pytest.raises((SystemExit, CommandError)) as ended:
+            call_command("parked", *arguments, stdout=out)
+        assert (getattr(ended.value, "returncode", None) or getattr(ended.value, "code", None) or 0) == code, ended.value
+        return out.getvalue()
+
+    def test_it_lists_replays_and_discards(self, hub: Hub) -> None:
+        row = source()
+        runs = [parked(row, number) for number in (3, 2, 1)]
+        listed = json.loads(self.call("list", "--workflow", FLOW, "--json"))
+        assert [run["id"] for run in listed["runs"]] == [run.pk for run in runs]
+        assert json.loads(self.call("replay", runs[0].pk, "--develop", "--json"))["replayed"] == 1
+        assert events(hub, row)[0].version == "develop"
+        assert json.loads(self.call("replay", "--rate", "5", "--json"))["jobs"][0]["total"] == 2
+        assert json.loads(self.call("delete", "--integration", row.pk, "--json")) == {"deleted": 2}
+
+    def test_its_exit_codes_say_what_happened(self, hub: Hub, settings: Settings) -> None:
+        self.call("list", code=2)
+        self.call("replay", "--rate", "0", code=2)
+        self.call("delete", code=2)
+        self.call("list", "--before", "2026-01-01", code=2)
+        row = source()
+        parked(row, 2, "no JSON")
+        parked(row, 1)
+        assert "1 on the way again, 0 without room, 1 refused" in self.call("replay", code=1)
+        settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+        parked(row, 1)
+        self.call("replay", code=3)
+        assert ParkedRun.objects.count() == 2
