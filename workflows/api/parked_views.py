@@ -8,6 +8,7 @@ from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.events import EventUnreadable, TriggerEvent
 from wegnology.applications.api.base import CalledView, found_or_404
 from wegnology.applications.audit import record
 from wegnology.applications.models import Role
@@ -31,6 +32,15 @@ LISTING = Listing(
 )
 
 
+class ParkedEvent(Schema):
+    """What the run was for."""
+
+    id: str
+    kind: str
+    accepted: int = Field(description="Milliseconds since 1970.")
+    data: dict[str, Any]
+
+
 class ParkedRunAnswer(Answer):
     """A run that could not be finished."""
 
@@ -48,7 +58,7 @@ class ParkedRunAnswer(Answer):
     node_id: str
     node_label: str
     path: list[Any]
-    event: str = Field("", description="The event as JSON text; only where one is asked for.")
+    event: ParkedEvent | None = Field(None, description="Only where one is asked for; null when it cannot be read.")
     payload: str = Field("", description="The payload at the failing node; only where one is asked for.")
 
 
@@ -122,7 +132,7 @@ class ParkedRunView(_Views):
     def get(self, request: Request, **ids: str) -> Response:
         """Return it with its event."""
         row = self.row(ids)
-        return Response(self.shown(row, event=row.event, payload=row.payload))
+        return Response(self.shown(row, event=_event(row), payload=row.payload))
 
     @operation("Discard a parked run", scope="parkedRun.delete", role=Role.EDITOR, answer=Success)
     def delete(self, request: Request, **ids: str) -> Response:
@@ -175,3 +185,11 @@ def _replayed(keys: Sequence[str]) -> Response:
     if keys and not count:
         raise Conflict("Nothing was run again: the inbox has no room for it now, or the event cannot be read by this release.")
     return Response({**DONE, "replayed": count, "left": len(keys) - count})
+
+
+def _event(row: ParkedRun) -> dict[str, Any] | None:
+    try:
+        event = TriggerEvent.from_json(row.event.encode())
+    except EventUnreadable:
+        return None
+    return {"id": event.id, "kind": event.kind.value, "accepted": event.time_ms, "data": event.data}
