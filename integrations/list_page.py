@@ -105,10 +105,10 @@ def messages_by_hour(ids: Sequence[str], hours: int = SPARK_HOURS) -> dict[str, 
     return {pk: tuple(line) for pk, line in found.items()}
 
 
-def spark_html(hours: Sequence[int]) -> SafeString:
-    """Return a small chart of messages an hour, with what it says in words."""
+def spark_html(hours: Sequence[int], words: str = "") -> SafeString:
+    """Return a small chart of counts an hour, with what it says in words: of messages, unless `words` say otherwise."""
     top = max(max(hours, default=0), 1)
-    said = _("%(count)s messages in %(hours)s hours") % {"count": f"{sum(hours):,}", "hours": len(hours)}
+    said = (words or _("%(count)s messages in %(hours)s hours")) % {"count": f"{sum(hours):,}", "hours": len(hours)}
     bars = format_html_join(
         "",
         '<rect x="{}" y="{}" width="4" height="{}"/>',

@@ -17,10 +17,12 @@ from integrations.panel import HOURS, stored_ledger
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.drawing_admin import DrawnWorkflow
+from workflows.exchange_actions import ExchangeActions
 from workflows.forms import WorkflowForm
 from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
 from workflows.insight_admin import InsightPages
+from workflows.list_page import ListPages
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.parked_admin import pretty
 from workflows.trigger_panel import TriggerActions, shown_triggers
@@ -30,28 +32,20 @@ from workflows.version_panel import lines_of
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(InsightPages, DrawnWorkflow, TriggerActions, VersionPages, VersionActions, OwnedAdmin):
+class WorkflowAdmin(
+    InsightPages, DrawnWorkflow, TriggerActions, VersionPages, ExchangeActions, VersionActions, ListPages, OwnedAdmin
+):
     """One workflow: its develop version is edited, named versions are looked at."""
 
     class Media:
         js = ("wegnology/copy.js", "wegnology/graph.js")
 
     form = WorkflowForm
-    list_display = ("name", "application", "enabled", "live_version", "updated_at")
-    list_select_related = ("application", "default_version")
-    list_filter = ("enabled", "application")
-    list_per_page = 100
-    search_fields = ("name", "id", "description")
     change_form_template = "admin/workflows/workflow/change_form.html"
     fieldsets = (
         (None, {"fields": ("application", "name", "description", "enabled", "default_version")}),
         ("Develop version", {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
     )
-
-    @admin.display(description="Live version")
-    def live_version(self, row: Workflow) -> str:
-        """Return the version that triggers fire."""
-        return row.default_version.name if row.default_version else DEVELOP
 
     @admin.display(description="Develop version")
     def develop_readonly(self, row: Workflow) -> SafeString:
