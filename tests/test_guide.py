@@ -22,6 +22,7 @@ from workflows.graph import Graph
 from workflows.http_call import HttpAnswer
 from workflows.models import Workflow, WorkflowVersion
 from workflows.nodes.base import NodeFailed
+from workflows.trace import Trace
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "guide.md").read_text()
 
@@ -50,6 +51,20 @@ def test_the_workflow_does_what_the_guide_says() -> None:
     assert message["topic"] == "greenhouse/alerts"
     assert f"gives `{message['message']}`" in GUIDE
     assert run_workflow('{"temperature": 31, "vent": "open"}') == []
+
+
+def test_the_example_of_debugging_shows_what_the_guide_says() -> None:
+    [look] = _blocks(GUIDE.partition("## What a workflow did")[2].partition("\n## ")[0])
+    triggers, nodes, payload = shown()
+    nodes[0]["outputIds"] = [[look["id"]]]
+    [trigger] = Graph.parse(triggers, [*nodes, look]).triggers("integration", triggers[0]["key"])
+    context, trace = FakeRunContext(), Trace()
+    payload["data"]["message"] = '{"temperature": 31, "vent": "Closed"}'
+    asyncio.run(engine.run(trigger, payload, context, trace))
+    assert context.sent == []
+    assert (trace.path[-1], trace.ends[len(trace.path) - 1][1]) == ("compare", 0)
+    [(_, value, _)] = context.debugged
+    assert f"the value appears: `{json.dumps(value, separators=(',', ':'))}`" in GUIDE
 
 
 def test_the_example_of_the_nodes_does_what_the_guide_says() -> None:
