@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all counterparts bench lint lock clean
+.PHONY: help run test test-all faults counterparts bench lint lock clean
 
 UV_VERSION := 0.13.9
 PYTHON ?= python3
@@ -46,6 +46,9 @@ test-all: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## As test, and the 
 	@$(MAKE) --no-print-directory lint
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m database $(ARGS)
 	$(DEVELOPMENT) $(PYTEST) $(ARGS)
+
+faults: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Let every type go through every fault, with real processes (ARGS go to pytest: -k mqtt)
+	$(DEVELOPMENT) $(BIN)/pytest -n 2 --dist loadgroup -m faults tests/faults -o log_cli=false $(ARGS)
 
 counterparts: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Run servers to point integrations at (ARGS: mqtt, websocket, sqs, particle, azureEventHub)
 	@exec env $(DEVELOPMENT) $(BIN)/python -m tests.servers $(ARGS)

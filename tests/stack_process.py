@@ -1,5 +1,6 @@
 """One process of the Procfile, started, killed, paused and stopped by its process id."""
 
+import resource
 import shlex
 import signal
 from pathlib import Path
@@ -48,6 +49,11 @@ class HubProcess:
         """Send a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def fill_disk(self, full: bool) -> None:
+        """Let no file of the process grow any more, as on a full disk, or let them grow again."""
+        limit = 1 if full else resource.RLIM_INFINITY
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     def pause(self) -> None:
         """Stop it where it stands."""

@@ -118,9 +118,9 @@ class Holding:
 
     async def renew(self) -> None:
         """Say that we live, keep what is ours, and look for work that no call told us of."""
+        self._drop(await self._leases.renew())  # first: it needs no memory in a Redis that has none left
         live = await self._presence.announce()
         self._fair = share(self._limits.partitions, live)
-        self._drop(await self._leases.renew())
         doubted = [lease for lease in self._leases.held.values() if lease.doubted]
         self._forget({lease.partition for lease in doubted})  # what was left undone is claimed again
         for lease in doubted:

@@ -1,6 +1,7 @@
 """How the installation is: is Redis fit, who lives, does work move?"""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ class Survey:
     eviction_policy: str = ""
     memory_used: int = 0
     memory_limit: int = 0
+    storage_fault: str = ""
     listeners: dict[str, int] = field(default_factory=dict)
     workers: dict[str, int] = field(default_factory=dict)
     partitions_without_listener: int = 0
@@ -73,6 +75,7 @@ def _survey(client: SyncRedis) -> Survey:
         eviction_policy=str(memory.get("maxmemory_policy", "")),
         memory_used=int(memory.get("used_memory", 0)),
         memory_limit=int(memory.get("maxmemory", 0)),
+        storage_fault=storage_fault(memory, persistence),
         listeners=_holdings(listeners, listen),
         workers=_holdings(workers, run),
         partitions_without_listener=sum(token is None for token in listen),
@@ -84,6 +87,16 @@ def _survey(client: SyncRedis) -> Survey:
     stuck = {int(p): (now - int(since)) / 1000 for p, since in unheld.items() if int(p) in with_work}
     found.reasons.extend(_reasons(found, stuck))
     return found
+
+
+def storage_fault(memory: Mapping[str, Any], persistence: Mapping[str, Any]) -> str:
+    """Say why Redis stores nothing more, given its answers to INFO; "" when it does."""
+    limit = int(memory.get("maxmemory", 0))
+    if limit and int(memory.get("used_memory", 0)) >= limit:
+        return "Redis has no memory left: nothing more is accepted until there is room, or its maxmemory is raised."
+    if persistence.get("aof_last_write_status", "ok") != "ok":
+        return "Redis cannot write its append-only file, so nothing more is accepted: is its disk full?"
+    return ""
 
 
 def _waiting(client: SyncRedis, names: list[str]) -> tuple[int, int]:
@@ -114,8 +127,8 @@ def _reasons(found: Survey, stuck: dict[int, float]) -> list[str]:
         reasons.append("Redis has no append-only file: a restart of Redis would lose accepted messages.")
     if found.eviction_policy != "noeviction":
         reasons.append(f"Redis may evict keys (maxmemory-policy {found.eviction_policy}): set it to noeviction.")
-    if found.memory_limit and found.memory_used >= found.memory_limit:
-        reasons.append("Redis has no memory left: nothing more is accepted until there is room, or maxmemory is raised.")
+    if found.storage_fault:
+        reasons.append(found.storage_fault)
     if not found.listeners:
         reasons.append("No listener process is alive: nothing is received.")
     if not found.workers:

@@ -13,14 +13,13 @@ NEARLY_FULL = 0.8
 SHOWN = 5
 
 
-def problems_of(status: Status, send_fault: SendFault | None, now_ms: int, memory_full: bool) -> list[str]:
+def problems_of(status: Status, send_fault: SendFault | None, now_ms: int, storage_fault: str) -> list[str]:
     """Return what is wrong, a sentence each, the gravest first."""
-    return [text for text in _found(status, send_fault, now_ms, memory_full) if text]
+    return [text for text in _found(status, send_fault, now_ms, storage_fault) if text]
 
 
-def _found(status: Status, send_fault: SendFault | None, now_ms: int, memory_full: bool) -> Iterator[str]:
-    if memory_full:
-        yield "Redis has no memory left: nothing more is accepted until there is room."
+def _found(status: Status, send_fault: SendFault | None, now_ms: int, storage_fault: str) -> Iterator[str]:
+    yield storage_fault
     yield status.degraded or _refused(status)
     if send_fault is not None:
         yield f"The last {send_fault.number} messages could not be sent: {send_fault.latest}"

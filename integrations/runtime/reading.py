@@ -5,7 +5,7 @@ worked out by who reads: a listener that is gone can tell nothing, and need not.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import orjson
 from django.conf import settings
 
 from integrations.runtime import scripts
+from integrations.runtime.health import storage_fault
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.ledger import HOUR_MS, group
 from integrations.runtime.pace import Pace, silence_ms
@@ -44,7 +45,8 @@ class Moment(NamedTuple):
 
     now_ms: int
     holders: dict[int, str]
-    memory_full: bool
+    storage_fault: str
+    """Why Redis stores nothing, so that nobody can say that he lives; "" when it does."""
 
 
 def read_statuses(client: SyncRedis, integration_ids: Sequence[str]) -> dict[str, Status]:
@@ -62,12 +64,13 @@ def read_statuses(client: SyncRedis, integration_ids: Sequence[str]) -> dict[str
         pipe.mget([key("listen", p) for p in partitions])
         pipe.zrange(key("listeners"), 0, -1, withscores=True)
         pipe.info("memory")
+        pipe.info("persistence")
         for first in range(0, len(ids), CHUNK):
             chunk = ids[first : first + CHUNK]
             hour = now_ms - now_ms % HOUR_MS
             look(args=[prefix(), hour, hour - HOUR_MS, len(chunk), *chunk], client=pipe)
-        rows, proofs, lasts, paces, faults, rates, tokens, heard, memory, *looks = pipe.execute()
-    moment = Moment(now_ms, _holders(partitions, tokens, heard, now_ms), _is_full(memory))
+        rows, proofs, lasts, paces, faults, rates, tokens, heard, memory, persistence, *looks = pipe.execute()
+    moment = Moment(now_ms, _holders(partitions, tokens, heard, now_ms), storage_fault(memory, persistence))
     found = {}
     moved = [flow for chunk in looks for flow in chunk]
     for i, flow, *kept in zip(ids, moved, rows, proofs, lasts, paces, faults, rates, strict=True):
@@ -83,11 +86,6 @@ def _holders(partitions: Sequence[int], tokens: Sequence[bytes | None], heard: A
     named = {p: token.decode().partition("/")[0] if token else "" for p, token in zip(partitions, tokens, strict=True)}
     late = {name.decode() for name, until in heard if until - life_ms <= now_ms - HEARD_MS}
     return {p: "" if process in late else process for p, process in named.items()}
-
-
-def _is_full(memory: Mapping[str, Any]) -> bool:
-    limit = int(memory.get("maxmemory", 0))
-    return bool(limit) and int(memory.get("used_memory", 0)) >= limit
 
 
 def _flow(found: Any, rates: bytes | None, now_ms: int) -> Flow:
@@ -150,7 +148,7 @@ def judge(kept: Kept, flow: Flow, partition: int, moment: Moment) -> Status:
     if status.state is ConnectionState.DISABLED:
         return status
     fault = SendFault.from_json(kept.send_fault) if kept.send_fault else None
-    status = replace(status, problems=problems_of(status, fault, moment.now_ms, moment.memory_full))
+    status = replace(status, problems=problems_of(status, fault, moment.now_ms, moment.storage_fault))
     doubt = _doubt(status, moment.holders[partition], moment)
     if doubt:
         return replace(status, state=ConnectionState.UNKNOWN, latest_cause=doubt)
@@ -161,6 +159,8 @@ def judge(kept: Kept, flow: Flow, partition: int, moment: Moment) -> Status:
 
 def _doubt(status: Status, holder: str, moment: Moment) -> str:
     """Say why the row cannot be believed; "" when it can."""
+    if not holder and moment.storage_fault:
+        return moment.storage_fault
     if not holder:
         return "No listener process holds this integration."
     if holder != status.listener:

@@ -113,9 +113,9 @@ class Supervisor:
         """Say that we live and renew what we hold; lost partitions are for the next tick, which comes at once."""
         while True:
             try:
-                live = await self._presence.announce()
-                lost = await self._leases.renew()
+                lost = await self._leases.renew()  # first: it needs no memory in a Redis that has none left
                 self._lost |= {lease.partition for lease in lost}
+                live = await self._presence.announce()
                 if lost or not self._live:
                     self._wake.set()
                 self._live = live

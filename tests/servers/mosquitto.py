@@ -1,6 +1,8 @@
 """A real mosquitto (Debian package) on loopback: plain, password, TLS, client certificate, WebSockets; versions 3.1.1 and 5."""
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -47,6 +49,18 @@ class Mosquitto:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"mosquitto ended: {self.log}")
         return all(accepts(port) for port in self.ports.values())
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running broker."""
+        assert self._process is not None
+        return self._process.pid
+
+    def set_password(self, password: str) -> None:
+        """Let the listener `password` want another one; who is in stays in."""
+        passwords = str(self.folder / "passwords")
+        subprocess.run([_program("mosquitto_passwd"), "-b", passwords, USERNAME, password], check=True)
+        os.kill(self.pid, signal.SIGHUP)
 
     def stop(self) -> None:
         """Stop in order."""

@@ -1,5 +1,6 @@
 """A real Redis-compatible server out of a Python package, with an append-only file, stopped, killed and started at will."""
 
+import resource
 import subprocess
 import tempfile
 from pathlib import Path
@@ -33,11 +34,17 @@ class RedisServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Say whether the server runs."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start, or start again; returns when the data is loaded."""
         fixed = {"port": str(self.port), "bind": LOOPBACK, "dir": str(self.folder), "save": "", "maxmemory-policy": "noeviction"}
         arguments = [part for name, value in (fixed | self._options).items() for part in (f"--{name}", value)]
-        self._process = subprocess.Popen([str(server_binary()), *arguments], stdout=subprocess.DEVNULL)
+        # Signals as they are here, so that a file that may not grow any more is an error and not the end of the process.
+        self._process = subprocess.Popen([str(server_binary()), *arguments], stdout=subprocess.DEVNULL, restore_signals=False)
         wait_until(self._ready, what="Redis answering")
 
     def _ready(self) -> bool:
@@ -49,6 +56,11 @@ class RedisServer:
                 return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
+
+    def fill_disk(self, full: bool) -> None:
+        """Let no file of the server grow any more, as on a full disk, or let them grow again."""
+        limit = 1 if full else resource.RLIM_INFINITY
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     def client(self, **options: bool) -> redis.Redis:
         """Return a client; the caller closes it."""

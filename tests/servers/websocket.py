@@ -31,6 +31,8 @@ class WebsocketServer:
         self.received: list[str | bytes] = []
         self.requests: list[Mapping[str, str]] = []
         self.paths: list[str] = []
+        self.accepts = PASSWORD
+        """The password that it wants."""
         self._password, self._tls, self._status = password, tls, status
         self._extra = {name: value for name, value in (("Location", location), ("Set-Cookie", cookie)) if value}
         self._loop = asyncio.new_event_loop()
@@ -47,7 +49,7 @@ class WebsocketServer:
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
 
     async def _start(self) -> None:
-        check = basic_auth(realm="test", credentials=(USERNAME, PASSWORD)) if self._password else self._answer
+        check = basic_auth(realm="test", check_credentials=self._accepts) if self._password else self._answer
         self._server = await serve(
             self._talk,
             LOOPBACK,
@@ -59,6 +61,9 @@ class WebsocketServer:
             ping_interval=None,
             compression=None,
         )
+
+    def _accepts(self, username: str, password: str) -> bool:
+        return (username, password) == (USERNAME, self.accepts)
 
     async def _add(self, connection: ServerConnection, request: Request, response: Response) -> None:
         response.headers.update(self._extra)

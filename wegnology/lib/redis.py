@@ -14,12 +14,28 @@ import hiredis
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis._parsers.base import BaseParser
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-RedisAway = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
-"""What a client raises while the server is away or still loading."""
+
+class WritesRefused(redis.exceptions.ResponseError):
+    """The server takes no writes, because it could not save the last ones: its disk is full."""
+
+
+BaseParser.EXCEPTION_CLASSES["MISCONF"] = WritesRefused
+
+RedisAway = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    WritesRefused,
+    OSError,
+)
+"""What a client raises while the server is away, still loading, or takes nothing: no memory, no disk, or a replica."""
 
 SyncRedis = redis.Redis
 AsyncRedis = redis.asyncio.Redis

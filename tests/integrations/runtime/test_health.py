@@ -1,11 +1,12 @@
 """One look at the installation, and what it says is wrong."""
 
 import time
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from integrations.runtime.health import STUCK_SECONDS, survey
+from integrations.runtime.health import STUCK_SECONDS, storage_fault, survey
 from integrations.runtime.keys import key, partition_of
 from tests.integrations.runtime.hub import Hub, ids_apart, stored
 from tests.servers.processes import free_port
@@ -42,6 +43,19 @@ def test_a_role_that_nobody_plays_is_a_reason(hub: Hub, role: str, reason: str) 
     found = survey(hub.client)
     assert [text[: len(reason)] for text in found.reasons] == [reason]
     assert not found.ready
+
+
+@pytest.mark.parametrize(
+    ("memory", "persistence", "reason"),
+    [
+        ({"maxmemory": 0, "used_memory": 9}, {"aof_last_write_status": "ok"}, ""),
+        ({"maxmemory": 10, "used_memory": 9}, {}, ""),
+        ({"maxmemory": 10, "used_memory": 10}, {}, "Redis has no memory left"),
+        ({"maxmemory": 10, "used_memory": 9}, {"aof_last_write_status": "err"}, "Redis cannot write its append-only file"),
+    ],
+)
+def test_a_redis_that_stores_nothing_is_a_reason(memory: dict[str, Any], persistence: dict[str, Any], reason: str) -> None:
+    assert storage_fault(memory, persistence)[: len(reason) or None] == reason
 
 
 def test_work_that_nobody_takes_is_a_reason_after_a_while(hub: Hub) -> None:
