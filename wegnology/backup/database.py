@@ -56,6 +56,13 @@ def check(source: Path) -> None:
         raise BackupFailed(f"The copy of the database is damaged: {found}")
 
 
+_FUNCTIONS = """
+SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+"""
+"""The functions of the schema that belong to no extension."""
+
+
 def load(source: Path) -> None:
     """Replace the whole database by a copy."""
     if kind() == "sqlite":
@@ -68,6 +75,9 @@ def load(source: Path) -> None:
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names():
             cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)} CASCADE")
+        cursor.execute(_FUNCTIONS)  # of triggers: they outlive their tables
+        for (function,) in cursor.fetchall():
+            cursor.execute(f"DROP FUNCTION {function} CASCADE")
     connection.close()
     _postgresql(
         "pg_restore",
