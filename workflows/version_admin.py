@@ -61,7 +61,9 @@ class VersionPages:
             if form.is_valid() and _create(request, row, form):
                 return _to("versions", row)
         newest, same = newest_and_same(row)
-        context = {"lines": lines_of(row), "form": form, "newest": newest, "same": same}
+        live = row.live()
+        faults = graph_faults(content_of(live), None) if live else []
+        context = {"lines": lines_of(row), "form": form, "newest": newest, "same": same, "live": live, "faults": faults}
         return self._version_page(request, row, "list", _("Versions of %s") % row.name, context)  # type: ignore[no-any-return]
 
     def version_view(self: Any, request: HttpRequest, object_id: str, version_id: str) -> HttpResponse:

@@ -47,6 +47,9 @@ def _change(change: Change, kind: str, indent: str) -> Iterator[str]:
         yield f"{indent}{sign} {kind}{change.field}:"
         yield from (f"{indent}    {line}" for line in change.lines)
         return
+    if change.is_hidden:
+        yield f"{indent}{sign} {kind}{change.field}: differs; the value is not shown"
+        return
     sides = [shown(side) for side in (change.before, change.after) if not isinstance(side, Absent)]
     yield f"{indent}{sign} {kind}{change.field}: {' -> '.join(sides)}"
 

@@ -36,6 +36,11 @@ class Change(NamedTuple):
     after: Side
     lines: tuple[str, ...] = ()
 
+    @property
+    def is_hidden(self) -> bool:
+        """Say whether both sides look the same because what differs is not shown."""
+        return self.before == self.after
+
     def to_json(self) -> JSONObject:
         """Return it for programs; a side without a value is left out."""
         sides: JSONObject = {

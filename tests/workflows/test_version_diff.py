@@ -158,6 +158,7 @@ class TestMasking:
             found = of_nodes(before, after)
             assert found.nodes.changed, "a change of a secret is told, too"
             assert "CANARY" not in json.dumps(found.to_json()) + text_of(found)
+        assert "differs; the value is not shown" in text_of(of_nodes(*nodes))
 
     def test_globals_by_their_name(self) -> None:
         found = difference(EMPTY, Content([], [], {"apiToken": "CANARY", "limit": 5}))
