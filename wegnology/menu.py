@@ -38,6 +38,8 @@ def _at_work(request: HttpRequest, application: Application | None) -> Iterator[
     if application:
         yield _entry(request, _("Globals"), "data_object", "admin:applications_application_globals", application)
     yield _entry(request, _("Parked runs"), "inventory_2", "admin:workflows_parkedrun_changelist")
+    if may_anywhere(request.user, Role.EDITOR):
+        yield _entry(request, _("Import"), "upload_file", "import")
     if application:
         yield _entry(request, _("Members"), "group", "admin:applications_application_members", application)
         yield _entry(request, _("Settings"), "settings", "admin:applications_application_change", application)

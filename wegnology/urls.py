@@ -7,6 +7,7 @@ from integrations.api.urls import urlpatterns as integrations_api
 from wegnology.applications.api.urls import urlpatterns as applications_api
 from wegnology.lib.rest.views import NothingHere
 from wegnology.pages import api, documentation, metrics, overview, probes, status, switch
+from workflows import exchange_pages
 from workflows.api.urls import urlpatterns as workflows_api
 from workflows.web import webhook
 
@@ -29,6 +30,13 @@ urlpatterns = [
     path("docs/", admin.site.admin_view(documentation.documentation), name="documentation_start"),
     path("docs/images/<str:name>", admin.site.admin_view(documentation.picture), name="documentation_picture"),
     path("docs/<path:page>", admin.site.admin_view(documentation.documentation), name="documentation"),
+    path("import", admin.site.admin_view(exchange_pages.import_page), name="import"),
+    path("export/workflow/<str:object_id>", admin.site.admin_view(exchange_pages.export_workflow_page), name="export_workflow"),
+    path(
+        "export/application/<str:object_id>",
+        admin.site.admin_view(exchange_pages.export_application_page),
+        name="export_application",
+    ),
     path("switch", admin.site.admin_view(switch.switch), name="switch"),
     re_path(r"^webhooks/(?P<token>[A-Za-z0-9_-]{1,100})(?P<rest>/.*)?$", webhook, name="webhook"),
     path("api/", include((API, "api"))),

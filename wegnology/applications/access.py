@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.db.models import QuerySet
 
 from wegnology.applications.models import Application, Member, Role
@@ -44,6 +44,11 @@ def may(user: AnyUser, application_id: str | None, needed: Role) -> bool:
 def may_anywhere(user: AnyUser, needed: Role) -> bool:
     """Say whether a user has a role or a greater one in any application."""
     return is_operator(user) or any(role.covers(needed) for role in _roles(user).values())
+
+
+def may_add_applications(user: AnyUser) -> bool:
+    """Say whether a user may create applications: who runs the installation, and whom they gave the right."""
+    return is_operator(user) or (isinstance(user, PermissionsMixin) and user.has_perm("applications.add_application"))
 
 
 def applications_of(user: AnyUser, at_least: Role = Role.VIEWER) -> QuerySet[Application]:
