@@ -190,6 +190,16 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "wegnology.lib.rest.errors.answer_error",
     "DEFAULT_SCHEMA_CLASS": "wegnology.lib.rest.openapi.ApiSchema",
 }
+# Lines of the log name the request during which they were written.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request": {"()": "wegnology.lib.rest.request_ids.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s%(request)s"}},
+    "handlers": {"lines": {"class": "logging.StreamHandler", "filters": ["request"], "formatter": "line"}},
+    "root": {"handlers": ["lines"], "level": "WARNING"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "WEGnology Integrations",
     "DESCRIPTION": "The API of the official clients, as far as integrations and their workflows go, and what is beyond it.",

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
 
+from django.core.signals import request_finished
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 
 HEADER = "X-Request-Id"
@@ -28,13 +30,15 @@ class RequestIdMiddleware:
         """Answer the request."""
         given = request.headers.get(HEADER, "")
         name = given if _GIVEN.match(given) else secrets.token_hex(8)
-        mark = _current.set(name)
-        try:
-            response = self._get_response(request)
-        finally:
-            _current.reset(mark)
+        _current.set(name)  # until the end of the request: Django logs a bad answer when this is over already
+        response = self._get_response(request)
         response[HEADER] = name
         return response
+
+
+@receiver(request_finished, dispatch_uid="name of the request")
+def _forget(**_: object) -> None:
+    _current.set("")
 
 
 class RequestIdFilter(logging.Filter):
