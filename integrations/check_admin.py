@@ -87,7 +87,7 @@ class CheckPages(TypedAdmin):
         return self._check(request, row)
 
     def _check(self, request: HttpRequest, row: Integration | None) -> HttpResponse:
-        stored = _settings(row) if row is not None else None
+        stored = settings_of(row) if row is not None else None
         typed = request.POST.copy()
         typed["name"] = typed.get("name") or UNNAMED
         form = self.get_form(request, row, change=row is not None)(typed, instance=row)
@@ -98,7 +98,7 @@ class CheckPages(TypedAdmin):
         wanted: Integration = form.instance
         if not may(request.user, wanted.application_id, Role.EDITOR):
             raise PermissionDenied
-        record = _record_of(request, wanted, saved=stored is not None and stored == _settings(wanted))
+        record = _record_of(request, wanted, saved=stored is not None and stored == settings_of(wanted))
         try:
             check_records.ask(record, _wanted(wanted))
             enqueue_check(record.id)
@@ -166,7 +166,7 @@ def _last(row: Integration) -> dict[str, Any]:
     return {"check": view(record, alive), "check_steps_url": reverse(f"admin:{_PAGE}_check_steps", args=[record.id])}
 
 
-def _settings(row: Integration) -> tuple[JSONObject, list[str], str] | None:
+def settings_of(row: Integration) -> tuple[JSONObject, list[str], str] | None:
     """Return what decides how a row connects, defaults left out; None when its secrets cannot be opened."""
     defaults = {name: field.get_default(call_default_factory=True) for name, field in row.config_schema.fields().items()}
     try:

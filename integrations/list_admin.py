@@ -117,9 +117,10 @@ class ListPages(OwnedAdmin):
         self._switch(request, queryset, on=True)
 
     @admin.action(description="Disable", permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
+    def disable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
         """Switch the chosen ones off."""
         self._switch(request, queryset, on=False)
+        return None
 
     @admin.action(description="Reconnect", permissions=["change"])
     def reconnect(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -14,6 +15,7 @@ from integrations.chart import chart
 from integrations.live import read_live
 from integrations.models import Integration
 from integrations.panel import HOURS, stored_ledger
+from wegnology.applications.confirming import ConfirmedEdits
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.drawing_admin import DrawnWorkflow
@@ -21,6 +23,7 @@ from workflows.exchange_actions import ExchangeActions
 from workflows.forms import WorkflowForm
 from workflows.global_use import secrets_named
 from workflows.graph import INTEGRATION
+from workflows.impact import workflow_impact
 from workflows.insight_admin import InsightPages
 from workflows.list_page import ListPages
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
@@ -33,7 +36,15 @@ from workflows.version_panel import lines_of
 
 @admin.register(Workflow)
 class WorkflowAdmin(
-    InsightPages, DrawnWorkflow, TriggerActions, VersionPages, ExchangeActions, VersionActions, ListPages, OwnedAdmin
+    ConfirmedEdits,
+    InsightPages,
+    DrawnWorkflow,
+    TriggerActions,
+    VersionPages,
+    ExchangeActions,
+    VersionActions,
+    ListPages,
+    OwnedAdmin,
 ):
     """One workflow: its develop version is edited, named versions are looked at."""
 
@@ -42,6 +53,7 @@ class WorkflowAdmin(
 
     form = WorkflowForm
     change_form_template = "admin/workflows/workflow/change_form.html"
+    delete_confirmation_template = "admin/workflows/workflow/delete_confirmation.html"
     fieldsets = (
         (None, {"fields": ("application", "name", "description", "enabled", "default_version")}),
         ("Develop version", {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
@@ -81,6 +93,23 @@ class WorkflowAdmin(
         ]
         return [*own, *self.version_urls(), *super().get_urls()]
 
+    def consequences(self, request: HttpRequest, before: Workflow, after: Workflow) -> dict[str, Any] | None:
+        """Ask before a workflow that something starts is switched off."""
+        if not before.enabled or after.enabled:
+            return None
+        found = workflow_impact([before])
+        if not found.serious:
+            return None
+        lead = f"“{before.name}” is in use. Switch it off?"
+        sentences = ["Nothing starts it any more. Runs under way go on; what waits ends without a run, counted as such."]
+        return {"lead": lead, "sentences": sentences, "impact": found, "touched": "pages/workflow_impact.html"}
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Say what a deletion touches."""
+        row = self.get_object(request, unquote(object_id))
+        more = {"impact": workflow_impact([row])} if row is not None and request.method == "GET" else {}
+        return super().delete_view(request, object_id, {**more, **(extra_context or {})})
+
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show triggers by name, parked runs and named versions above the form."""
         row = self.get_object(request, object_id)
@@ -92,6 +121,7 @@ class WorkflowAdmin(
             context["own_triggers"] = shown_triggers(request, row, may_change)
             context["may_act"] = may_change
             context["own"] = _received(row)
+            context["impact"] = workflow_impact([row])
             context["parked_count"] = ParkedRun.objects.filter(workflow_id=row.pk).count()
         return super().change_view(request, object_id, form_url, context)
 

@@ -15,14 +15,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from integrations.admin import IntegrationAdmin
+from integrations.check_admin import settings_of
 from integrations.models import Integration
+from wegnology.applications.confirming import CONFIRMED, ConfirmedEdits
 from wegnology.lib.theme import row_action
 from workflows.deletion import Take, affected_workflows, delete, workflows_by_integration
+from workflows.impact import impact
 from workflows.models import ParkedRun, Workflow
 
 
 @admin.register(Integration)
-class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
+class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
     """Registered here and not below: the page shows workflows, of which integrations know nothing."""
 
     actions = (*IntegrationAdmin.actions, "delete_selected")
@@ -37,8 +40,34 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
         return {
             "workflows": affected_workflows([row.pk]).all,
             "parked_count": ParkedRun.objects.filter(integration_id=row.pk).count(),
+            "impact": impact([row]),
             "parked_url": reverse("admin:workflows_parkedrun_changelist") + f"?integration_id={row.pk}",
         }
+
+    def consequences(self, request: HttpRequest, before: Integration, after: Integration) -> dict[str, Any] | None:
+        """Ask before a connection that something hangs on is closed or made anew."""
+        sentences = _consequences(before, after)
+        found = impact([before]) if sentences else None
+        if found is None or not found.serious:
+            return None
+        lead = f"“{before.name}” is in use. Save this?"
+        return {"lead": lead, "sentences": sentences, "impact": found, "touched": "pages/impact.html"}
+
+    @admin.action(description="Disable selected integrations", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
+        """Switch off the chosen integrations; ask first where something hangs on them."""
+        rows = list(queryset.filter(enabled=True))
+        found = impact(rows) if rows and CONFIRMED not in request.POST else None
+        if found is None or not found.serious:
+            return super().disable(request, queryset)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Disable integrations",
+            "rows": rows,
+            "impact": found,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/integrations/integration/disable_confirmation.html", context)
 
     @row_action(description="Delete", icon="delete", permissions=["delete"])
     def delete_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -69,6 +98,7 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
             "rows": rows,
             "only": affected.only,
             "others": others,
+            "impact": impact(rows),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/integrations/integration/delete_confirmation.html", context)
@@ -81,6 +111,20 @@ class IntegrationWithWorkflowsAdmin(IntegrationAdmin):
         deletion = delete(rows, take)
         messages.success(request, _what_was_deleted([row.name for row in rows], deletion.workflows))
         return HttpResponseRedirect(reverse("admin:integrations_integration_changelist"))
+
+
+def _consequences(before: Integration, after: Integration) -> list[str]:
+    """Say what saving does to the connection; nothing when it does nothing."""
+    if before.enabled and not after.enabled:
+        return [
+            "Its connection is closed: nothing comes any more, and the workflows below are not started.",
+            "What waits for workflows still runs. What waits to be sent is dropped when it has waited too long.",
+        ]
+    if not before.enabled or settings_of(before) == settings_of(after):
+        return []
+    gone = sorted(set(before.topics) - set(after.topics))
+    lost = [f"Nothing comes any more from: {', '.join(gone)}."] if gone else []
+    return ["Its connection is made anew with the new settings, within two seconds.", *lost]
 
 
 def _what_was_deleted(integrations: list[str], workflows: list[str]) -> str:
