@@ -15,7 +15,7 @@ from integrations import history_admin  # noqa: F401  (importing registers the p
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
-from integrations.ledger_admin import LedgerPages
+from integrations.inspector_admin import InspectorPages
 from integrations.list_admin import ListPages
 from integrations.models import Integration
 from integrations.panel import panel
@@ -42,7 +42,7 @@ def _notice(connector: type[AnyConnector]) -> str:
     return format_html('<span class="wg-note wg-warning">{}</span>', connector.notice) if connector.notice else ""
 
 
-class IntegrationAdmin(ListPages, LedgerPages):
+class IntegrationAdmin(ListPages, InspectorPages):
     """List, page and form of every type."""
 
     choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."

@@ -116,6 +116,9 @@ TABLE: dict[str, Line] = {
     "admin:integrations_integration_delete": ASK_DELETE,
     "admin:integrations_integration_delete_row": DELETE_ROW,
     "admin:integrations_integration_history": HISTORY,
+    "admin:integrations_integration_messages": Line("login 404 200 200 200 200"),
+    "admin:integrations_integration_messages_rows": Line("login 404 200 200 200 200"),
+    "admin:integrations_integration_message": NOTHING_THERE,  # none is kept; who may see one: test_inspector_pages.py
     "admin:integrations_integration_ledger": Line("login gone 200 200 200 200"),
     "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
     "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),

@@ -28,6 +28,25 @@ def hour(hour_ms: int) -> str:
 
 
 @register.filter
+def clock(moment_ms: int) -> str:
+    """Write a moment given in milliseconds since 1970, to the millisecond."""
+    local = timezone.localtime(datetime.fromtimestamp(moment_ms / 1000, UTC))
+    return f"{local:%d %b %H:%M:%S}.{moment_ms % 1000:03d}"
+
+
+@register.filter
+def moment_iso(moment_ms: int) -> str:
+    """Write the same for programs: ISO 8601."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat()
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """Split a text at blanks."""
+    return text.split()
+
+
+@register.filter
 def day(day_ms: int) -> str:
     """Write a day given by its start in milliseconds since 1970."""
     return f"{timezone.localtime(datetime.fromtimestamp(day_ms / 1000, UTC)):%d %b}"

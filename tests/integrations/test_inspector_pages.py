@@ -1,0 +1,96 @@
+"""The message inspector's pages: the last messages, what is new to whoever follows, one of them decoded."""
+
+import orjson
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from integrations.models import Integration
+from integrations.runtime.keys import key
+from tests import factories
+from tests.servers.processes import free_port
+from tests.servers.redis import RedisServer
+from wegnology.applications.models import Role
+from wegnology.lib.ids import new_id
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def row(redis_here: RedisServer) -> Integration:
+    return factories.integration(name="Broker")
+
+
+def page(row: Integration, name: str = "messages", **parts: str) -> str:
+    return reverse(f"admin:integrations_integration_{name}", kwargs={"object_id": row.pk, **parts})
+
+
+def keep(server: RedisServer, row: Integration, body: str, *ends: dict[str, object], **more: object) -> str:
+    """Keep a message as a listener does, and what became of it as a worker does; return its id."""
+    event_id = new_id()
+    data = {"topic": "plant/north", "message": body}
+    record = {"id": event_id, "a": 1_800_000_000_000, "t": 1_800_000_000_000, "k": "message", "n": len(body), "d": data, **more}
+    with server.client() as client:
+        client.rpush(key("messages", row.pk), orjson.dumps(record))
+        client.hincrby(key("inspected"), row.pk, 1)
+        for end in ends:
+            client.rpush(key("outcomes", row.pk), orjson.dumps({"id": event_id, **end}))
+    return event_id
+
+
+def test_the_page_shows_the_last_messages_and_finds_some(admin_client: Client, row: Integration, redis_here: RedisServer) -> None:
+    keep(redis_here, row, "<b>hot</b>", s=12)
+    keep(redis_here, row, "cold", {"o": "parked:failed", "b": 5, "e": 9, "w": 1, "q": 2, "f": [], "s": []})
+    html = admin_client.get(page(row)).content.decode()
+    assert "&lt;b&gt;hot" in html
+    assert "<b>hot" not in html
+    for text in (
+        "plant/north",
+        "cold",
+        "parked: failed",
+        "throttle 1 ms, queue 2 ms, run 4 ms",
+        "12 messages before this one were",
+    ):
+        assert text in html
+    assert "hot" not in admin_client.get(page(row) + "?q=COLD").content.decode()
+    assert "cold" not in admin_client.get(page(row) + "?outcome=ended").content.decode().replace("wg-", "")
+    assert "None of the messages" in admin_client.get(page(row) + "?q=nothing").content.decode()
+
+
+def test_who_follows_gets_what_is_new(admin_client: Client, row: Integration, redis_here: RedisServer) -> None:
+    first = keep(redis_here, row, "one")
+    found = admin_client.get(page(row, "messages_rows")).json()
+    assert [one["id"] for one in found["rows"]] == [first]
+    same = admin_client.get(page(row, "messages_rows") + f"?place={found['place']}").json()
+    assert same == {"place": found["place"]}
+    second = keep(redis_here, row, "two")
+    fresh = admin_client.get(page(row, "messages_rows") + f"?place={found['place']}").json()
+    assert [one["id"] for one in fresh["rows"]] == [second, first]
+
+
+def test_one_is_shown_decoded_with_what_ran(admin_client: Client, row: Integration, redis_here: RedisServer) -> None:
+    flow = factories.workflow(row, name="Alert")
+    end = {"o": "parked:failed", "b": 5, "e": 9, "w": 1, "q": 2, "f": [[flow.pk, "v", "Unwell: no"]], "s": [[row.pk, "sent", 7]]}
+    event_id = keep(redis_here, row, '{"a":1}', end, x=True)
+    html = admin_client.get(page(row, "message", event_id=event_id)).content.decode()
+    for text in ("&quot;a&quot;: 1", "Alert", "Unwell: no", "Broker: sent, 7 ms", "Long texts are cut"):
+        assert text in html
+    assert "7b 22 61" in admin_client.get(page(row, "message", event_id=event_id) + "?as=hex").content.decode()
+    assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404
+
+
+def test_others_see_nothing(client: Client, row: Integration, redis_here: RedisServer) -> None:
+    event_id = keep(redis_here, row, "secret of the plant")
+    client.force_login(factories.person("outsider", factories.application("Other"), Role.ADMINISTRATOR))
+    for address in (page(row), page(row, "messages_rows"), page(row, "message", event_id=event_id)):
+        assert client.get(address).status_code == 404
+    client.force_login(factories.person("vera", row.application, Role.VIEWER))
+    assert "secret of the plant" in client.get(page(row, "message", event_id=event_id)).content.decode()
+
+
+def test_without_redis_it_says_so(admin_client: Client, row: Integration, settings: Settings) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    assert "Redis cannot be reached" in admin_client.get(page(row)).content.decode()
+    assert admin_client.get(page(row, "messages_rows")).status_code == 503
+    assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404
