@@ -59,8 +59,8 @@ TABLE: dict[str, Line] = {
     "documentation": LOGGED_IN,
     "documentation_picture": LOGGED_IN,
     "import": Line("login 403 403 200 200 200"),
-    "export_workflow": Line("login 404 200 200 200 200", "login 404 405 405 405 405"),
-    "export_application": Line("login 404 403 403 200 200", "login 404 405 405 405 405"),
+    "export_workflow": Line("login 404 200 200 200 200", "login 405 405 405 405 405"),
+    "export_application": Line("login 404 403 403 200 200", "login 405 405 405 405 405"),
     "switch": Line("login 405 405 405 405 405", "login 302 302 302 302 302"),
     "webhook": Line("202 202 202 202 202 202", *["202 202 202 202 202 202"] * 4),  # the address is the key
     "admin:index": LOGGED_IN,

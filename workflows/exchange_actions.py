@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from workflows.exceptions import Fault
@@ -22,12 +22,12 @@ class ExchangeActions(VersionActions):
     actions: Any = (*VersionActions.actions, "export_json", "export_yaml")
 
     @admin.action(description="Export selected workflows, all versions in one JSON file", permissions=["view"])
-    def export_json(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponseBase | None:
+    def export_json(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
         """Hand out one file."""
         return _exported(request, queryset, Form.JSON)
 
     @admin.action(description="Export selected workflows as templates (YAML)", permissions=["view"])
-    def export_yaml(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponseBase | None:
+    def export_yaml(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
         """Hand out a file, or an archive of files."""
         return _exported(request, queryset, Form.YAML)
 
@@ -46,7 +46,7 @@ def not_supported(row: Workflow) -> list[Fault]:
     return unsupported(develop, "") if develop else []
 
 
-def _exported(request: HttpRequest, rows: QuerySet[Workflow], form: Form) -> HttpResponseBase | None:
+def _exported(request: HttpRequest, rows: QuerySet[Workflow], form: Form) -> HttpResponse | None:
     chosen = list(rows.select_related("application"))
     if len({row.application_id for row in chosen}) != 1:
         messages.error(request, _("Nothing was exported: choose workflows of one application."))

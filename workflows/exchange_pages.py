@@ -1,12 +1,11 @@
 """Pages that import files, and addresses that hand out exports."""
 
-from io import BytesIO
-
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -56,7 +55,7 @@ def _sections(report: Report) -> Sections:
 
 
 @require_GET
-def export_workflow_page(request: HttpRequest, object_id: str) -> HttpResponseBase:
+def export_workflow_page(request: HttpRequest, object_id: str) -> HttpResponse:
     """Hand out a workflow to who may see it: ?form= one of `Form`, ?version= for the form of one."""
     row = Workflow.objects.select_related("application").filter(pk=object_id).first()
     if row is None or not may(request.user, row.application_id, Role.VIEWER):
@@ -71,7 +70,7 @@ def export_workflow_page(request: HttpRequest, object_id: str) -> HttpResponseBa
 
 
 @require_GET
-def export_application_page(request: HttpRequest, object_id: str) -> HttpResponseBase:
+def export_application_page(request: HttpRequest, object_id: str) -> HttpResponse:
     """Hand out an application to its administrators; that it was taken is recorded."""
     row = Application.objects.filter(pk=object_id).first()
     if row is None or not may(request.user, object_id, Role.VIEWER):
@@ -84,6 +83,8 @@ def export_application_page(request: HttpRequest, object_id: str) -> HttpRespons
     return download(exported)
 
 
-def download(exported: Exported) -> FileResponse:
+def download(exported: Exported) -> HttpResponse:
     """Return an export as a file to save."""
-    return FileResponse(BytesIO(exported.data), as_attachment=True, filename=exported.name, content_type=exported.content_type)
+    answer = HttpResponse(exported.data, content_type=exported.content_type)
+    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=exported.name)
+    return answer
