@@ -41,8 +41,8 @@ class Waiting:
 
     @property
     def something(self) -> bool:
-        """Say whether anything waits in an inbox or outbox; what is not known may."""
-        return bool(self.events is None or self.events or self.messages)
+        """Say whether anything is known to wait in an inbox or outbox."""
+        return bool(self.events or self.messages)
 
 
 @dataclass(frozen=True, slots=True)
