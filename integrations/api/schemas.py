@@ -52,7 +52,7 @@ class SubscriptionAnswer(Schema):
     last_message: int | None = None
 
 
-class FlowAnswer(Schema):
+class MessageFlow(Schema):
     """How messages move. Rates are messages a second, null while nobody measured them."""
 
     limit_per_second: float
@@ -90,7 +90,7 @@ class StatusAnswer(Schema):
     errors: dict[str, str] = Field(description="Settings that cannot be used, by name.")
     subscriptions: list[SubscriptionAnswer]
     backlog: dict[str, int] = Field(description="Messages that wait at the source, by its parts, as far as it tells.")
-    flow: FlowAnswer | None = Field(description="null when Redis cannot be reached.")
+    flow: MessageFlow | None = Field(description="null when Redis cannot be reached.")
 
 
 class IntegrationCommon(Answer):

@@ -131,8 +131,8 @@ class VirtualButtonView(FlowViews):
     )
     def post(self, request: Request, **ids: str) -> Response:
         """Press it; the event is durable when this answers."""
-        wanted = self.body(ButtonPress)
         flow = self.flow(ids)
+        wanted = self.body(ButtonPress)
         kind, actor_id, _ = self.caller.actor
         relay = ("apiToken" if kind == "token" else "user", actor_id)
         try:

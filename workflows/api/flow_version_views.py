@@ -142,8 +142,8 @@ class FlowVersionsView(VersionViews):
     )
     def post(self, request: Request, **ids: str) -> Response:
         """Create it."""
-        wanted, how = self.body(FlowVersionPost), self.query(PostQuery)
         flow = self.flow(ids)
+        wanted, how = self.body(FlowVersionPost), self.query(PostQuery)
         content = read_content(wanted, EMPTY)
         notes, replace = wanted.notes, how.allow_replacement
         try:

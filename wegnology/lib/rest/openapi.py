@@ -60,8 +60,11 @@ def schema_of(model: type[BaseModel], registry: ComponentRegistry) -> dict[str, 
 
 
 def register(registry: ComponentRegistry, name: str, schema: Mapping[str, Any]) -> None:
-    """Make a schema known under a name, without what is meant for forms."""
+    """Make a schema known under a name, without what is meant for forms. Two of one name are a programming error."""
     clean = _without_hints(schema)
+    known = registry._components.get((name, ResolvedComponent.SCHEMA))
+    if known is not None and known.schema.get("description") != clean.get("description"):
+        raise ValueError(f"two schemas are called {name}: rename one of their classes")
     made = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=clean)  # type: ignore[no-untyped-call]
     registry.register_on_missing(made)
 
