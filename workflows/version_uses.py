@@ -44,7 +44,11 @@ def uses_of(version: WorkflowVersion) -> Uses:
 def callers(version: WorkflowVersion) -> Iterator[str]:
     """Yield "workflow (version)" for each version of the application with a node that starts this one by its name."""
     rows = WorkflowVersion.objects.filter(workflow__application=version.workflow.application_id)
-    naming = rows.annotate(text=Cast("nodes", TextField())).filter(text__contains=_STARTS).select_related("workflow")
+    naming = (
+        rows.annotate(text=Cast("nodes", TextField()))
+        .filter(text__contains=f'"{version.workflow_id}"')
+        .select_related("workflow")
+    )
     for row in naming.order_by("workflow__name", "name").iterator():
         if any(_names(node, version) for node in row.nodes):
             yield f"{row.workflow.name} ({row.name})"
