@@ -7,6 +7,7 @@ import pytest
 from tests.workflows.fakes import FakeRunContext, node
 from tests.workflows.nodes.test_loop import after, cap, inside
 from tests.workflows.test_engine import gate, mark, started, until
+from wegnology.lib.types import JSONObject
 from workflows import engine
 from workflows.exceptions import RunFailed
 from workflows.trace import MAX_TIMED, Trace
@@ -54,7 +55,7 @@ def test_a_node_that_fails_has_no_end() -> None:
 def test_only_so_many_visits_are_timed() -> None:
     workflow = after(inside("loop", node("work", "DebugNode", ["cap"])), cap())
     trace = Trace()
-    payload = {"data": {"items": list(range(MAX_TIMED))}}
+    payload: JSONObject = {"data": {"items": list(range(MAX_TIMED))}}
     asyncio.run(engine.run(workflow.triggers("integration", "i1")[0], payload, FakeRunContext(), trace))
     assert len(trace.path) == 2 * MAX_TIMED + 2
     assert len(trace.starts) == len(trace.ends) == MAX_TIMED
