@@ -1,5 +1,6 @@
 """One numbered source of each type, reached through a proxy; its server can be restarted, and can refuse the login."""
 
+import json
 import os
 import signal
 import time
@@ -39,6 +40,8 @@ class Source(Numbered):
     type_name: ClassVar[str]
     keeps: ClassVar[bool]
     """What nobody acknowledged comes again: nothing is lost."""
+    ordered: ClassVar[bool] = True
+    """What comes again comes before what follows."""
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
@@ -67,6 +70,15 @@ class Source(Numbered):
     @abstractmethod
     def renew(self) -> None:
         """Let the server take the login again."""
+
+    def hurry(self) -> None:
+        """Let the server say more often that it lives, where a protocol has it say so by itself."""
+
+    def told(self, data: JSONObject) -> tuple[str, str]:
+        """Return lane and text of a message's data, as `lane` and `text` name them."""
+        text = str(_at(data, self.text))
+        lane = json.loads(text)["lane"] if self.lane.startswith("working") else str(_at(data, self.lane))
+        return lane, text
 
     def stop(self) -> None:
         """Let the server stand still where it is, all its connections open; else the proxy does as if."""
@@ -173,6 +185,9 @@ class Particle(Source):
     def restart(self) -> None:
         self._cloud.restart()
 
+    def hurry(self) -> None:
+        self._cloud.keep_alive = 0.3
+
     def expire(self) -> None:
         self._cloud.token = "another"
         self._cloud.end_streams()
@@ -255,6 +270,7 @@ class Topic(Source):
 
     type_name = "googlePubSub"
     keeps = True
+    ordered = False  # what was on its way when a stream broke comes again when its lease ends, what follows comes at once
     text = "data.data"
     lane = "data.orderingKey"
 
@@ -281,6 +297,14 @@ class Topic(Source):
 
     def renew(self) -> None:
         self._cloud.fault("none")
+
+
+def _at(data: JSONObject, path: str) -> Any:
+    """Return what stands at a path such as data.message."""
+    found: Any = {"data": data}
+    for name in path.split("."):
+        found = found[name]
+    return found
 
 
 def with_lane(text: str, lane: str) -> str:

@@ -113,14 +113,14 @@ class Lines:
             assert all(chore.cancelled() for chore in chores), chores
 
 
-def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits | None = None) -> None:
+def run_lines(hub: Hub, test: Callable[[Lines], Awaitable[None]], limits: Limits | None = None, seconds: float = 40) -> None:
     """Run the body of a test beside working lines."""
 
     async def main() -> None:
         forgetful = Forgetful()
         lines = Lines(hub, forgetful, limits or Limits(partitions=4))
         try:
-            async with asyncio.timeout(40), lines.working():
+            async with asyncio.timeout(seconds), lines.working():
                 await test(lines)
         except TimeoutError:
             tell_where_tasks_stand()
