@@ -92,6 +92,13 @@ TABLE: dict[str, Line] = {
     "admin:applications_credential_delete": ASK_DELETE,
     "admin:applications_credential_delete_row": DELETE_ROW,
     "admin:applications_credential_history": HISTORY,
+    # API tokens: for administrators
+    "admin/applications/apitoken/<path:object_id>/": LEADS_ON,
+    "admin:applications_apitoken_changelist": Line("login 403 403 403 200 200"),
+    "admin:applications_apitoken_add": Line("login 403 403 403 200 200"),
+    "admin:applications_apitoken_change": Line("login 403 403 403 200 200"),
+    "admin:applications_apitoken_delete": Line("login 403 403 403 200 200", "login 403 403 403 302 302"),
+    "admin:applications_apitoken_history": Line("login gone gone gone 200 200"),
     # Audit: for reading. Trash: for administrators
     "admin/applications/auditentry/<path:object_id>/": LEADS_ON,
     "admin:applications_auditentry_changelist": LIST,

@@ -42,6 +42,8 @@ def _at_work(request: HttpRequest, application: Application | None) -> Iterator[
         yield _entry(request, _("Import"), "upload_file", "import")
     if application:
         yield _entry(request, _("Members"), "group", "admin:applications_application_members", application)
+        if may(request.user, application.pk, Role.ADMINISTRATOR):
+            yield _entry(request, _("API tokens"), "vpn_key", "admin:applications_apitoken_changelist")
         yield _entry(request, _("Settings"), "settings", "admin:applications_application_change", application)
 
 

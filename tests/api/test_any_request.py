@@ -59,7 +59,7 @@ def people(redis_here: RedisServer, settings: Any, _one_connection: None) -> Sce
 
 def operations() -> list[APIOperation[Any, Any, Any, Any]]:
     """Return every operation of the description."""
-    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
+    schema: Any = schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
     return [found.ok() for found in schema.get_all_operations()]
 
 

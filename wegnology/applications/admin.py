@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from wegnology.applications import credential_admin, records_admin  # noqa: F401  (importing registers the pages)
+from wegnology.applications import credential_admin, records_admin, token_admin  # noqa: F401  (importing registers the pages)
 from wegnology.applications.access import forget, is_operator
 from wegnology.applications.global_admin import GlobalInline, warn_of_deleted
 from wegnology.applications.member_admin import MemberInline
