@@ -18,7 +18,6 @@ from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
 from integrations.runtime.ledger import HOUR_MS, LedgerLine
-from integrations.runtime.status import ConnectionState
 from wegnology.applications.access import may
 from wegnology.applications.current import follow
 from wegnology.applications.models import Application, Role
@@ -82,7 +81,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
 
 
 def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: int, now_ms: int) -> list[Figure]:
-    connected = sum(status.state is ConnectionState.CONNECTED for status in live.statuses.values())
+    connected = sum(status.live for status in live.statuses.values())
     tones = {badge.tone for badge in shown}
     worst = next((tone for tone in ("danger", "warning") if tone in tones), "")
     recent = [line for line in lines if line.hour_ms > now_ms - 2 * HOUR_MS]
