@@ -54,7 +54,8 @@ FAULTS = {
     "drop": Fault(_through("drop"), _calm, cause="(?i)clos|lost|end|drop|reset|gone|answer"),
     "reset": Fault(_through("reset"), _calm, cause="(?i)reset|lost|clos|broke|gone|end|answer"),
     "refuse": Fault(_through("refuse"), _calm, cause="(?i)refuse|nothing listens|no server|nobody"),
-    "hang": Fault(_through("hang", cut=True), _calm, within=HEARD),
+    # A type that polls may notice with its next request only, when the cut came between two.
+    "hang": Fault(_through("hang", cut=True), _calm, within=NOTICED),
     "half-open": Fault(_through("half_open"), _calm, within=NOTICED, lasts=False),
     "hung": Fault(
         lambda source: source.stop(), lambda source: source.go_on(), within=NOTICED, cause="(?i)answer|silent|keepalive|time"
