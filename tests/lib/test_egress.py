@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -274,11 +275,42 @@ def test_two_hundred_stuck_look_ups_delay_nobody() -> None:
 
 
 def test_a_thread_that_is_given_up_is_woken_and_cleaned_up() -> None:
+    woken, disposed = threading.Event(), threading.Event()
+
     async def story() -> None:
-        woken, disposed = threading.Event(), asyncio.Event()
         with pytest.raises(TimeoutError, match="The nap took longer than"):
             await in_thread(lambda: woken.wait(20), seconds=0.05, what="The nap", abandon=woken.set, dispose=disposed.set)
-        await disposed.wait()
+
+    play(story())
+    assert woken.is_set()
+    assert disposed.wait(20)
+
+
+def test_what_nobody_takes_is_cleaned_up_once_also_when_the_loop_is_gone() -> None:
+    for pause in (0.0, 0.0005, 0.001, 0.002, 0.02):
+        let_go, disposed = threading.Event(), queue.SimpleQueue[int]()
+
+        async def story(pause: float, let_go: threading.Event, disposed: queue.SimpleQueue[int]) -> None:
+            work = in_thread(lambda: let_go.wait(20), seconds=20, what="It", dispose=lambda: disposed.put(1))
+            task = asyncio.create_task(work)
+            await asyncio.sleep(0)
+            let_go.set()
+            time.sleep(pause)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(story(pause, let_go, disposed))
+        assert disposed.get(timeout=20) == 1
+        assert disposed.empty()
+
+
+def test_what_failed_is_cleaned_up() -> None:
+    async def story() -> None:
+        disposed = threading.Event()
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(lambda: 1 // 0, seconds=20, what="It", dispose=disposed.set)
+        assert disposed.is_set()
 
     play(story())
 

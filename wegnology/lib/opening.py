@@ -30,6 +30,7 @@ class Opening:
         self._context: ssl.SSLContext | None = None
         self._addresses: list[str] = []
         self._sock: socket.socket | None = None
+        self._closed = False
         self._tls_object: object = None
 
     async def open(self) -> socket.socket:
@@ -61,7 +62,8 @@ class Opening:
         return sock
 
     def close(self) -> None:
-        """Close what was opened and not taken."""
+        """Close what was opened and not taken, also what a phase that is left behind opens later."""
+        self._closed = True
         sock, self._sock = self._sock, None
         if sock is not None:
             sock.close()
@@ -74,7 +76,13 @@ class Opening:
         self._addresses = await resolve(self._host, timeout=self._seconds)
 
     async def _connect(self) -> None:
-        self._sock = await connect_to(self._addresses, self._host, self._port, timeout=self._seconds)
+        self._keep(await connect_to(self._addresses, self._host, self._port, timeout=self._seconds))
+
+    def _keep(self, sock: socket.socket) -> None:
+        if self._closed:
+            sock.close()
+            raise ConnectionAbortedError("given up")
+        self._sock = sock
 
     async def _secure(self) -> None:
         if self._context is None:
@@ -88,7 +96,7 @@ class Opening:
         self._tls_object = tls_object_of(secured)
         what = f"The TLS handshake with {self._host} port {self._port}"
         await blocking_phase(secured, secured.do_handshake, timeout=self._seconds, what=what)
-        self._sock = secured
+        self._keep(secured)
 
     # -- as phases of a check
 
@@ -136,14 +144,8 @@ async def blocking_phase(sock: socket.socket, work: Callable[[], object], *, tim
     sock.settimeout(2 * timeout)  # the outer limit comes first: after it the thread still uses the socket
     try:
         await in_thread(work, seconds=timeout, what=what, abandon=abandon, dispose=sock.close)
-    except TimeoutError:
-        raise
     except (ConnectionError, ssl.SSLEOFError) as error:
-        sock.close()
         raise HandshakeFailed(
             f"{what} failed: the other side closed the connection, as one does that speaks another protocol"
         ) from error
-    except OSError:
-        sock.close()
-        raise
     sock.setblocking(False)

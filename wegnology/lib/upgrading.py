@@ -55,12 +55,10 @@ async def upgrade(
     try:
         await blocking_phase(sock, shake_hands, timeout=timeout, what=f"The WebSocket upgrade with {host}")
     except WebSocketConnectionClosedException as error:
-        sock.close()
         raise HandshakeFailed(
             f"The WebSocket upgrade with {host} failed: the other side closed the connection instead of answering"
         ) from error
     except WebSocketException as error:
-        sock.close()
         status = getattr(error, "status_code", None) or ws.getstatus()
         if status is None or status == HTTPStatus.SWITCHING_PROTOCOLS:
             raise
