@@ -149,7 +149,7 @@ def _shown(integration: Integration, message: Message) -> dict[str, Any]:
         "preview": _preview(message),
         "tone": _TONES.get(kind, "muted"),
         "outcome": f"{_WORDS.get(kind, kind)}{f': {reason}' if reason else ''}",
-        "times": ", ".join(f"{name} {_took(took)}" for name, took in zip(names, times, strict=True) if took is not None),
+        "times": ", ".join(f"{name} {_took(took)}" for name, took in zip(names, times, strict=True) if took or (took == 0 and name == "run")),
         "runs": len(message.runs),
         "size": message.size,
         "cut": message.cut,

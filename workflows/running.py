@@ -186,13 +186,14 @@ class Running:
             self._end(flight, "finished")
             return
         flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
-        done = partial(self._end, flight, f"parked:{reason}")
+        done = partial(self._end, flight, f"parked:{reason}", time.time())
         kept = flight.event.id, flight.stored, reason, flight.failures, done
         self._parking.park(Parked(flight.box.integration_id, *kept, int(flight.identifier.partition(b"-")[0])))
 
-    def _end(self, flight: Flight, outcome: str) -> None:
+    def _end(self, flight: Flight, outcome: str, at: float = 0.0) -> None:
+        """End an event; `at`: when its runs had ended, if that was before now."""
         self._settling.end(flight, outcome)
-        self._inspector.ended(flight.box.integration_id, Ended(flight, outcome, time.time()))
+        self._inspector.ended(flight.box.integration_id, Ended(flight, outcome, at or time.time()))
 
     def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
         plan = Plan(known.application_id, "", "", None, {}, {}, True)

@@ -1,5 +1,7 @@
 """The message inspector's pages: the last messages, what is new to whoever follows, one of them decoded."""
 
+import time
+
 import orjson
 import pytest
 from django.test import Client
@@ -8,6 +10,8 @@ from pytest_django import Settings
 
 from integrations.models import Integration
 from integrations.runtime.keys import key
+from integrations.runtime.ledger import HOUR_MS
+from integrations.runtime.ledger_writing import write_ledger
 from tests import factories
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
@@ -94,3 +98,23 @@ def test_without_redis_it_says_so(admin_client: Client, row: Integration, settin
     assert "Redis cannot be reached" in admin_client.get(page(row)).content.decode()
     assert admin_client.get(page(row, "messages_rows")).status_code == 503
     assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404
+
+
+def test_the_ledger_page_shows_both_sides_by_hour_and_by_day(
+    admin_client: Client, row: Integration, redis_here: RedisServer
+) -> None:
+    now = int(time.time() * 1000)
+    hour = now - now % HOUR_MS
+    with redis_here.client() as client:
+        client.hset(key("ledger", row.pk, hour), mapping={"messages": 4, "finished": 3, "parked:failed": 1})
+        client.hset(key("sent", row.pk, hour), mapping={"queued": 5, "sent": 2, "failed": 1, "dropped:expired": 2})
+        client.sadd(key("dirty"), f"ledger:{row.pk}:{hour}", f"sent:{row.pk}:{hour}")
+        write_ledger(client)
+    for days in ("1", "7", "30"):
+        html = admin_client.get(page(row, "ledger") + f"?days={days}").content.decode()
+        assert "<td>2 expired</td>" in html
+        assert "<td>1 failed</td>" in html
+        assert "does not balance" not in html
+    with redis_here.client() as client:
+        client.hincrby(key("ledger", row.pk, hour), "finished", 1)
+    assert "does not balance" in admin_client.get(page(row, "ledger")).content.decode()
