@@ -138,7 +138,7 @@ def _rows(integration: Integration, messages: list[Message]) -> list[dict[str, A
 def _shown(integration: Integration, message: Message) -> dict[str, Any]:
     """Return what a row shows of a message."""
     kind, _dot, reason = message.outcome.partition(":")
-    times = (message.throttle_ms, message.queue_ms, message.run_ms, message.send_ms)
+    times = (message.throttle_ms or None, message.queue_ms, message.run_ms, message.send_ms)
     names = ("throttle", "queue", "run", "send")
     return {
         "id": message.event_id,
@@ -149,7 +149,7 @@ def _shown(integration: Integration, message: Message) -> dict[str, Any]:
         "preview": _preview(message),
         "tone": _TONES.get(kind, "muted"),
         "outcome": f"{_WORDS.get(kind, kind)}{f': {reason}' if reason else ''}",
-        "times": ", ".join(f"{name} {_took(took)}" for name, took in zip(names, times, strict=True) if took or (took == 0 and name == "run")),
+        "times": ", ".join(f"{name} {_took(took)}" for name, took in zip(names, times, strict=True) if took is not None),
         "runs": len(message.runs),
         "size": message.size,
         "cut": message.cut,
