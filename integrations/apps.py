@@ -29,7 +29,7 @@ class IntegrationsConfig(AppConfig):
         """Watch the rows whose change must reach listeners and workers; say where connections may go."""
         from integrations.credential_use import IntegrationUsers
         from integrations.models import Integration
-        from wegnology.applications.credentials import register_users
+        from wegnology.applications.credential_users import register_users
         from wegnology.applications.revisions import touch_on_change
 
         register_users(IntegrationUsers())

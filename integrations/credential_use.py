@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.urls import reverse
 
 from integrations.models import Integration
-from wegnology.applications.credentials import CredentialUse, CredentialUsers, Names
+from wegnology.applications.credential_users import CredentialUse, CredentialUsers, Names
 from wegnology.lib.registry import UnknownName
 
 

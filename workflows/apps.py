@@ -20,7 +20,7 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""
         from integrations.runtime.sources import register_source
-        from wegnology.applications.credentials import register_users
+        from wegnology.applications.credential_users import register_users
         from wegnology.applications.global_uses import register_finder
         from wegnology.applications.revisions import touch_on_change
         from workflows.credential_use import NodeUsers

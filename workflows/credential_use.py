@@ -7,7 +7,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
 
-from wegnology.applications.credentials import CredentialUse, CredentialUsers, Names
+from wegnology.applications.credential_users import CredentialUse, CredentialUsers, Names
 from workflows.models import WorkflowVersion
 
 _KEYS = ("credentialName", "credentialNameTemplate")

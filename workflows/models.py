@@ -13,7 +13,7 @@ from wegnology.lib.schema import Field, Schema, SecretStr
 from workflows.exceptions import VersionFixed
 from workflows.insight.records import RunError as RunError
 from workflows.insight.records import RunHour as RunHour
-from workflows.trigger_keys import completed
+from workflows.trigger_keys import ROW_ID, completed
 
 DEVELOP = "develop"
 PARTS = ("triggers", "nodes", "globals")
@@ -73,7 +73,7 @@ class WorkflowVersion(SavedWhole):
             if self._is_fixed():
                 kwargs.setdefault("update_fields", ["enabled", "notes"])
             else:
-                self.triggers = completed(self.workflow_id, self.triggers)
+                self.triggers = completed(self.workflow_id, self.triggers, webhook_of)
             super().save(*args, **kwargs)
 
     def _is_fixed(self) -> bool:
@@ -81,7 +81,7 @@ class WorkflowVersion(SavedWhole):
         stored = None if self._state.adding else WorkflowVersion.objects.filter(pk=self.pk).values(*FIXED).first()
         if stored is None:
             return False
-        fixed = stored["name"] != DEVELOP
+        fixed: bool = stored["name"] != DEVELOP
         changed = [name for name in (FIXED if fixed else FIXED[:2]) if stored[name] != getattr(self, name)]
         if changed:
             raise VersionFixed(stored["name"], changed)
@@ -134,6 +134,18 @@ class Webhook(SealedConfig, SavedWhole):
 def digest_of(token: str) -> str:
     """Return what a token is found by: of a random text of 256 bits a plain hash tells nothing."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def webhook_of(workflow_id: str, key: str) -> str:
+    """Return the id of a webhook of this workflow: the one that the key names, or a new one."""
+    known = Webhook.objects.filter(pk=key).values_list("workflow_id", flat=True).first()
+    if known == workflow_id:
+        return key
+    webhook = Webhook(workflow_id=workflow_id)
+    if known is None and ROW_ID.match(key):
+        webhook.pk = key  # brought from elsewhere, where workflows may know it by this id
+    webhook.rotate()
+    return str(webhook.pk)
 
 
 class ParkedRun(models.Model):

@@ -17,11 +17,12 @@ class ApplicationsConfig(AppConfig):
         """Watch the rows whose change must reach listeners and workers."""
         from django.contrib.auth import get_user_model
 
-        from wegnology.applications import audit
+        from wegnology.applications import audit, saved_whole, trash
         from wegnology.applications.models import ApiToken, Application, Credential, Global, Member
         from wegnology.applications.revisions import touch_on_change
         from wegnology.lib import google_keys
 
+        saved_whole.delete_with(lambda rows: trash.put_away(rows).counted)
         touch_on_change(Application, lambda row: str(row.pk))
         touch_on_change(Global, lambda row: str(row.application_id), page=_application_page, hidden=_hidden_of_global)
         touch_on_change(Credential, lambda row: str(row.application_id))

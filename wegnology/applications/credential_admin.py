@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 
 from wegnology.applications.credential_facts import CredentialFacts, ending_lines, facts_of, use_words
 from wegnology.applications.credential_form import credential_form
-from wegnology.applications.credentials import CredentialUse, named_uses, uses_of
+from wegnology.applications.credential_users import CredentialUse
+from wegnology.applications.credentials import named_uses, uses_of
 from wegnology.applications.models import Credential
 from wegnology.applications.typed_admin import TypeCard, TypedAdmin
 from wegnology.lib import credential_types as kinds

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wegnology.applications.credentials import CredentialUse
+from wegnology.applications.credential_users import CredentialUse
 from wegnology.applications.models import Credential
 from wegnology.lib.badges import Badge
 from wegnology.lib.crypto import KeyMissing, SealBroken

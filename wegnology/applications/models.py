@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F
 
-from wegnology.applications.credentials import follow_name
+from wegnology.applications.credential_users import follow_name
 from wegnology.applications.global_values import KEY, KEY_SAID, MAX_DESCRIPTION, as_text, value_fault
 from wegnology.applications.records import AuditEntry, TrashEntry, UsageDay  # noqa: F401  (models of this app, in a file of their own)
 from wegnology.applications.saved_whole import SavedWhole as SavedWhole

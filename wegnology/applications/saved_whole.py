@@ -1,20 +1,33 @@
 """What all rows of configuration have in common."""
 
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models, transaction
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+Counted = tuple[int, dict[str, int]]
+"""What `Model.delete` returns."""
+
+_deleting: list[Callable[[Collection[models.Model]], Counted]] = []
+
+
+def delete_with(delete: Callable[[Collection[models.Model]], Counted]) -> None:
+    """Say how rows are deleted; the trash does, which knows all of them."""
+    _deleting[:] = [delete]
+
+
+def _delete(rows: Collection[models.Model]) -> Counted:
+    (delete,) = _deleting
+    return delete(rows)
 
 
 class SavedWholeQuerySet(models.QuerySet[M]):
     """Rows of configuration; deleted together they go into the trash together."""
 
-    def delete(self) -> tuple[int, dict[str, int]]:
+    def delete(self) -> Counted:
         """Delete into the trash, with all that goes along (see `trash`)."""
-        from wegnology.applications.trash import put_away
-
-        return put_away(list(self)).counted
+        return _delete(list(self))
 
     # Django's marks: not for the manager, where it would delete everything, and not for templates.
     delete.queryset_only = True  # type: ignore[attr-defined]
@@ -39,8 +52,6 @@ class SavedWhole(models.Model):
         with transaction.atomic():
             super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *args: Any, **kwargs: Any) -> Counted:
         """Delete into the trash, with all that goes along (see `trash`)."""
-        from wegnology.applications.trash import put_away
-
-        return put_away([self]).counted
+        return _delete([self])
