@@ -237,6 +237,21 @@ def test_the_embedded_redis_keeps_port_and_password(tmp_path: Path) -> None:
     assert third.url.partition("@")[0] == first.url.partition("@")[0]
 
 
+def test_the_embedded_redis_runs_with_the_better_allocator_where_there_is_one(tmp_path: Path) -> None:
+    redis = EmbeddedRedis(tmp_path)
+    redis.folder.mkdir()
+    redis.prepare()
+    port = int(redis.url.rpartition(":")[2].partition("/")[0])
+    with subprocess.Popen(redis.command(), stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            wait_until(lambda: accepts(port), 30)
+            maps = Path(f"/proc/{process.pid}/maps").read_text()
+        finally:
+            process.terminate()
+    assert "valkey-server" in maps
+    assert ("jemalloc" in maps) == any("jemalloc" in part for part in redis.command())
+
+
 def test_the_procfile_is_what_runs() -> None:
     lines = launch.procfile()
     assert list(lines) == ["release", "web", "listener", "worker", "tasks"]

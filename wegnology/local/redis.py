@@ -5,7 +5,9 @@ Every write is on disk before it is answered (`appendfsync always`), and nothing
 
 import importlib.util
 import secrets
+import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -46,6 +48,13 @@ def server_binary() -> Path:
     )
 
 
+def _allocator() -> Path | None:
+    """Return jemalloc where this machine has it: the server's binary is built without, which costs it a fifth of its time."""
+    folder = sysconfig.get_config_var("MULTIARCH")
+    places = [Path("/usr/lib", folder)] if folder else []
+    return next((path for place in [*places, Path("/usr/lib64")] if (path := place / "libjemalloc.so.2").exists()), None)
+
+
 class EmbeddedRedis:
     """Configuration of the server of one state folder; the supervisor runs it."""
 
@@ -74,7 +83,9 @@ class EmbeddedRedis:
 
     def command(self) -> list[str]:
         """Return the program and arguments that run the server in the foreground."""
-        return [str(server_binary()), str(self.configuration)]
+        env, allocator = shutil.which("env"), _allocator()
+        preloading = [env, f"LD_PRELOAD={allocator}"] if env and allocator else []
+        return [*preloading, str(server_binary()), str(self.configuration)]
 
 
 def ready() -> bool:
