@@ -36,7 +36,7 @@ from wegnology.lib.types import JSONObject
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-TOGETHER = 1_000
+TOGETHER = 250
 LIFE_SECONDS = 7 * 24 * 3600
 OUTCOMES_A_MESSAGE = 3
 """Of a list of outcomes so many times more is kept than of messages: an event that sends has several entries."""
