@@ -320,7 +320,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         if self._client is not None:
             receipts = [cast(int, delivery.receipt) for delivery in deliveries if delivery.receipt is not None]
             if receipts:
-                self._client.acknowledge([(abs(receipt), 1 if receipt > 0 else 2) for receipt in receipts])
+                self._client.acknowledge(receipts)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""
@@ -363,7 +363,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         if self._client is None:
             return [fault or SendLater("Not connected") for fault in outcomes]
         sent = await self._client.publisher.send_all([_publication(messages[at]) for at in good])
-        for at, fault in zip(good, sent, strict=True):
+        for at, fault in zip(good, sent, strict=True) if any(sent) else ():
             if fault is not None:
                 outcomes[at] = _SEND_FAULTS.get(type(fault), SendFailed)(str(fault))
         return outcomes

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from integrations.connectors.base import AnyConnector, Delivery
@@ -24,12 +24,9 @@ class Acknowledging:
     def __init__(self) -> None:
         self._pending: dict[AnyConnector, _Pending] = {}
 
-    def tell(self, deliveries: Iterable[tuple[AnyConnector, Delivery]]) -> None:
+    def tell(self, durable: Mapping[AnyConnector, list[Delivery]]) -> None:
         """Acknowledge what came through these connections."""
-        by_connector: dict[AnyConnector, list[Delivery]] = {}
-        for connector, delivery in deliveries:
-            by_connector.setdefault(connector, []).append(delivery)
-        for connector, ours in by_connector.items():
+        for connector, ours in durable.items():
             pending = self._pending.get(connector)
             if pending is not None:
                 pending.next.extend(ours)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, NamedTuple, Protocol
 
 from integrations.connectors.base import AnyConnector, Delivery
@@ -19,6 +19,7 @@ from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway, SyncRedis
+from wegnology.lib.sockets import be_patient
 from wegnology.lib.types import JSONObject
 
 logger = logging.getLogger(__name__)
@@ -99,23 +100,24 @@ class Intake:
 
     def put(self, line: IntakeLine, deliveries: Sequence[Delivery], connector: AnyConnector) -> None:
         """Hold messages of a connection until they are durable."""
-        held = line.held
+        held, most, before = line.held, self._limits.payload_bytes, self.held_bytes
         positions: dict[str, str] = {}
         for delivery in deliveries:
             event = message_event(new_id(), delivery.received_ms, delivery.data, delivery.version)
             policy = "D" if delivery.receipt is None else "W"
-            if len(event) > self._limits.payload_bytes:
+            if len(event) > most:
                 event, policy = TOO_LARGE, "X"
             elif line.stopped and policy == "D":
                 event, policy = OVER_LIMIT, "X"
             held.append(Held(event, policy, delivery, connector))
-            line.held_bytes += len(event)
             self.held_bytes += len(event)
             if delivery.position is not None:
                 positions[delivery.position[0]] = delivery.position[1]
                 if len(held) % POSITION_EVENTS == 0:
                     self._hold_positions(line, positions)
-        self._hold_positions(line, positions)
+        line.held_bytes += self.held_bytes - before
+        if positions:
+            self._hold_positions(line, positions)
         self._bound(line)
         self.mark(line)
 
@@ -179,9 +181,12 @@ class Intake:
                 self._wake.clear()
                 while batch := self._collect():
                     await self._append(batch)
-                    if self._gathers(batch):
+                    gathers = self._gathers(batch)
+                    be_patient(gathers)
+                    if gathers:
                         await asyncio.sleep(BUSY_SECONDS)
         finally:
+            be_patient(False)
             await self._link.close()
 
     def _gathers(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> bool:
@@ -200,7 +205,7 @@ class Intake:
             token = self._token_of(line.partition)
             if not line.held or token is None:
                 continue
-            part = [line.held[k] for k in range(min(len(line.held), LINE_EVENTS))]
+            part = list(islice(line.held, LINE_EVENTS))
             if line.stopped:
                 part = list(takewhile(lambda held: held.policy != "W", part))
                 if not part:
@@ -254,9 +259,11 @@ class Intake:
         held = line.held
         if done:
             self._on_accepted(line.integration_id, done)
-        size = 0
-        for _ in done:
-            size += len(held.popleft().event)
+        if len(done) == len(held):
+            size = line.held_bytes
+            held.clear()
+        else:
+            size = sum([len(held.popleft().event) for _ in done])
         line.held_bytes -= size
         self.held_bytes -= size
         line.inbox_full = full
@@ -265,13 +272,11 @@ class Intake:
         elif held:
             self.mark(line)
         self._bound(line)
-        self._acknowledging.tell(
-            [
-                (held.connector, held.delivery)
-                for held in done
-                if held.connector is not None and held.delivery is not None and held.delivery.receipt is not None
-            ]
-        )
+        durable: dict[AnyConnector, list[Delivery]] = {}
+        for _, _, delivery, connector in done:
+            if delivery is not None and connector is not None and delivery.receipt is not None:
+                durable.setdefault(connector, []).append(delivery)
+        self._acknowledging.tell(durable)
 
 
 def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:

@@ -26,6 +26,8 @@ CONNECT_SECONDS = 5 * CONNECT_PHASE_SECONDS
 DRAIN_SECONDS = 2.0
 """How long a connection that we close ourselves may take to hand over what it holds."""
 MEASURE_SECONDS = 60.0
+NOTE_MS = 1_000
+"""How often a connection through which messages come is looked at for what its connector does not tell at once."""
 """How often a source is asked how much waits there."""
 
 
@@ -76,6 +78,7 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self._positions = dict(desired.source.positions)
         self._condition = Condition()
+        self._noted_ms = 0
         self._measured = -MEASURE_SECONDS
         self._announce = last is None or last.state in LOST_STATES or bool(last.down) or not last.connected_ms
         self.status = first_status(desired, process, last, now_ms())
@@ -192,7 +195,9 @@ class Line:
                 if connector.resumes:
                     self._positions.update(d.position for d in deliveries if d.position is not None)
                     self._keep_passed(connector)
-                self._note_degraded(connector)
+                if connector.degraded != self.status.degraded or self.proof_ms - self._noted_ms >= NOTE_MS:
+                    self._noted_ms = self.proof_ms
+                    self._note_degraded(connector)
         except asyncio.CancelledError:
             if self._broken is None or self._ending:
                 raise

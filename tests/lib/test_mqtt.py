@@ -17,6 +17,8 @@ MESSAGE = b"\x32\x0a\0\x03a/b\0\x07\0hi"  # version 5, QoS 1, id 7, no propertie
 class FakeLine:
     """Keeps what was written and takes all of it at once."""
 
+    hurry = True
+
     def __init__(self) -> None:
         self.sent = bytearray()
         self.closed = False
@@ -137,6 +139,40 @@ def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
     play(story())
 
 
+def test_a_line_is_in_a_hurry_while_confirmations_are_awaited() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        assert not session.line.hurry
+        messages = [Publication(b"t", str(n).encode(), 1, False) for n in range(2)]
+        sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
+        await asyncio.sleep(0)
+        assert session.line.hurry
+        session.client.feed(b"\x40\x02\0\x01")
+        assert session.line.hurry
+        session.client.feed(b"\x40\x02\0\x02")
+        assert not session.line.hurry
+        assert await sending == [None, None]
+
+    play(story())
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("size", [10, 113, 114, 200, 16_369, 16_370, 2_097_140, 2_097_160])
+def test_messages_of_any_length_go_out_as_they_come_in(size: int, qos: int) -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        sending = asyncio.ensure_future(session.client.publisher.send_all([Publication(b"a/b", b"x" * size, qos, True)]))
+        await asyncio.sleep(0)
+        packet = bytes(session.line.sent)
+        session.client.feed(packet)
+        assert [(m[0], len(m[1]), m[2], m[3]) for m in session.arrived] == [("a/b", size, qos, True)]
+        sending.cancel()
+
+    play(story())
+
+
 def test_a_message_larger_than_the_broker_takes_fails_alone() -> None:
     async def story() -> None:
         session = Session()
@@ -154,7 +190,7 @@ def test_acknowledgements_leave_in_the_order_given() -> None:
     async def story() -> None:
         session = Session()
         await session.log_in()
-        session.client.acknowledge([(7, 1), (9, 2), (258, 1)])
+        session.client.acknowledge([7, -9, 258])
         assert bytes(session.line.sent) == b"\x40\x02\0\x07\x70\x02\0\x09\x40\x02\x01\x02"
 
     play(story())

@@ -28,6 +28,7 @@ LARGEST_BYTES = 64 * 1024 * 1024
 _PUBLISH, _PUBACK, _PUBREL = 0x30, 0x40, 0x62
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
 _pack_head = struct.Struct("!BBH").pack
+_pack_two = struct.Struct("!HH").pack
 
 
 class LineLost(Exception):
@@ -182,6 +183,7 @@ class LoopClient(Client):
                 break
             if stop > end:
                 self._need = stop - position
+                self.publisher.go_on()
                 return position
             kind = command & 0xF0
             if kind == _PUBLISH and command & 0x06 != 0x04:
@@ -192,6 +194,7 @@ class LoopClient(Client):
                 self._other(command, data[body:stop])
             position = stop
         self._need = 0
+        self.publisher.go_on()
         return position
 
     def _arrived(self, command: int, data: bytes, body: int, stop: int) -> None:
@@ -276,14 +279,11 @@ class LoopClient(Client):
             self._last_msg_out = time.monotonic()
         return _OK
 
-    def acknowledge(self, messages: Sequence[tuple[int, int]]) -> None:
-        """Confirm messages, given as (message id, qos), in this order and in one write."""
+    def acknowledge(self, receipts: Sequence[int]) -> None:
+        """Confirm messages, given by their id (negative for QoS 2), in this order and in one write."""
         if self._line is None:
             return
-        packets = bytearray()
-        for mid, qos in messages:
-            packets += _pack_head(_PUBACK if qos == 1 else 0x70, 2, mid)
-        self._line.write(packets)
+        self._line.write(b"".join([_pack_two(0x4002, mid) if mid > 0 else _pack_two(0x7002, -mid) for mid in receipts]))
         self._last_msg_out = time.monotonic()
 
     async def ask(self, send: Callable[[], tuple[MQTTErrorCode, int | None]]) -> list[ReasonCode]:

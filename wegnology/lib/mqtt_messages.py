@@ -4,7 +4,6 @@ import base64
 
 from paho.mqtt.properties import Properties
 
-from wegnology.lib.byte_texts import text_of
 from wegnology.lib.types import JSONObject
 
 _PLAIN = (
@@ -18,10 +17,11 @@ _PLAIN = (
 
 def message_data(topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None) -> JSONObject:
     """Return the data of a message event."""
-    text, is_text = text_of(payload)
-    data: JSONObject = {"type": "message", "message": text, "topic": topic, "qos": qos, "retain": retain}
-    if not is_text:
-        data["encoding"] = "base64"
+    try:
+        data: JSONObject = {"type": "message", "message": payload.decode(), "topic": topic, "qos": qos, "retain": retain}
+    except UnicodeDecodeError:
+        text = base64.b64encode(payload).decode()
+        data = {"type": "message", "message": text, "topic": topic, "qos": qos, "retain": retain, "encoding": "base64"}
     if properties is not None and (said := _said(properties)):
         data["properties"] = said
     return data

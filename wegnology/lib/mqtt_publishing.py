@@ -4,9 +4,10 @@ Protocol: MQTT 3.1.1 and 5.0, section 3.3 (PUBLISH) and 4.9 (flow control).
 """
 
 import asyncio
+import struct
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from wegnology.lib.sockets import ByteLine
@@ -15,6 +16,9 @@ WINDOW = 500
 """Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
 _UNSENT_BYTES = 1024 * 1024
 _PUBLISH = 0x30
+_pack_short = struct.Struct("!BBH").pack
+_pack_medium = struct.Struct("!BBBH").pack
+_pack_id = struct.Struct("!H").pack
 
 
 class PublishRefused(Exception):
@@ -123,13 +127,20 @@ class Publisher:
         entry = self._unacked.pop(mid, None)
         if entry is not None:
             entry[0].settle(entry[1], fault)
-            if self._waiting:
-                self._pump()
+
+    def go_on(self) -> None:
+        """Send what waits for room in the window: called after all of the broker's answers that came together."""
+        if self._waiting:
+            self._pump()
+        elif self._line is not None and not self._unacked:
+            self._line.hurry = False
 
     def _pump(self) -> None:
         """Send what waits, as far as the window and the line take it."""
         waiting, line, unacked = self._waiting, self._line, self._unacked
         if line is None:
+            return
+        if len(unacked) >= self.window:
             return
         packets = bytearray()
         unconfirmed: list[tuple[_Batch, int]] = []
@@ -147,6 +158,7 @@ class Publisher:
             else:
                 unconfirmed.append((batch, at))
         if packets:
+            line.hurry = True  # until the broker has confirmed them
             line.write(packets)
             self._unflushed.extend((line.written, batch, at) for batch, at in unconfirmed)
             self.last_sent = time.monotonic()
@@ -160,12 +172,22 @@ class Publisher:
 
 def _packet(message: Publication, mid: int, v5: bool) -> bytes:
     topic, payload, qos, retain = message
-    length = 2 + len(topic) + len(payload) + (2 if qos else 0) + v5
-    head = bytearray((_PUBLISH | qos << 1 | retain,))
+    command, size = _PUBLISH | qos << 1 | retain, len(topic)
+    length = 2 + size + len(payload) + (2 if qos else 0) + v5
+    if length < 128:
+        head = _pack_short(command, length, size)
+    elif length < 16_384:
+        head = _pack_medium(command, length & 127 | 128, length >> 7, size)
+    else:
+        head = bytes((command, *_length(length), size >> 8, size & 255))
+    if qos:
+        return b"".join((head, topic, _pack_id(mid), b"\0", payload) if v5 else (head, topic, _pack_id(mid), payload))
+    return b"".join((head, topic, b"\0", payload) if v5 else (head, topic, payload))
+
+
+def _length(length: int) -> Iterator[int]:
+    """Yield the bytes of a remaining length (section 2.2.3)."""
     while length > 127:
-        head.append(length & 127 | 128)
+        yield length & 127 | 128
         length >>= 7
-    head.append(length)
-    size = len(topic)
-    identifier = bytes((mid >> 8, mid & 255)) if qos else b""
-    return b"".join((head, bytes((size >> 8, size & 255)), topic, identifier, b"\0" if v5 else b"", payload))
+    yield length

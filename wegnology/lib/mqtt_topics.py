@@ -1,5 +1,7 @@
 """What may be subscribed to and what may be published to. Protocol: MQTT 5.0, section 4.7."""
 
+from functools import lru_cache
+
 
 def filter_fault(topic: str) -> str:
     """Say what is wrong with a topic to subscribe to; empty when it is fine."""
@@ -15,6 +17,7 @@ def filter_fault(topic: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def name_fault(topic: str) -> str:
     """Say what is wrong with a topic to publish to; empty when it is fine."""
     if not topic:
