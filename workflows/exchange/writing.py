@@ -6,7 +6,6 @@ from integrations.models import Integration
 from wegnology.applications.audit import record
 from wegnology.applications.models import Application, Credential, Global, Member, Role
 from wegnology.applications.trash import put_away
-from wegnology.lib.ids import new_id
 from workflows.exchange.parts import DEVELOP, VersionPart
 from workflows.exchange.plan import CredentialStep, GlobalStep, IntegrationStep, Plan, WorkflowStep
 from workflows.models import Workflow, WorkflowVersion
@@ -89,7 +88,7 @@ def _write_workflow(application: Application, plan: Plan, step: WorkflowStep) ->
 
 def _write_version(row: Workflow, part: VersionPart, *, is_new: bool) -> WorkflowVersion:
     content = Content(part.triggers, part.nodes, part.globals)
-    if part.name == DEVELOP:
+    if part.name == DEVELOP and not is_new:
         return save_develop(row, content)
     old = None if is_new else row.versions.filter(name=part.name).first()
     if old is not None and content_of(old) == content:
@@ -99,7 +98,7 @@ def _write_version(row: Workflow, part: VersionPart, *, is_new: bool) -> Workflo
     if old is not None:
         put_away([old])
     about = {"name": part.name, "notes": part.notes, "enabled": part.enabled}
-    return WorkflowVersion.objects.create(pk=new_id(), workflow=row, **about, **content._asdict())
+    return WorkflowVersion.objects.create(workflow=row, **about, **content._asdict())
 
 
 def _choose_default(row: Workflow, step: WorkflowStep, before: str) -> None:
