@@ -41,6 +41,8 @@ class Holding:
         self._idle_since: dict[int, float] = {}
         self._leaving: set[int] = set()
         self._fair = limits.partitions
+        self._announcing = asyncio.Lock()
+        self._left = False
 
     async def take(self, partition: int) -> bool:
         """Take a partition that has work, unless we hold our share; say whether we hold it now."""
@@ -118,8 +120,11 @@ class Holding:
 
     async def renew(self) -> None:
         """Say that we live, keep what is ours, and look for work that no call told us of."""
-        self._drop(await self._leases.renew())  # first: it needs no memory in a Redis that has none left
-        live = await self._presence.announce()
+        async with self._announcing:
+            if self._left:
+                return
+            self._drop(await self._leases.renew())  # first: it needs no memory in a Redis that has none left
+            live = await self._presence.announce()
         self._fair = share(self._limits.partitions, live)
         doubted = [lease for lease in self._leases.held.values() if lease.doubted]
         self._forget({lease.partition for lease in doubted})  # what was left undone is claimed again
@@ -205,5 +210,7 @@ class Holding:
         for box in self.boxes.values():
             if box.flying or box.waiting:
                 await self._unsuspect(box.integration_id)
-        await self._leases.release(list(self._leases.held))
-        await self._presence.leave()
+        async with self._announcing:  # or an announcement under way would come after the leave
+            self._left = True
+            await self._leases.release(list(self._leases.held))
+            await self._presence.leave()
