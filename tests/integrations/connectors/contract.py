@@ -104,7 +104,7 @@ class ConnectorContract:
     """The contract as tests. They need the fixture `server`, a `Counterpart` made anew for each test."""
 
     connector: ClassVar[type[AnyConnector]]
-    rounds: ClassVar[int] = 50
+    rounds: ClassVar[int] = 20
     """Of connecting and closing, after which nothing may be left. A second class of the same protocol may do with fewer."""
 
     @pytest.fixture(autouse=True)

@@ -99,7 +99,7 @@ class TestMqtt(ConnectorContract):
 
 class TestMqttsVersion5(ConnectorContract):
     connector: ClassVar[type[AnyConnector]] = QuickMqtt
-    rounds: ClassVar[int] = 10
+    rounds: ClassVar[int] = 5
 
     @pytest.fixture
     def server(self, broker: Mosquitto) -> Iterator[Broker]:
@@ -108,7 +108,7 @@ class TestMqttsVersion5(ConnectorContract):
 
 class TestWssVersion5(ConnectorContract):
     connector: ClassVar[type[AnyConnector]] = QuickMqtt
-    rounds: ClassVar[int] = 10
+    rounds: ClassVar[int] = 5
 
     @pytest.fixture
     def server(self, broker: Mosquitto) -> Iterator[Broker]:

@@ -119,7 +119,7 @@ class TestParticle(ConnectorContract):
 @pytest.mark.usefixtures("elsewhere")
 class TestSecuredParticle(ConnectorContract):
     connector: ClassVar[type[AnyConnector]] = QuickParticle
-    rounds: ClassVar[int] = 10
+    rounds: ClassVar[int] = 5
 
     @pytest.fixture
     def server(

@@ -88,7 +88,7 @@ class TestWebsocket(ConnectorContract):
 
 class TestSecuredWebsocket(ConnectorContract):
     connector: ClassVar[type[AnyConnector]] = QuickWebsocket
-    rounds: ClassVar[int] = 10
+    rounds: ClassVar[int] = 5
 
     @pytest.fixture
     def server(self, certificates: Certificates) -> Iterator[Peer]:

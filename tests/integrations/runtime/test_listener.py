@@ -281,6 +281,7 @@ def test_a_line_without_proof_of_life_is_broken_off_and_connected_again(hub: Hub
 
 def test_a_probe_that_never_returns_is_no_proof(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "CONNECT_PHASE_SECONDS", 0.05)
+    monkeypatch.setattr(FakeConnector, "probe_limit", 0.2)
 
     async def test(lines: Lines) -> None:
         line, far = await lines.connected()
