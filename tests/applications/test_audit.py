@@ -217,6 +217,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WITHOUT_SIGNALS = {
     "wegnology/applications/models.py": "the revision, and that a member may log in",
     "wegnology/applications/member_admin.py": "no watched model",
+    "wegnology/applications/tokens.py": "when a token was used last",
     "wegnology/applications/usage.py": "usage; that intake is stopped, which it records itself",
     "integrations/runtime/chores.py": "history",
     "integrations/runtime/hours.py": "ledger hours",
