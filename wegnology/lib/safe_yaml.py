@@ -42,7 +42,9 @@ def load(text: str, *, depth: int = 200) -> list[JSONValue]:
         return list(_documents(yaml.parse(text, Loader=_LOADER), depth))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlFault(f"This is no YAML: {error.problem or error.context}.", min(mark.line, text.count("\n")) + 1 if mark else 1) from None
+        raise YamlFault(
+            f"This is no YAML: {error.problem or error.context}.", min(mark.line, text.count("\n")) + 1 if mark else 1
+        ) from None
     except yaml.reader.ReaderError as error:
         raise YamlFault(f"This is no YAML: {error.reason}.", text.count("\n", 0, error.position) + 1) from None
     except yaml.YAMLError as error:
