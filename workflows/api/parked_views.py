@@ -17,8 +17,9 @@ from wegnology.lib.rest.errors import Conflict, Invalid
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection, collection_model
 from wegnology.lib.schema import Schema
+from workflows.dropping import discard
 from workflows.models import ParkedRun
-from workflows.replay import replay
+from workflows.replay import send_back
 
 MOST_REPLAYED = 1_000
 _ID = Field("", max_length=24)
@@ -139,7 +140,7 @@ class ParkedRunView(_Views):
         """Delete it."""
         row = self.row(ids)
         record(None, "discarded", row, {"event": row.event_id}, application_id=row.application_id)
-        row.delete()
+        discard(ParkedRun.objects.filter(pk=row.pk))  # which the ledger counts
         return Response(DONE)
 
 
@@ -181,10 +182,11 @@ def _narrowed(rows: QuerySet[ParkedRun], integration_id: str, flow_id: str) -> Q
 
 
 def _replayed(keys: Sequence[str]) -> Response:
-    count = replay(keys)
-    if keys and not count:
-        raise Conflict("Nothing was run again: the inbox has no room for it now, or the event cannot be read by this release.")
-    return Response({**DONE, "replayed": count, "left": len(keys) - count})
+    result = send_back(list(ParkedRun.objects.filter(pk__in=keys).order_by("created_at", "id")))
+    if keys and not result.done:
+        why = next(iter(result.refused.values()), "The inbox has no room for it now.")
+        raise Conflict(f"Nothing was run again. {why}")
+    return Response({**DONE, "replayed": len(result.done), "left": len(keys) - len(result.done)})
 
 
 def _event(row: ParkedRun) -> dict[str, Any] | None:
