@@ -90,7 +90,7 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
         ("Last proof of life", ago(status.proof_ms, now_ms) if status.proof_ms else ""),
         ("Last message", ago(status.last_message_ms, now_ms)),
         ("Usual pause", f"up to {span(status.usual_gap_ms)}" if status.usual_gap_ms else ""),
-        ("First cause", status.first_cause),
+        ("First cause", status.first_cause if not status.live or status.first_cause != status.latest_cause else ""),
         ("Latest cause", status.latest_cause if status.latest_cause != status.first_cause else ""),
         ("Attempts since then", str(status.attempts) if status.attempts else ""),
         ("Next attempt", f"in {span(status.next_attempt_ms - now_ms)}" if status.next_attempt_ms > now_ms else ""),

@@ -78,7 +78,7 @@ class Observer:
         gone: list[str] = []
         seen: dict[str, ConnectionState] = {}
         for pk, status in statuses.items():
-            judged = status.state in JUDGED and bool(status.since_ms) and not _said_itself(status)
+            judged = status.state in JUDGED and bool(status.listener) and not _said_itself(status)
             if judged:
                 seen[pk] = status.state
                 if self._seen.get(pk) is status.state and told.get(pk) != status.state:

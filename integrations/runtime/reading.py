@@ -151,7 +151,8 @@ def judge(kept: Kept, flow: Flow, partition: int, moment: Moment) -> Status:
     status = replace(status, problems=problems_of(status, fault, moment.now_ms, moment.storage_fault))
     doubt = _doubt(status, moment.holders[partition], moment)
     if doubt:
-        return replace(status, state=ConnectionState.UNKNOWN, latest_cause=doubt)
+        since = status.proof_ms + int(settings.PROOF_SECONDS * 1000) if doubt.startswith("No proof of life for") else 0
+        return replace(status, state=ConnectionState.UNKNOWN, since_ms=since, latest_cause=doubt)
     if status.state is not ConnectionState.CONNECTED:
         return status
     return _connected(status, moment.now_ms)
@@ -175,10 +176,17 @@ def _doubt(status: Status, holder: str, moment: Moment) -> str:
 def _connected(status: Status, now_ms: int) -> Status:
     """Say how well a connection works that is up."""
     if status.problems:
-        first = status.first_cause or status.problems[0]
-        return replace(status, state=ConnectionState.DEGRADED, first_cause=first, latest_cause=status.problems[0])
+        first, said = status.first_cause or status.problems[0], status.problems[0] == status.degraded
+        return replace(
+            status,
+            state=ConnectionState.DEGRADED,
+            since_ms=status.since_ms if said else 0,
+            first_cause=first,
+            latest_cause=status.problems[0],
+        )
     quiet = now_ms - max(status.last_message_ms, status.connected_ms)
     if status.usual_gap_ms and status.last_message_ms and quiet > silence_ms(status.usual_gap_ms):
         cause = f"Nothing has come for {quiet // 1000:,} s; usually something comes within {status.usual_gap_ms // 1000:,} s."
-        return replace(status, state=ConnectionState.SILENT, latest_cause=cause)
+        since = now_ms - quiet + silence_ms(status.usual_gap_ms)
+        return replace(status, state=ConnectionState.SILENT, since_ms=since, latest_cause=cause)
     return status

@@ -75,6 +75,7 @@ class Status:
 
     state: ConnectionState = ConnectionState.UNKNOWN
     since_ms: int = 0
+    """Since when it is in this state; 0 also where a reader judged it and cannot say."""
     proof_ms: int = 0
     first_cause: str = ""
     latest_cause: str = ""
