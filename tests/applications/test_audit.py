@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests import factories
 from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
 from wegnology.applications import audit
 from wegnology.applications.audit import Actor, acting, record
+from wegnology.applications.audit_changes import shown
 from wegnology.applications.models import Application, Credential, Global, Role
 from wegnology.applications.records import AuditEntry
 from workflows.models import Workflow, WorkflowVersion
@@ -247,3 +249,8 @@ def test_nothing_changes_rows_behind_the_audits_back() -> None:
 
 def test_all_configuration_is_watched() -> None:
     assert {Application, Global, Credential, Integration, Workflow, WorkflowVersion, User} <= audit.watched()
+
+
+def test_a_time_is_written_as_people_read_it() -> None:
+    at = datetime(2026, 3, 1, 14, 5, 9, 123456, tzinfo=timezone(timedelta(hours=2)))
+    assert shown(at) == "2026-03-01 12:05:09 UTC"

@@ -6,6 +6,7 @@ Secrets are compared and never kept: they live in `Hidden`, which shows nothing.
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -130,7 +131,9 @@ def shown(value: Any) -> Any:
     """Return a value as an entry keeps it: JSON, cut to size, without a password in an address."""
     if isinstance(value, bool | int | float) or value is None:
         return value
-    if isinstance(value, _Related):
+    if isinstance(value, datetime):
+        value = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    elif isinstance(value, _Related):
         value = str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = _USERINFO.sub("://…@", text)
