@@ -193,3 +193,14 @@ class TestTrash:
         assert (entry.name, entry.kind) == ("Plant", "applications.application")
         kinds = {kind for kind, _ in entry.contents}
         assert kinds == {"application", "global", "integration", "workflow", "workflow version"}
+
+
+def test_an_empty_list_says_what_would_stand_there(client: Client) -> None:
+    client.force_login(factories.person("ann", factories.application("Plant"), Role.ADMINISTRATOR))
+    trash = client.get(reverse("admin:applications_trashentry_changelist")).content.decode()
+    assert "The trash is empty" in trash
+    credentials = client.get(reverse("admin:applications_credential_changelist")).content.decode()
+    assert "No service credentials yet" in credentials
+    found = client.get(reverse("admin:applications_credential_changelist") + "?q=x").content.decode()
+    assert "like that" in found
+    assert "yielded into" not in trash + credentials + found

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.credential_facts import CredentialFacts, ending_lines, facts_of, use_words
 from wegnology.applications.credential_form import credential_form
@@ -55,6 +56,7 @@ class _Shown:
 class CredentialAdmin(TypedAdmin):
     """List, page and form of every kind."""
 
+    nothing = gettext_lazy("No service credentials yet. One keeps a login that integrations and workflow nodes then name.")
     choose_lead = "What is the login for? The kind of a service credential cannot be changed later."
     list_display = ("name_", "state", "kind_", "application", "whose", "ends", "used_by")
     list_display_links = ("name_",)

@@ -89,6 +89,8 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
     operator_fields: ClassVar[tuple[str, ...]] = ()
     narrows: ClassVar[bool] = True
     """Whether the list shows the rows of the chosen application alone."""
+    nothing: ClassVar[Any] = ""
+    """What an empty list says in place of "There are no … yet": what would stand there, and what to do next."""
 
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of some applications."""

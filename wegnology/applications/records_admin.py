@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from wegnology.applications import audit
@@ -135,6 +136,8 @@ class ActorFilter(admin.SimpleListFilter):
 @admin.register(TrashEntry)
 class TrashEntryAdmin(RecordAdmin):
     """What was deleted: to bring it back, or to remove it for good."""
+
+    nothing = gettext_lazy("The trash is empty. What is deleted stays here for some days, and can be restored.")
 
     roles: ClassVar[Mapping[str, Role]] = dict.fromkeys(("view", "add", "change", "delete", "restore"), Role.ADMINISTRATOR)
     list_display = ("name", "kind_name", "application_", "deleted_by", "deleted_at", "days_left", "contents_short")
