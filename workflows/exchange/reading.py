@@ -49,6 +49,20 @@ def read_files(files: Sequence[ImportFile], most_bytes: int) -> Bundle:
                 _read(inner, bundle, in_archive=True)
         elif room.take(len(file.data), file.name, bundle):
             _read(file, bundle, in_archive=False)
+    return _whole(bundle)
+
+
+def read_document(document: JSONValue, place: str = "") -> Bundle:
+    """Return what a document holds that was parsed already, such as the body of a request; raises `ImportRefused`."""
+    bundle = Bundle()
+    if fault := _bad(document):
+        bundle.fault(place, fault)
+    elif not _take(document, place, bundle):
+        bundle.fault(place, _what_it_is(document))
+    return _whole(bundle)
+
+
+def _whole(bundle: Bundle) -> Bundle:
     _put_together(bundle)
     _check_whole(bundle)
     if bundle.faults:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.workflows.exchange.samples import OLD_ID, YAML, debug, file, flow
 from workflows.exchange.faults import ImportRefused
 from workflows.exchange.parts import Bundle
-from workflows.exchange.reading import ImportFile, read_files
+from workflows.exchange.reading import ImportFile, read_document, read_files
 
 MOST = 100_000
 
@@ -53,6 +53,15 @@ def names(bundle: Bundle) -> list[str]:
 )
 def test_forms_of_one(content: Any) -> None:
     assert names(read(file(content))) == ["A"]
+
+
+def test_a_body_that_was_parsed_already() -> None:
+    body: Any = {"flows": [flow("A", id=OLD_ID)], "flowVersions": [{"flowId": OLD_ID, "version": "1.0"}]}
+    assert [version.name for version in read_document(body).workflows[0].versions] == ["develop", "1.0"]
+    with pytest.raises(ImportRefused, match=r"flows\[0\], name"):
+        read_document({"flows": [{}]})
+    with pytest.raises(ImportRefused, match="no workflows"):
+        read_document([1])
 
 
 def test_an_archive_of_a_repository() -> None:
