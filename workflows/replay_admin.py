@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from integrations.history_admin import ReadOnlyAdmin
 from wegnology.applications.access import applications_of
+from wegnology.applications.current import current_of
 from wegnology.applications.models import Application, Role
 from wegnology.applications.owned_admin import PART_ROLES
 from wegnology.lib.redis import RedisAway
@@ -31,7 +32,7 @@ class ReplayForm(forms.Form):
     """How to replay many."""
 
     rate = forms.FloatField(min_value=LEAST_RATE, max_value=MOST_RATE, initial=USUAL_RATE, label="Runs a second")
-    version = forms.ChoiceField(choices=_VERSIONS, required=False, label="Run")
+    version = forms.ChoiceField(choices=_VERSIONS, required=False, label="Run", widget=forms.Select(attrs={"class": "wg-select"}))
 
 
 class ReplayPages(ModelAdmin):
@@ -70,6 +71,8 @@ class ReplayPages(ModelAdmin):
     def ask(self, request: HttpRequest, chosen: Chosen) -> HttpResponse:
         """Show what would be replayed and ask how, or begin when that was answered."""
         own = applications_of(request.user, Role.EDITOR).order_by()
+        if (current := current_of(request).application) is not None and not chosen.ids:
+            own = own.filter(pk=current.pk)  # as the list that the person came from
         rows = chosen.rows(own.values("pk"))
         answered = request.method == "POST" and "rate" in request.POST
         form = ReplayForm(request.POST if answered else None)
@@ -83,6 +86,7 @@ class ReplayPages(ModelAdmin):
             "form": form,
             "chosen": chosen,
             "count": rows.count(),
+            "current_name": current.name if current else "",
             "address": f"{reverse('admin:workflows_parkedrun_replay_many')}?{_carried(request.GET).urlencode()}",
         }
         return TemplateResponse(request, "admin/workflows/parkedrun/replay.html", context)

@@ -82,6 +82,18 @@ def test_runs_of_others_are_not_touched(editor: Client, hub: Hub) -> None:
     assert editor.get(MANY).content.decode().count("Replay 0 parked runs?") == 1
 
 
+def test_only_runs_of_the_application_at_work_are_meant(client: Client, hub: Hub) -> None:
+    ours, other = source(), source()
+    parked(ours, 1)
+    parked(other, 1)
+    client.force_login(factories.person("ed", is_superuser=True))
+    assert "Replay 2 parked runs?" in client.get(MANY).content.decode()
+    client.post(reverse("switch"), {"application": ours.application_id})
+    assert "Replay 1 parked run?" in client.get(MANY).content.decode()
+    client.post(MANY, {"rate": "1", "version": ""})
+    assert ReplayJob.objects.get().application_id == ours.application_id
+
+
 def test_what_is_deleted_on_the_page_is_counted(editor: Client, hub: Hub) -> None:
     run = parked(editor.row, 1)  # type: ignore[attr-defined]
     ParkedRun.objects.update(received_at=run.created_at, reason="failed")
