@@ -223,7 +223,14 @@ WITHOUT_SIGNALS = {
     "wegnology/applications/usage.py": "usage; that intake is stopped, which it records itself",
     "integrations/runtime/chores.py": "history",
     "integrations/runtime/hours.py": "ledger hours",
+    "integrations/reconnecting.py": "that a connection is to be made anew, which it records itself",
     "workflows/parking.py": "parked runs",
+    "workflows/dropping.py": "corrections of the ledger",
+    "workflows/replay.py": "which parked runs are being replayed; the replay it records itself",
+    "workflows/replay_jobs.py": "how far a replay has come",
+    "workflows/insight/hours.py": "counts and errors of runs",
+    "workflows/migrations/0006_alarm_defaults.py": "rules that applications of an earlier release begin with",
+    "workflows/alarms/rules.py": "what a new application begins with",
 }
 """Files that use `update` or bulk methods of querysets, which the audit does not see, and for what."""
 
