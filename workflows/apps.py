@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.db import transaction
-from django.db.models.signals import post_delete, post_migrate
+from django.db.models.signals import post_delete, post_migrate, post_save
 
 if TYPE_CHECKING:
     from workflows.models import Webhook, Workflow, WorkflowVersion
@@ -20,12 +20,15 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""
         from integrations.runtime.sources import register_source
+        from wegnology.applications import audit
         from wegnology.applications.credential_users import register_users
         from wegnology.applications.global_uses import register_finder
+        from wegnology.applications.models import Application
         from wegnology.applications.revisions import touch_on_change
+        from workflows.alarms.rules import give_defaults
         from workflows.credential_use import NodeUsers
         from workflows.global_use import mentions
-        from workflows.models import Webhook, Workflow, WorkflowVersion
+        from workflows.models import AlarmRule, Webhook, Workflow, WorkflowVersion
         from workflows.version_guards import stand
 
         register_users(NodeUsers())
@@ -33,6 +36,8 @@ class WorkflowsConfig(AppConfig):
         register_source(Workflow)
         post_delete.connect(_forget, sender=Workflow, dispatch_uid="waiting events of deleted workflows")
         post_migrate.connect(stand, sender=self, dispatch_uid="guard of versions")
+        post_save.connect(give_defaults, sender=Application, dispatch_uid="alarm rules of new applications")
+        audit.watch(AlarmRule, lambda row: str(row.application_id), hidden=lambda row: frozenset({"config"}))
         touch_on_change(Workflow, lambda row: str(row.application_id))
         touch_on_change(
             WorkflowVersion,

@@ -10,6 +10,10 @@ from wegnology.applications.models import Application, SavedWhole
 from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Field, Schema, SecretStr
+from workflows.alarms.records import Alarm as Alarm
+from workflows.alarms.records import AlarmNotice as AlarmNotice
+from workflows.alarms.records import AlarmRule as AlarmRule
+from workflows.alarms.records import AlarmWatch as AlarmWatch
 from workflows.exceptions import VersionFixed
 from workflows.insight.records import RunError as RunError
 from workflows.insight.records import RunHour as RunHour

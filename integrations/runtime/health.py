@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +28,8 @@ class Survey:
     workers: dict[str, int] = field(default_factory=dict)
     partitions_without_listener: int = 0
     partitions_without_worker: int = 0
+    longest_unheld_seconds: float = 0.0
+    """For how long, at most, a partition with work has had no worker."""
     oldest_event_seconds: float = 0.0
     waiting_events: int = 0
     waiting_bytes: int = 0
@@ -85,6 +87,7 @@ def _survey(client: SyncRedis) -> Survey:
         waiting_bytes=int(size or 0),
     )
     stuck = {int(p): (now - int(since)) / 1000 for p, since in unheld.items() if int(p) in with_work}
+    found = replace(found, longest_unheld_seconds=max(stuck.values(), default=0.0))
     found.reasons.extend(_reasons(found, stuck))
     return found
 
