@@ -19,7 +19,6 @@ from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway, SyncRedis
-from wegnology.lib.sockets import be_patient
 from wegnology.lib.types import JSONObject
 
 logger = logging.getLogger(__name__)
@@ -181,12 +180,9 @@ class Intake:
                 self._wake.clear()
                 while batch := self._collect():
                     await self._append(batch)
-                    gathers = self._gathers(batch)
-                    be_patient(gathers)
-                    if gathers:
+                    if self._gathers(batch):
                         await asyncio.sleep(BUSY_SECONDS)
         finally:
-            be_patient(False)
             await self._link.close()
 
     def _gathers(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> bool:

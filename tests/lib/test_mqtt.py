@@ -17,8 +17,6 @@ MESSAGE = b"\x32\x0a\0\x03a/b\0\x07\0hi"  # version 5, QoS 1, id 7, no propertie
 class FakeLine:
     """Keeps what was written and takes all of it at once."""
 
-    hurry = True
-
     def __init__(self) -> None:
         self.sent = bytearray()
         self.closed = False
@@ -135,24 +133,6 @@ def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
             PublishUnknown,
             PublishLater,
         ]
-
-    play(story())
-
-
-def test_a_line_is_in_a_hurry_while_confirmations_are_awaited() -> None:
-    async def story() -> None:
-        session = Session()
-        await session.log_in()
-        assert not session.line.hurry
-        messages = [Publication(b"t", str(n).encode(), 1, False) for n in range(2)]
-        sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
-        await asyncio.sleep(0)
-        assert session.line.hurry
-        session.client.feed(b"\x40\x02\0\x01")
-        assert session.line.hurry
-        session.client.feed(b"\x40\x02\0\x02")
-        assert not session.line.hurry
-        assert await sending == [None, None]
 
     play(story())
 

@@ -81,15 +81,6 @@ class FrameLine:
         """All bytes of frames ever written."""
         return self._line.written
 
-    @property
-    def hurry(self) -> bool:
-        """Whether what comes must always be acknowledged to TCP at once."""
-        return self._line.hurry
-
-    @hurry.setter
-    def hurry(self, hurry: bool) -> None:
-        self._line.hurry = hurry
-
     def write(self, data: bytes | bytearray) -> None:
         """Send one message of the line's own opcode."""
         self.send(bytes(data), self._opcode)

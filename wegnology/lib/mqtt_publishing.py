@@ -132,8 +132,6 @@ class Publisher:
         """Send what waits for room in the window: called after all of the broker's answers that came together."""
         if self._waiting:
             self._pump()
-        elif self._line is not None and not self._unacked:
-            self._line.hurry = False
 
     def _pump(self) -> None:
         """Send what waits, as far as the window and the line take it."""
@@ -158,7 +156,6 @@ class Publisher:
             else:
                 unconfirmed.append((batch, at))
         if packets:
-            line.hurry = True  # until the broker has confirmed them
             line.write(packets)
             self._unflushed.extend((line.written, batch, at) for batch, at in unconfirmed)
             self.last_sent = time.monotonic()

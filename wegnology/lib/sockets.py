@@ -17,31 +17,11 @@ _READS_PER_PASS = 4
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Linux: acknowledge at once. A peer with Nagle's algorithm on holds back its next small packet until then, 40 ms by
 default. The kernel forgets the option at will, so it is set with every read."""
-
-
-class _Thread(threading.local):
-    """What all lines of a thread share."""
-
-    patient = False
-    scratch: memoryview | None = None
-
-
-_thread = _Thread()
-
-
-def be_patient(patient: bool) -> None:
-    """Say whether lines of this thread that are in no hurry may leave TCP's acknowledgement to what they write next.
-
-    Where much comes, a peer with Nagle's algorithm on then sends its small packets together: fewer to send and to read.
-    """
-    _thread.patient = patient
+_thread = threading.local()
 
 
 class ByteLine(Protocol):
     """What carries bytes both ways: a `Line`, or frames over one."""
-
-    hurry: bool
-    """Whether what comes must always be acknowledged to TCP at once (see `be_patient`)."""
 
     @property
     def unsent(self) -> int:
@@ -83,7 +63,6 @@ class Line:
         "_sock",
         "_writing",
         "_written",
-        "hurry",
     )
 
     def __init__(
@@ -99,7 +78,6 @@ class Line:
         self._out = bytearray()
         self._written = 0
         self._paused = self._scheduled = self._writing = False
-        self.hurry = True
         self._scratch = _scratch()
         self._loop.add_reader(sock, self._readable)
 
@@ -181,7 +159,7 @@ class Line:
             if not count:
                 self._lose(None)
                 return
-            if _QUICK_ACK is not None and (self.hurry or not _thread.patient):
+            if _QUICK_ACK is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
             self._on_bytes(bytes(self._scratch[:count]))
             if not (isinstance(sock, ssl.SSLSocket) and self._sock and sock.pending()):
@@ -243,6 +221,7 @@ class Line:
 
 def _scratch() -> memoryview:
     """Return the read buffer of this thread: one for all its lines, since a read is handed on before the next."""
-    if _thread.scratch is None:
+    if not hasattr(_thread, "scratch"):
         _thread.scratch = memoryview(bytearray(_READ_BYTES))
-    return _thread.scratch
+    scratch: memoryview = _thread.scratch
+    return scratch
