@@ -41,6 +41,7 @@ class Integration(SealedConfig, SavedWhole):
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
+        indexes: ClassVar = [models.Index(fields=["application", "name", "id"], name="integration_by_name")]
 
     def __str__(self) -> str:
         return self.name
