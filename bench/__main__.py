@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.api import api
 from bench.costs import costs
 from bench.insight import insight
 from bench.node_red import NodeRed
@@ -21,7 +22,7 @@ from bench.procs import BenchFailed
 from bench.report import Figure, say, say_table
 from bench.type_parts import TYPE_PARTS
 
-ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs, "insight": insight}
+ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs, "insight": insight, "api": api}
 
 
 def _machine() -> str:
@@ -44,7 +45,7 @@ def run(options: Options, folder: Path) -> list[Figure]:
     bench = _bench(options, folder)
     figures: list[Figure] = []
     for part in options.parts:
-        if (part in OURS_ONLY or part in TYPE_PARTS or part in ("costs", "insight")) and not options.ours:
+        if (part in OURS_ONLY or part in TYPE_PARTS or part in ("costs", "insight", "api")) and not options.ours:
             continue
         measured = ALL_PARTS[part]
         say(f"{part}: {(measured.__doc__ or '').strip()}")

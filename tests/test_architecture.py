@@ -10,7 +10,7 @@ TEXT = (ROOT / "docs" / "architecture.md").read_text()
 TABLE = (ROOT / "integrations" / "runtime" / "keys.py").read_text().partition('"""\n\nimport')[0]
 NAMED = sorted(set(re.findall(r"[\w./-]+\.(?:py|lua|md|lock|toml)\b", TEXT)) - {"uv.lock"})
 PLACES = ["", "docs", "integrations", "integrations/runtime", "integrations/runtime/scripts", "wegnology/lib", "workflows"]
-PLACES += ["wegnology/applications", "workflows/scripts", "workflows/exchange", "integrations/connectors"]
+PLACES += ["wegnology/lib/rest", "wegnology/applications", "workflows/scripts", "workflows/exchange", "integrations/connectors"]
 PLACES += [
     "tests",
     "tests/servers",

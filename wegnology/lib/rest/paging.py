@@ -84,7 +84,7 @@ class Listing:
 
     def narrowed(self, rows: QuerySet[Any], query: ListQuery) -> QuerySet[Any]:
         """Return the rows that the filter lets through."""
-        if query.filter_field is None or query.filter is None:
+        if query.filter_field not in self.filters or query.filter is None:
             return rows
         return rows.filter(**{f"{self.filters[query.filter_field]}__glob": query.filter})
 
