@@ -178,6 +178,7 @@ class Scene:
             **{word: str(rows[label].pk) for word, label in API_WORDS.items()},
             "flowVersionId": f"{of.name} version",
             "eventId": MISSING[str],
+            "mark": "forged",
             "auditLogId": user_id_text(rows["applications.auditentry"].pk),
             "version_id": WorkflowVersion.objects.exclude(name=DEVELOP).filter(workflow__application=of).earliest("pk").pk,
         }

@@ -1,10 +1,13 @@
 """The official clients: accounts, applications, tokens, audit logs."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
+from tests import factories
 from tests.api.conftest import PASSWORD, REFUSED, Api
 from wegnology.applications.models import ApiToken, Application, Role, UserToken
 
@@ -226,6 +229,28 @@ class TestApplications:
         if kind == "losant-rest":
             counts = client.application.payload_counts_breakdown(applicationId=row.pk, **span)["counts"]
             assert counts == [{"date": "2026-05-04T00:00:00.000Z", "payloads": 7, "dropped": 2}]
+
+
+class TestExport:
+    def test_an_application_goes_out_and_comes_in(self, api: Api, kind: str) -> None:
+        row, other = api.application(), api.application()
+        factories.workflow(factories.integration(row, name="Broker"), name="Alert")
+        client = api.client(kind)
+        url = client.application.export(applicationId=row.pk, options={})["url"]
+        data = requests.get(url, timeout=60).content
+        assert data[:2] == b"PK"
+        assert requests.get(f"{url}x", timeout=60).json()["type"] == "NotFound"
+        body = {"files": [{"name": "a.zip", "data": base64.b64encode(data).decode()}]}
+        place = f"/applications/{other.pk}/import"
+        tried = client.request("POST", place, body={**body, "dryRun": True})
+        assert (tried["dryRun"], other.workflows.count()) == (True, 0)
+        done = client.request("POST", place, body=body)
+        assert [one["name"] for one in done["workflows"]] == ["Alert"]
+        assert list(other.integrations.values_list("name", "enabled")) == [("Broker", False)]
+        wrong = {"files": [{"name": "a.zip", "data": "!"}]}
+        assert refused(client.request, method="POST", path=place, body=wrong)[0] == 400
+        odd = {**body, "conflictBehavior": "perhaps"}
+        assert refused(client.request, method="POST", path=place, body=odd)[0] == 400
 
 
 class TestTokens:

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from workflows.api import application_transfer_views as whole
 from workflows.api import flow_insight_views as insight
 from workflows.api import flow_storage_views as storage
 from workflows.api import flow_transfer_views as transfer
@@ -18,6 +19,9 @@ _VERSION = f"{_FLOW}/versions/<str:flowVersionId>"
 _PARKED = f"{_APPLICATION}/parkedRuns"
 
 urlpatterns = [
+    path(f"{_APPLICATION}/export", whole.ExportView.as_view(), name="export"),
+    path(f"{_APPLICATION}/import", whole.ImportView.as_view(), name="import"),
+    path("exports/<str:mark>", whole.ExportFileView.as_view(), name="export_file"),
     path(
         f"{_APPLICATION}/integrations/<str:integrationId>",
         integrations.IntegrationWithWorkflowsView.as_view(),
