@@ -230,6 +230,7 @@ def test_make_lists_its_targets(tmp_path: Path) -> None:
         "run",
         "test",
         "test-all",
+        "faults",
         "counterparts",
         "bench",
         "lint",
