@@ -77,6 +77,7 @@ def api(django_db_setup: None, django_db_blocker: Any, redis_server: RedisServer
         celery_at(redis_server.url),
     ):
         outage.over()
+        limits._away_until = 0.0
         server = LiveServer("127.0.0.1")
         try:
             yield Api(f"{server.url}/api", User.objects.create_superuser("operator"), redis_server)

@@ -174,6 +174,7 @@ class TestVersions:
         client.flow.patch(**of, flow={"defaultVersionId": replaced["id"]})
         assert client.flow.get(**of)["defaultVersionId"] == replaced["id"]
         assert refused(client.flow_version.delete, **of, flowVersionId="1.0")[0] == 409
+        assert faults(refused(client.flow.patch, **of, flow={"defaultVersionId": "nope"})) == {"defaultVersionId"}
         client.flow.patch(**of, flow={"defaultVersionId": None})
         assert client.flow_version.delete(**of, flowVersionId="1.0") == {"success": True}
         assert refused(client.flow_version.get, **of, flowVersionId="1.0")[0] == 404

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import runpy
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests import factories
 from tests.api.tokens import a_token, bearer
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
+from tests.standards import ROOT
 from wegnology.applications.models import Application, Role, UserToken
 from wegnology.lib.rest import limits
 from wegnology.lib.rest.request_ids import RequestIdFilter
@@ -29,6 +31,7 @@ def _nothing_before() -> None:
     """Forget what earlier tests counted in this process."""
     outage.over()
     limits._windows.clear()
+    limits._away_until = 0.0
 
 
 @pytest.fixture
@@ -250,6 +253,11 @@ class TestNamesOfRequests:
             logger.removeHandler(handler)
         assert response.status_code == 503
         assert lines == ["Service Unavailable: /readyz [request look-at-this]"]
+
+    def test_it_stands_in_the_access_log(self) -> None:
+        written = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["access_log_format"]
+        assert written.endswith("%({x-request-id}o)s")
+        assert "%(q)s" not in written  # what is asked for may be private
 
 
 class TestQueries:

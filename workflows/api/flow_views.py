@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from wegnology.applications.api.base import CalledView, found_or_404
 from wegnology.applications.models import Role
 from wegnology.lib.rest.answers import DONE, Success, with_links
+from wegnology.lib.rest.errors import Invalid
 from wegnology.lib.rest.etags import etag_of, require_match
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection
@@ -27,6 +28,7 @@ from workflows.api.flow_schemas import (
     read_content,
 )
 from workflows.deletion import delete
+from workflows.exceptions import VersionMissing
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
 from workflows.unsupported import unsupported_types
 from workflows.version_content import EMPTY, content_faults, content_of
@@ -88,6 +90,14 @@ def mark_of(row: Workflow, develop: WorkflowVersion | None) -> str:
 
 def _develop(row: Workflow) -> WorkflowVersion | None:
     return row.versions.filter(name=DEVELOP).first()
+
+
+def _version(row: Workflow, key: str | None) -> WorkflowVersion | None:
+    """Return the version that shall be the default; None for develop."""
+    try:
+        return find_version(row, key) if key else None
+    except VersionMissing as error:
+        raise Invalid({"defaultVersionId": str(error)}) from None
 
 
 def developing(rows: Sequence[Workflow]) -> dict[str, WorkflowVersion]:
@@ -191,7 +201,7 @@ class FlowView(FlowViews):
                     raise invalid(faults)
                 save_develop(row, content)
             if "default_version_id" in named:
-                set_default(row, find_version(row, change.default_version_id) if change.default_version_id else None)
+                set_default(row, _version(row, change.default_version_id))
             for name in named & {"name", "description", "enabled"}:
                 setattr(row, name, getattr(change, name))
             row.save()
