@@ -68,12 +68,12 @@ def _django_db_helper(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="module")
 def api(django_db_setup: None, django_db_blocker: Any, redis_server: RedisServer) -> Iterator[Api]:
     """The API over HTTP, in this process."""
-    limits = {"API_PER_MINUTE": 1_000_000, "API_STRANGERS_PER_MINUTE": 1_000_000, "LOGIN_TRIES_PER_ADDRESS": 1_000_000}
+    bounds = {"API_PER_MINUTE": 1_000_000, "API_STRANGERS_PER_MINUTE": 1_000_000, "LOGIN_TRIES_PER_ADDRESS": 1_000_000}
     prefix = f"test-{new_id()}"
     hosts = [*settings.ALLOWED_HOSTS, "testserver"]
     with (
         django_db_blocker.unblock(),
-        override_settings(REDIS_URL=redis_server.url, REDIS_PREFIX=prefix, ALLOWED_HOSTS=hosts, **limits),
+        override_settings(REDIS_URL=redis_server.url, REDIS_PREFIX=prefix, ALLOWED_HOSTS=hosts, **bounds),
         celery_at(redis_server.url),
     ):
         outage.over()
