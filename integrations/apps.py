@@ -40,7 +40,7 @@ class IntegrationsConfig(AppConfig):
 
 
 def _configure_egress() -> None:
-    services = [(settings.EMAIL_HOST, settings.EMAIL_PORT)]
+    services = [(settings.EMAIL_HOST, settings.EMAIL_PORT)] if settings.EMAIL_HOST else []
     for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
         place = urlsplit(url)
         services += [(place.hostname, place.port or REDIS_PORT)] if place.hostname else []

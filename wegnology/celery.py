@@ -20,8 +20,10 @@ STEPS = {
     "worker": "workflows.bootstep:EngineStep",
     "tasks": "integrations.runtime.tasks_step:TasksStep",
 }
+ALARMS = "workflows.alarms.watching:AlarmStep"
+"""In all of them: whatever still lives says what does not."""
 if settings.ROLE in STEPS:
-    app.steps["worker"].add(STEPS[settings.ROLE])
+    app.steps["worker"] |= {STEPS[settings.ROLE], ALARMS}
 
 
 @signals.worker_init.connect

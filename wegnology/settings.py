@@ -176,6 +176,17 @@ FILE_UPLOAD_HANDLERS = ["wegnology.lib.uploads.BoundedUploads"]
 SERVICE_URLS = env.list("WEGNOLOGY_SERVICE_URLS", default=[])
 GOOGLE_TOKEN_URIS = env.list("WEGNOLOGY_GOOGLE_TOKEN_URIS", default=[])
 
+# Mail, for alarms. Without EMAIL_URL none is sent, and rules with recipients say so.
+EMAIL_URL = env.str("EMAIL_URL", "")
+MAIL_CONFIGURED = bool(EMAIL_URL)
+vars().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+del EMAIL_URL
+EMAIL_PORT = vars().get("EMAIL_PORT") or (465 if vars().get("EMAIL_USE_SSL") else 587 if vars().get("EMAIL_USE_TLS") else 25)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "wegnology@localhost")
+PUBLIC_URL = env.str("WEGNOLOGY_PUBLIC_URL", "")
+ALARM_DAYS = env.int("WEGNOLOGY_ALARM_DAYS", 90)
+
 # The REST API.
 API_BODY_BYTES = env.int("WEGNOLOGY_API_BODY_BYTES", 8 * 1024 * 1024)
 API_PER_MINUTE = env.int("WEGNOLOGY_API_PER_MINUTE", 1_200)

@@ -16,9 +16,9 @@ from integrations.runtime.keys import key
 from wegnology.lib.redis import RedisAway, sync_client
 from workflows.graph import INTEGRATION
 from workflows.models import ParkedRun, Workflow, WorkflowVersion
-from workflows.triggers import BUTTON, FLOW_ERROR, TIMER, WEBHOOK
+from workflows.triggers import ALARM, BUTTON, FLOW_ERROR, TIMER, WEBHOOK
 
-_OWN = {BUTTON: "virtual button", TIMER: "timer", WEBHOOK: "webhook", FLOW_ERROR: "error trigger"}
+_OWN = {BUTTON: "virtual button", TIMER: "timer", WEBHOOK: "webhook", FLOW_ERROR: "error trigger", ALARM: "alarm trigger"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ import asyncio
 import logging
 
 from celery import shared_task
+from django.db import close_old_connections
 
 from integrations.runtime.dispatch import DRAIN_TASK
 from workflows import bootstep
+from workflows.alarms import telling
+from workflows.alarms.watching import TELL_TASK
 
 logger = logging.getLogger(__name__)
 
@@ -21,3 +24,12 @@ def drain(partition: int) -> None:
         logger.warning("this process runs no engine; the sweeper asks again for partition %d", partition)
         return
     asyncio.run_coroutine_threadsafe(engine.take(partition), loop).result(HAND_OVER_SECONDS)
+
+
+@shared_task(name=TELL_TASK, ignore_result=True, acks_late=False)
+def tell_alarms(rule_id: str) -> None:
+    """Tell people and programs what is due of a rule. It may take as long as their servers do."""
+    try:
+        telling.tell(rule_id)
+    finally:
+        close_old_connections()

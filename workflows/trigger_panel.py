@@ -20,7 +20,7 @@ from wegnology.lib.types import JSONObject
 from workflows.firing import NotFired, press
 from workflows.models import Webhook, Workflow, WorkflowVersion
 from workflows.timers import next_times
-from workflows.triggers import BUTTON, FLOW_ERROR, TIMER, WEBHOOK
+from workflows.triggers import ALARM, BUTTON, FLOW_ERROR, TIMER, WEBHOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,13 @@ def _error(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, _t: dict[
     return Shown(_label(raw, "Workflow Error"), FLOW_ERROR, str(raw.get("key")), _SCOPES.get(config.get("scope", "local"), ""))
 
 
+def _alarm(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, _t: dict[str, datetime]) -> Shown:
+    config: Any = raw.get("config") or {}
+    kinds = config.get("kinds") or []
+    detail = ", ".join(str(kind) for kind in kinds) if isinstance(kinds, list) and kinds else "alarms of every kind"
+    return Shown(_label(raw, "Alarm"), ALARM, str(raw.get("key")), detail)
+
+
 def _webhook(request: HttpRequest, workflow: Workflow, raw: JSONObject, may: bool, _t: dict[str, datetime]) -> Shown:
     config: Any = raw.get("config") or {}
     detail = "waits for a reply" if config.get("waitForReply") else "answers 202 at once"
@@ -99,6 +106,7 @@ _SHOW: dict[str, Callable[[HttpRequest, Workflow, JSONObject, bool, dict[str, da
     TIMER: _timer,
     FLOW_ERROR: _error,
     WEBHOOK: _webhook,
+    ALARM: _alarm,
 }
 _SCOPES = {
     "local": "errors of this workflow",

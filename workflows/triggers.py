@@ -13,11 +13,13 @@ from croniter import CroniterError, croniter
 from pydantic import Field, field_validator, model_validator
 
 from wegnology.lib.schema import Schema
+from workflows.alarms.names import AlarmKind
 
 BUTTON = "virtualButton"
 TIMER = "timer"
 FLOW_ERROR = "flowError"
 WEBHOOK = "webhook"
+ALARM = "alarm"
 
 LONGEST_SECONDS = 365 * 24 * 3600
 YEARS_AHEAD = 5
@@ -120,11 +122,29 @@ class WebhookConfig(Schema):
     )
 
 
+class AlarmConfig(Schema):
+    """Fires when an alarm of the application opens or is over; `data.alarm` says which, with its cause and the next step."""
+
+    kinds: list[AlarmKind] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Kinds of alarms, as a rule names them; none stands for all.",
+        examples=[["disconnected", "refused"]],
+    )
+    on_open: bool = Field(default=True, description="Fire when an alarm opens.", examples=[True])
+    on_over: bool = Field(default=False, description="Fire when an alarm is over.", examples=[False])
+
+    def covers(self, kind: str, over: bool) -> bool:
+        """Say whether the trigger fires for an alarm of that kind that opens, or is over."""
+        return (not self.kinds or kind in self.kinds) and (self.on_over if over else self.on_open)
+
+
 TRIGGERS: dict[str, type[Schema]] = {
     BUTTON: ButtonConfig,
     TIMER: TimerConfig,
     FLOW_ERROR: FlowErrorConfig,
     WEBHOOK: WebhookConfig,
+    ALARM: AlarmConfig,
 }
 """Types that fire here, beside those of integrations, with the schema of their `config`."""
 

@@ -231,6 +231,8 @@ WITHOUT_SIGNALS = {
     "workflows/replay_jobs.py": "how far a replay has come",
     "workflows/insight/hours.py": "counts and errors of runs",
     "workflows/migrations/0006_alarm_defaults.py": "rules that applications of an earlier release begin with",
+    "workflows/alarms/keeping.py": "alarms and what is to be told of them",
+    "workflows/alarms/watching.py": "who watches",
     "workflows/alarms/rules.py": "what a new application begins with",
 }
 """Files that use `update` or bulk methods of querysets, which the audit does not see, and for what."""

@@ -127,7 +127,8 @@ def _sources(
 ) -> dict[str, list[SourceFacts]]:
     """Put together what is known of each source, by application."""
     found: dict[str, list[SourceFacts]] = defaultdict(list)
-    for row in (*integrations, *workflows):
+    rows: list[Integration | Workflow] = [*integrations, *workflows]
+    for row in rows:
         waiting, fill = held.fills.get(row.pk, (0, 0.0))
         lately, ever = parked.get(row.pk, (0, 0))
         one = SourceFacts(
