@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from integrations.models import Integration
-from wegnology.applications.models import Application, SavedWhole
+from wegnology.applications.saved_whole import SavedWhole
 from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Field, Schema, SecretStr
@@ -31,12 +30,17 @@ class AlarmRule(SealedConfig, SavedWhole):
     sealed_label: ClassVar[str] = "alarm"
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="alarm_rules")
+    application = models.ForeignKey("applications.Application", on_delete=models.CASCADE, related_name="alarm_rules")
     kind = models.CharField(max_length=32, choices=kind_choices)
     enabled = models.BooleanField(default=True)
     threshold = models.FloatField(null=True, blank=True, help_text="Empty: the default of the kind.")
     integration = models.ForeignKey(
-        Integration, null=True, blank=True, on_delete=models.CASCADE, related_name="+", help_text="Empty: all of the application."
+        "integrations.Integration",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Empty: all of the application.",
     )
     emails = models.JSONField(default=list, blank=True)
     repeat_minutes = models.PositiveIntegerField(
@@ -99,7 +103,7 @@ class Alarm(models.Model):
     """
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="alarms")
+    application = models.ForeignKey("applications.Application", on_delete=models.CASCADE, related_name="alarms")
     rule = models.ForeignKey(AlarmRule, null=True, on_delete=models.SET_NULL, related_name="alarms")
     kind = models.CharField(max_length=32)
     subject_kind = models.CharField(max_length=16)
