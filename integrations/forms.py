@@ -16,7 +16,7 @@ from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.fields import LinesField
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.reference import hints
+from wegnology.lib.schema import hints
 from wegnology.lib.schema_preview import resolved_preview, show_beside
 from wegnology.lib.types import JSONObject
 

@@ -35,6 +35,8 @@ class Lantern(Schema):
     mode: Literal["oil", "gas"] = Field("oil", description="What burns.")
     bulbs: list[Bulb] = Field([], max_length=3, description="What shines.")
     chimney: bool = Field(True, description="Has one.", json_schema_extra=ui(when={"mode": ["oil", "gas"]}))
+    sparks: bool = Field(True, description="Sheds some.", json_schema_extra=ui(when={"mode": {"not": ["gas"]}}))
+    holder: str = Field("", description="Holds it.", json_schema_extra=ui(when={"street": {"not": ["", None]}}))
     hours: list[int] = Field([], description="When.", examples=[[20, 21]])
 
 
@@ -89,6 +91,8 @@ def test_settings_are_told_with_everything_that_is_declared() -> None:
         ["`bulbs[].name`", "Name", "text, not empty", "required", "", "", "Its name."],
         ["`bulbs[].watts`", "Watts", "whole number, 1 to 100", "", "", "", "What it takes."],
         ["`chimney`", "Chimney", "true or false", "`true`", "", "", "Has one. Only when `mode` is `oil` or `gas`."],
+        ["`sparks`", "Sparks", "true or false", "`true`", "", "", "Sheds some. Only when `mode` is not `gas`."],
+        ["`holder`", "Holder", "text", "", "", "", "Holds it. Only when `street` is given."],
         ["`hours`", "Hours", "list of whole numbers", "", "", "", "When."],
     ]
 

@@ -31,7 +31,7 @@ from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, SendUnknown, Unreachable
 from wegnology.lib.amqp_transport import AmqpError
 from wegnology.lib.arrivals import Arrivals
-from wegnology.lib.credential_types import NO_CREDENTIAL, AzureCredential, Credential
+from wegnology.lib.credential_types import NO_CREDENTIAL, WITH_CREDENTIAL, AzureCredential, Credential
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.event_hub_access import Access, parse_connection_string, parse_host, resource_of
 from wegnology.lib.event_hub_events import outgoing, received
@@ -64,7 +64,7 @@ class AzureEventHubConfig(Schema):
         max_length=256,
         title="Host Name Template",
         description="Full host name of the namespace; needed with a service credential.",
-        json_schema_extra=ui(section="Login", placeholder="greenhouse.servicebus.windows.net"),
+        json_schema_extra=ui(section="Login", placeholder="greenhouse.servicebus.windows.net", when=WITH_CREDENTIAL),
     )
     hub_name: Templated[str] = Field(
         min_length=1,
@@ -123,7 +123,10 @@ class AzureEventHubOutgoing(Schema):
     """An event to send."""
 
     data: Annotated[str, Content("data")] = Field(
-        title="Data Template", description="The body of the event.", examples=["{{jsonEncode working.alert}}"]
+        title="Data Template",
+        description="The body of the event.",
+        examples=["{{jsonEncode working.alert}}"],
+        json_schema_extra=ui(multiline=True),
     )
     properties: Annotated[dict[str, Scalar], Pairs("prop")] = Field(
         {}, title="Properties", description="Application properties of the event; numbers and true and false are sent as such."

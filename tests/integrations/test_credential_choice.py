@@ -163,6 +163,17 @@ class TestTogether:
         response = admin_client.post(ADD, typed(plant, config_url="ws://127.0.0.2/", **{FIELD: the()}))
         assert "The credential is for other addresses" in faults(response)[FIELD][0]
 
+    def test_what_only_a_credential_needs_goes_with_it(self, admin_client: Client, plant: Application) -> None:
+        page, key = ADD.replace("websocket", "azureEventHub"), "SharedAccessKeyName=a;SharedAccessKey=a2V5"
+        html = admin_client.get(page).content.decode()
+        (host,) = re.findall(r'<input[^>]*name="config_hostName"[^>]*>', html)
+        assert "{&quot;config_credentialName&quot;: {&quot;not&quot;: [&quot;&quot;, &quot;None&quot;]}}" in host
+        form = typed(plant, config_hubName="readings", config_consumerGroup="$Default", config_hostName="green.example.net")
+        form["config_connectionString"] = f"Endpoint=sb://blue.example.net/;{key}"
+        html = admin_client.post(page, form, follow=True).content.decode()
+        assert "Not kept, because they do not apply with these settings: Host Name Template." in html
+        assert "hostName" not in Integration.objects.get().config
+
     def test_a_row_saved_elsewhere_is_judged_too(self, plant: Application) -> None:
         row = a_feed(plant, config={**FEED, "password": "hunter3"})
         with pytest.raises(ValidationError, match="password: Leave this empty beside a service credential"):

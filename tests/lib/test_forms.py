@@ -216,6 +216,17 @@ def test_defaults_count_in_conditions() -> None:
     assert LAMP.irrelevant({"caCertificate": "PEM"}) == ["caCertificate"]
 
 
+def test_a_condition_may_name_the_values_that_do_not_fit() -> None:
+    class Shade(Schema):
+        colour: Literal["none", "red", "blue"] = "none"
+        depth: int | None = Field(None, json_schema_extra=ui(when={"colour": {"not": ["none"]}}))
+
+    shade = SchemaFields(Shade)
+    assert json.loads(shade.form_fields({})["config_depth"].widget.attrs["data-when"]) == {"config_colour": {"not": ["none"]}}
+    assert shade.irrelevant({"depth": 1}) == ["depth"]
+    assert shade.irrelevant({"depth": 1, "colour": "red"}) == []
+
+
 def test_faults_stand_beside_their_field() -> None:
     form = lamp_form(
         {**FILLED, "config_headers-0-headerKey": "X" * 21, "config_headers-0-headerValue": "1", "config_port": "many"}

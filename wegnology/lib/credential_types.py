@@ -18,12 +18,14 @@ from wegnology.lib.http_logins import (
     judge_login,
     with_parameter,
 )
-from wegnology.lib.schema import Field, Schema, SecretStr, ui
+from wegnology.lib.schema import Field, Schema, SecretStr, When, ui
 from wegnology.lib.types import JSONValue
 
 SECTION = "Login"
-NO_CREDENTIAL: dict[str, list[JSONValue]] = {"credentialName": ["", None]}
+NO_CREDENTIAL: When = {"credentialName": ["", None]}
 """For `ui(when=...)`: a setting that matters only while no service credential is named."""
+WITH_CREDENTIAL: When = {"credentialName": {"not": ["", None]}}
+"""For `ui(when=...)`: a setting that matters only beside a service credential."""
 
 
 class Credential(Schema):

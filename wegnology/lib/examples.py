@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args, get_origin, is_typeddict
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from wegnology.lib.reference import hints, keys_of, without_none
-from wegnology.lib.schema import Schema
+from wegnology.lib.reference import keys_of, without_none
+from wegnology.lib.schema import Schema, hints
 from wegnology.lib.types import JSONObject, JSONValue
 
 _PLAIN: dict[Any, JSONValue] = {str: "text", SecretStr: "secret", int: 1, float: 1.5, bool: False, dict: {}, list: []}

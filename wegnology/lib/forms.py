@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField
 from wegnology.lib.row_fields import Column, Kept, RowsField, restored
-from wegnology.lib.schema import ConfigInvalid, Schema, is_secret, is_templated
+from wegnology.lib.schema import ConfigInvalid, Schema, Values, When, fits, hints, is_secret, is_templated
 from wegnology.lib.schema_leaves import json_names, shape_of
 from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
@@ -47,7 +47,7 @@ class SchemaFields:
         """Return the names of the form fields by section, in order of declaration."""
         sections: dict[str, list[str]] = {}
         for name, field in self.schema.fields().items():
-            sections.setdefault(_hints(field).get("section", ""), []).append(self.prefix + name)
+            sections.setdefault(hints(field).get("section", ""), []).append(self.prefix + name)
         return sections
 
     def to_raw(self, cleaned: Mapping[str, Any], stored: Callable[[str], JSONValue]) -> JSONObject:
@@ -103,28 +103,28 @@ class SchemaFields:
 
     def _applies(self, name: str, values: Mapping[str, Any], seen: set[str]) -> bool:
         field = self.schema.fields().get(name)  # None: what stands beside the settings, such as a chosen credential
-        conditions: Mapping[str, list[JSONValue]] = _hints(field).get("when", {}) if field else {}
+        conditions: When = hints(field).get("when", {}) if field else {}
         return all(
-            other not in seen and values.get(other) in allowed and self._applies(other, values, seen | {name})
+            other not in seen and fits(values.get(other), allowed) and self._applies(other, values, seen | {name})
             for other, allowed in conditions.items()
         )
 
     def _form_field(self, name: str, field: FieldInfo, stored: Mapping[str, JSONValue]) -> forms.Field:
         common = {"label": self.label(name), "help_text": escape(field.description or ""), "required": field.is_required()}
         if is_secret(field):
-            form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(_hints(field).get("multiline")), **common)
+            form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(hints(field).get("multiline")), **common)
         else:
             form_field = _plain_field(field, common)
         self._hint_attributes(form_field, field)
         return form_field
 
     def _hint_attributes(self, form_field: forms.Field, field: FieldInfo) -> None:
-        hints = _hints(field)
+        said = hints(field)
         attrs = form_field.widget.attrs
-        if hints.get("placeholder") and "placeholder" not in attrs:
-            attrs["placeholder"] = hints["placeholder"]
-        if hints.get("when"):
-            when = {self.prefix + other: [_as_option(value) for value in values] for other, values in hints["when"].items()}
+        if said.get("placeholder") and "placeholder" not in attrs:
+            attrs["placeholder"] = said["placeholder"]
+        if said.get("when"):
+            when = {self.prefix + other: _as_options(values) for other, values in said["when"].items()}
             attrs["data-when"] = json.dumps(when)
 
 
@@ -161,13 +161,13 @@ def _columns(field: FieldInfo) -> list[Column]:
         inner, _ = _unwrapped(part.annotation)
         if inner is not str and not is_secret(part):
             return []
-        placeholder = _hints(part).get("placeholder", "")
+        placeholder = hints(part).get("placeholder", "")
         columns.append(Column(name, part.title or _words(name), is_secret(part), part.is_required(), placeholder))
     return columns if columns and not columns[0].secret else []
 
 
 def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
-    multiline = bool(_hints(field).get("multiline"))
+    multiline = bool(hints(field).get("multiline"))
     widget: forms.Widget = TextInput(attrs={"spellcheck": "false"})
     if multiline:
         widget = Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "wg-code"})
@@ -222,18 +222,18 @@ def _limit(field: FieldInfo, name: str) -> Any:
     return next((getattr(mark, name) for mark in field.metadata if hasattr(mark, name)), None)
 
 
-def _hints(field: FieldInfo) -> Mapping[str, Any]:
-    extra = field.json_schema_extra
-    hints = extra.get("ui") if isinstance(extra, dict) else None
-    return hints if isinstance(hints, dict) else {}
-
-
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
 def _as_option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_options(values: Values) -> JSONValue:
+    if isinstance(values, Mapping):
+        return {"not": [_as_option(value) for value in values["not"]]}
+    return [_as_option(value) for value in values]
 
 
 def _words(name: str) -> str:

@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.schema import Schema, is_secret, is_templated
+from wegnology.lib.schema import Schema, Values, When, hints, is_secret, is_templated
 from wegnology.lib.types import JSONValue
 
 _WORDS: dict[Any, str] = {
@@ -179,22 +179,20 @@ def _default(field: FieldInfo) -> str:
 
 
 def _condition(field: FieldInfo) -> str:
-    when: Mapping[str, Sequence[JSONValue]] = hints(field).get("when", {})
-    parts = [
-        f"`{other}` is {_either([_option(value) for value in values if value is not None])}" for other, values in when.items()
-    ]
+    when: When = hints(field).get("when", {})
+    parts = [f"`{other}` is {_values(values)}" for other, values in when.items()]
     return f" Only when {' and '.join(parts)}." if parts else ""
+
+
+def _values(values: Values) -> str:
+    if isinstance(values, Mapping):
+        words = _values(values["not"])
+        return words.removeprefix("not ") if words.startswith("not ") else f"not {words}"
+    return _either([_option(value) for value in values if value is not None])
 
 
 def _option(value: JSONValue) -> str:
     return f"`{json.dumps(value).strip(chr(34))}`" if value != "" else "not given"
-
-
-def hints(field: FieldInfo) -> Mapping[str, Any]:
-    """Return what a field says to forms (`schema.ui`)."""
-    extra = field.json_schema_extra
-    hints = extra.get("ui") if isinstance(extra, dict) else None
-    return hints if isinstance(hints, dict) else {}
 
 
 def _limit(field: FieldInfo, name: str) -> Any:

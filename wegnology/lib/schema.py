@@ -6,8 +6,8 @@ into typed values when used (`resolve`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
@@ -23,6 +23,10 @@ from wegnology.lib.types import JSONObject, JSONValue
 T = TypeVar("T")
 _SECRET_BOUND = re.compile(r"Value should have at (least|most) ([0-9]+) items? after validation")  # and the length it has
 Templated = Annotated[T, TemplatedMark()]
+Values = Sequence[JSONValue] | Mapping[Literal["not"], Sequence[JSONValue]]
+"""Values that a condition names: those that fit, or `not` those."""
+When = Mapping[str, Values]
+"""The condition under which a setting matters: values of other settings, by JSON name; all must fit."""
 
 
 class ConfigInvalid(Exception):
@@ -36,15 +40,28 @@ class ConfigInvalid(Exception):
 def ui(
     *,
     section: str = "",
-    when: Mapping[str, list[JSONValue]] | None = None,
+    when: When | None = None,
     multiline: bool = False,
     placeholder: str = "",
 ) -> dict[str, Any]:
     """Describe how a form shows a field; pass it as `json_schema_extra`.
 
-    `when` names other fields (JSON names) and the values at which this one matters: {"protocol": ["mqtts", "wss"]}.
+    `when` names other fields (JSON names) and the values at which this one matters: {"protocol": ["mqtts", "wss"]}, or
+    those at which it does not: {"login": {"not": ["none"]}}.
     """
     return {"ui": {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}}
+
+
+def hints(field: FieldInfo) -> Mapping[str, Any]:
+    """Return what a field says to forms (`ui`)."""
+    extra = field.json_schema_extra
+    hints = extra.get("ui") if isinstance(extra, dict) else None
+    return hints if isinstance(hints, dict) else {}
+
+
+def fits(value: Any, values: Values) -> bool:
+    """Say whether a value meets a condition of `ui(when=...)`."""
+    return value not in values["not"] if isinstance(values, Mapping) else value in values
 
 
 class Schema(BaseModel):
@@ -199,4 +216,5 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "errors_by_field", "is_secret", "is_templated", "ui"]
+__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "When", "errors_by_field", "fits", "hints"]
+__all__ += ["is_secret", "is_templated", "ui"]

@@ -4,11 +4,9 @@ import hashlib
 import os
 import ssl
 import weakref
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from wegnology.lib.schema import Field, ui
-from wegnology.lib.types import JSONValue
+from wegnology.lib.schema import Field, When, ui
 
 
 class CertificateUnusable(Exception):
@@ -27,7 +25,7 @@ class Tls(NamedTuple):
         return f"Tls(verify={self.verify})"
 
 
-def pem_field(title: str, description: str, section: str, when: Mapping[str, list[JSONValue]] | None = None) -> Any:
+def pem_field(title: str, description: str, section: str, when: When | None = None) -> Any:
     """Declare a field of a configuration that takes a certificate or a key in PEM form, or nothing."""
     shown = ui(section=section, when=when, multiline=True)
     return Field(None, min_length=4, max_length=32767, title=title, description=description, json_schema_extra=shown)

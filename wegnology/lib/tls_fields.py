@@ -1,34 +1,30 @@
 """Fields by which people say how TLS is done: the same words, sections and rules for every type that has them."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from wegnology.lib.schema import Field, SecretStr, ui
+from wegnology.lib.schema import Field, SecretStr, When, ui
 from wegnology.lib.tls import Tls
-from wegnology.lib.types import JSONValue
-
-When = Mapping[str, list[JSONValue]] | None
 
 
-def private_key_field(when: When = None) -> Any:
+def private_key_field(when: When | None = None) -> Any:
     """Declare `private_key`, the secret half of a login by certificate."""
     text = "For logging in with a certificate: its private key in PEM form, without a passphrase."
     return _pem_field("Private Key Template", text, "Authentication", when)
 
 
-def certificate_field(when: When = None) -> Any:
+def certificate_field(when: When | None = None) -> Any:
     """Declare `certificate`, the open half of a login by certificate."""
     text = "For logging in with a certificate: the certificate in PEM form."
     return _pem_field("Certificate Template", text, "Authentication", when)
 
 
-def ca_certificate_field(peer: str, when: When = None) -> Any:
+def ca_certificate_field(peer: str, when: When | None = None) -> Any:
     """Declare `ca_certificate`: whom to trust. `peer` is "broker" or "server"."""
     text = f"The authority that signed the {peer}'s certificate, in PEM form. Blank: the usual public ones."
     return _pem_field("CA Certificate Template", text, "Security", when)
 
 
-def no_verification_field(peer: str, when: When = None) -> Any:
+def no_verification_field(peer: str, when: When | None = None) -> Any:
     """Declare `disable_ssl_verification`."""
     return Field(
         False,
@@ -52,6 +48,6 @@ def tls_of(disabled: bool, ca: str | None, certificate: str | None, private_key:
     return Tls(not disabled, ca, certificate, private_key.get_secret_value() if private_key else None)
 
 
-def _pem_field(title: str, description: str, section: str, when: When) -> Any:
+def _pem_field(title: str, description: str, section: str, when: When | None) -> Any:
     shown = ui(section=section, when=when, multiline=True)
     return Field(None, min_length=4, max_length=32767, title=title, description=description, json_schema_extra=shown)

@@ -1,4 +1,4 @@
-// Shows a setting only while the settings named in its data-when have one of the values given there.
+// Shows a setting only while the settings named in its data-when have one of the values given there, or none of those under "not".
 // Without this file every setting is shown, and the server decides which ones apply.
 (() => {
   "use strict";
@@ -11,11 +11,13 @@
     return input.type === "checkbox" ? String(input.checked) : input.value;
   };
 
+  const fits = (value, values) => (Array.isArray(values) ? values.includes(value) : !values.not.includes(value));
+
   const applies = (input) => {
     const when = JSON.parse(input.dataset.when || "{}");
     return Object.entries(when).every(([name, values]) => {
       const other = document.querySelector(`[name="${CSS.escape(name)}"]`);
-      return values.includes(valueOf(name)) && (!other || !other.dataset.when || applies(other));
+      return fits(valueOf(name), values) && (!other || !other.dataset.when || applies(other));
     });
   };
 
