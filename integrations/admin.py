@@ -7,20 +7,16 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
-from integrations.endings import endings_of
 from integrations.forms import form_for, sections_of
 from integrations.inspector_admin import InspectorPages
 from integrations.list_admin import ListPages
 from integrations.models import Integration
-from integrations.panel import panel
 from wegnology.applications.access import applications_of, is_operator
-from wegnology.applications.credential_facts import ending_lines
 from wegnology.applications.models import Credential, Role
 from wegnology.applications.typed_admin import TypeCard
 from wegnology.lib.slugs import slug_of
@@ -106,17 +102,12 @@ class IntegrationAdmin(ListPages, InspectorPages):
         return (*kept, *super().get_readonly_fields(request, obj))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Show the form below the integration's live state."""
+        """Show the form beside the connection's live state."""
         row = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if row is not None and self.has_view_permission(request, row):
             if row.integration_type not in connectors:
                 messages.error(request, f"This release knows no integrations of type {row.integration_type}.")
                 return self.response_post_save_change(request, row)
-            ends = ending_lines(row.config_schema, endings_of(row), timezone.now())
-            context = {"panel": panel(row), "ends": ends, **self.panel_context(request, row), **context}
+            context = {**self.tab_context(request, row, "change"), **context}
         return super().change_view(request, object_id, form_url, context)
-
-    def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
-        """Return what packages above add to the page."""
-        return {}

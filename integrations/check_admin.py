@@ -56,11 +56,11 @@ class CheckPages(TypedAdmin):
         return super().add_view(request, form_url, {"check_url": address, **(extra_context or {})})
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Offer a check, and show the last one."""
+        """Offer a check of what is typed."""
         context = dict(extra_context or {})
         row = self.get_object(request, object_id)
         if row is not None and self.allowed(request, "change", row):
-            context |= {"check_url": reverse(f"admin:{_PAGE}_check", args=[row.pk]), **_last(row)}
+            context |= {"check_url": reverse(f"admin:{_PAGE}_check", args=[row.pk])}
         return super().change_view(request, object_id, form_url, context)
 
     def check_new(self, request: HttpRequest) -> HttpResponse:
@@ -98,7 +98,11 @@ class CheckPages(TypedAdmin):
         wanted: Integration = form.instance
         if not may(request.user, wanted.application_id, Role.EDITOR):
             raise PermissionDenied
-        record = _record_of(request, wanted, saved=stored is not None and stored == settings_of(wanted))
+        return self.ask_check(request, wanted, saved=stored is not None and stored == settings_of(wanted))
+
+    def ask_check(self, request: HttpRequest, wanted: Integration, *, saved: bool) -> HttpResponse:
+        """Ask a tasks process for a check of a row as it stands in memory; its answer is for a script, or leads to a page."""
+        record = _record_of(request, wanted, saved=saved)
         try:
             check_records.ask(record, _wanted(wanted))
             enqueue_check(record.id)
@@ -153,7 +157,7 @@ class CheckPages(TypedAdmin):
         return record, view(record, alive)
 
 
-def _last(row: Integration) -> dict[str, Any]:
+def last_check(row: Integration) -> dict[str, Any]:
     """Return what the page shows of the last check of a row, if there was one within a day."""
     try:
         with closing(sync_client()) as client:

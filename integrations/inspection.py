@@ -197,10 +197,10 @@ def view(name: str, value: Any, wanted: str = "", *, is_base64: bool = False) ->
             if wanted == "text"
             else View(name, "hex", hex_dump(content), ("hex", "text"))
         )
-    parsed = _parsed(value)
-    forms = ("text", "hex") if parsed is None else ("json", "text", "hex")
+    decoded = parsed(value)
+    forms = ("text", "hex") if decoded is None else ("json", "text", "hex")
     form = wanted if wanted in forms else forms[0]
-    texts = {"text": lambda: value, "hex": lambda: hex_dump(value.encode()), "json": lambda: _pretty(parsed)}
+    texts = {"text": lambda: value, "hex": lambda: hex_dump(value.encode()), "json": lambda: _pretty(decoded)}
     return View(name, form, texts[form](), forms)
 
 
@@ -208,7 +208,7 @@ def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
     """Return the value of a text that is a JSON object or array; None for anything else."""
     if text.lstrip()[:1] in ("{", "["):
         with contextlib.suppress(ValueError, RecursionError):

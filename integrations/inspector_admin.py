@@ -10,9 +10,8 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from integrations.inspection import (
     ENDED,
@@ -66,11 +65,8 @@ class InspectorPages(LedgerPages):
         """Show the last messages."""
         row = self._row(request, object_id)
         text, outcome = _asked(request)
+        title = _("Messages of %(name)s") % {"name": row.name}
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Messages of %(name)s") % {"name": row.name},
-            "original": row,
-            "opts": self.opts,
             "text": text,
             "outcome": outcome,
             "outcomes": [(name, _WORDS.get(name, name)) for name in OUTCOMES],
@@ -78,15 +74,14 @@ class InspectorPages(LedgerPages):
             "most": settings.INSPECT_MESSAGES,
             "per_second": settings.INSPECT_PER_SECOND,
             "rows_url": f"{reverse(f'admin:{_PAGE}_rows', args=[row.pk])}?{request.GET.urlencode()}",
-            "media": self.media,
         }
         try:
             inspection = read_inspection(row.pk)
         except RedisAway:
-            return TemplateResponse(request, "admin/integrations/integration/messages.html", {**context, "away": True})
+            return self.tab_page(request, row, "messages", title, **context, away=True)
         shown = matching(inspection.messages, text, outcome)
         more = {"place": inspection.place, "rows": _rows(row, shown), "total": len(inspection.messages)}
-        return TemplateResponse(request, "admin/integrations/integration/messages.html", {**context, **more})
+        return self.tab_page(request, row, "messages", title, **context, **more)
 
     def rows_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Return what is new to whoever follows: each message as a row, newest first; nothing while nothing is new."""
@@ -113,17 +108,18 @@ class InspectorPages(LedgerPages):
             raise Http404("This message is not kept any more")
         names = sources.names({run.workflow_id for run in message.runs} | {sent.integration_id for sent in message.sends})
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Message of %(name)s") % {"name": row.name},
-            "original": row,
-            "opts": self.opts,
             "message": message,
             "row": _shown(row, message),
             "views": views(message, request.GET.get("as", "")),
             "runs": [(run, names.get(run.workflow_id, "deleted")) for run in message.runs],
             "sends": [(sent, names.get(sent.integration_id, "deleted")) for sent in message.sends],
+            **self.message_context(request, row, message),
         }
-        return TemplateResponse(request, "admin/integrations/integration/message.html", context)
+        return self.tab_page(request, row, "message", _("Message of %(name)s") % {"name": row.name}, **context)
+
+    def message_context(self, request: HttpRequest, row: Integration, message: Message) -> dict[str, Any]:
+        """Return what packages above can do with a message."""
+        return {}
 
 
 def _asked(request: HttpRequest) -> tuple[str, str]:

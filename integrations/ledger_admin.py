@@ -6,22 +6,22 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from integrations.balance import Imbalance, imbalances
 from integrations.chart import chart, day_chart
-from integrations.check_admin import CheckPages
 from integrations.ledger_reading import by_day, read_ledger_of, sent_by_day
 from integrations.models import Integration
+from integrations.panel import flow_panel
 from integrations.runtime.ledger import SentLine
+from integrations.trial_admin import TrialPages
 from wegnology.lib.redis import RedisAway
 
 NAME = "integrations_integration_ledger"
 
 
-class LedgerPages(CheckPages):
+class LedgerPages(TrialPages):
     """Adds the page to those of integrations."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -36,14 +36,12 @@ class LedgerPages(CheckPages):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Ledger of %(name)s") % {"name": row.name},
-            "original": row,
-            "opts": self.opts,
-            **_ledger(row, _days(request.GET.get("days", ""))),
-        }
-        return TemplateResponse(request, "admin/integrations/integration/ledger.html", context)
+        context = {"flow": flow_panel(row), **self.parked_context(row), **_ledger(row, _days(request.GET.get("days", "")))}
+        return self.tab_page(request, row, "ledger", _("Throughput and ledger of %(name)s") % {"name": row.name}, **context)
+
+    def parked_context(self, row: Integration) -> dict[str, Any]:
+        """Return what packages above know of its parked runs."""
+        return {}
 
 
 def spans() -> list[int]:

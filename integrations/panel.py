@@ -1,19 +1,17 @@
-"""What an integration's page shows above its form: status, ledger, history."""
+"""What an integration's pages show of its connection: its state, and how messages move."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from integrations.chart import Chart, chart
-from integrations.ledger_reading import read_ledger_of, stored_line
+from integrations.ledger_reading import stored_line
 from integrations.live import Live, last_known, read_live
-from integrations.models import Integration, LedgerHour, StatusChange
-from integrations.runtime.ledger import LedgerLine, SentLine
+from integrations.models import Integration, LedgerHour
+from integrations.runtime.ledger import LedgerLine
 from integrations.runtime.status import NEVER_SEEN, Flow, Status
 from integrations.templatetags.ledger import reasons
 from integrations.wording import ago, badge, remembered, span, subscription_badge
@@ -21,47 +19,40 @@ from wegnology.applications.usage_chart import stopped_text
 from wegnology.lib.badges import Badge
 
 HOURS = 24
-CHANGES = 10
 BACKLOG_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """Everything the template needs; `facts` are (label, value) pairs."""
+class StatusPanel:
+    """The state of a connection as each page of its integration shows it; `facts` are (label, value) pairs."""
 
     badge: Badge
     facts: list[tuple[str, str]]
-    flow: list[tuple[str, str]]
     subscriptions: list[tuple[Badge, str]]
     notices: list[str]
-    chart: Chart
-    lines: list[LedgerLine]
-    sent_chart: Chart
-    sent_lines: list[SentLine]
-    changes: list[StatusChange]
     away_since: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-def panel(integration: Integration) -> Panel:
-    """Read everything that is shown of one integration."""
+def status_panel(integration: Integration) -> StatusPanel:
+    """Read how one integration is connected."""
     now_ms = int(time.time() * 1000)
     live = read_live([integration.pk])
     status = live.statuses.get(integration.pk, NEVER_SEEN)
-    ledger = read_ledger_of([integration.pk], HOURS)
-    return Panel(
+    return StatusPanel(
         badges([integration], live, now_ms)[integration.pk],
         facts(status, now_ms) if live.away_since is None else [],
-        flow_facts(status, _limit(integration), now_ms) if live.away_since is None else [],
         subscription_badges(status, now_ms),
         [*_stopped(integration), *status.problems[1:], *status.notices],
-        chart(ledger.received, now_ms, HOURS),
-        ledger.received,
-        chart(ledger.sent, now_ms, HOURS, SentLine),
-        ledger.sent,
-        list(StatusChange.objects.filter(integration_id=integration.pk)[:CHANGES]),
         live.away_since,
     )
+
+
+def flow_panel(integration: Integration) -> list[tuple[str, str]]:
+    """Read how messages move through one integration, as (label, value) pairs; nothing while Redis is away."""
+    live = read_live([integration.pk])
+    if live.away_since is not None:
+        return []
+    return flow_facts(live.statuses.get(integration.pk, NEVER_SEEN), _limit(integration), int(time.time() * 1000))
 
 
 def _stopped(integration: Integration) -> list[str]:

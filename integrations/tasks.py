@@ -9,7 +9,7 @@ from celery import current_app, shared_task
 from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
-from integrations import check_records
+from integrations import check_records, trial_records, trial_sending
 from integrations.check_records import AskGone, CheckRecord
 from integrations.checking import check_in_thread
 from integrations.models import Integration
@@ -22,15 +22,23 @@ from wegnology.lib.types import JSONObject
 logger = logging.getLogger(__name__)
 
 CHECK_TASK = "integrations.check"
+TRIAL_TASK = "integrations.test_message"
 Checks = Callable[[Desired, Callable[[CheckStep], None]], bool]
 
 
 def enqueue_check(check_id: str) -> None:
     """Ask a tasks process for a check that was put down (`check_records.ask`). Raises what `RedisAway` names."""
+    _enqueue(CHECK_TASK, check_id, check_records.ASKED_SECONDS)
+
+
+def enqueue_trial(trial_id: str) -> None:
+    """Ask a tasks process to send a test message that was put down (`trial_records.ask`). Raises what `RedisAway` names."""
+    _enqueue(TRIAL_TASK, trial_id, trial_records.ASKED_SECONDS)
+
+
+def _enqueue(task: str, identifier: str, seconds: float) -> None:
     try:
-        current_app.send_task(
-            CHECK_TASK, args=[check_id], queue="tasks", ignore_result=True, retry=False, expires=check_records.ASKED_SECONDS
-        )
+        current_app.send_task(task, args=[identifier], queue="tasks", ignore_result=True, retry=False, expires=seconds)
     except OperationalError as error:
         raise ConnectionError(f"the queue cannot be reached: {error}") from error
 
@@ -47,6 +55,24 @@ def check(check_id: str) -> None:
         close_old_connections()
 
 
+@shared_task(name=TRIAL_TASK, ignore_result=True, acks_late=False)
+def test_message(trial_id: str) -> None:
+    """Send a test message that was asked for."""
+    try:
+        with closing(sync_client(timeout=5.0)) as client:
+            trial_sending.perform(client, trial_id, stored_desired)
+    except RedisAway as error:
+        logger.warning("what became of the test message %s cannot be told: %s", trial_id, error)
+    finally:
+        close_old_connections()
+
+
+def stored_desired(integration_id: str) -> Desired | None:
+    """Resolve an integration as it is saved; None when it is gone."""
+    row = Integration.objects.filter(pk=integration_id).first()
+    return _resolved(row) if row is not None else None
+
+
 def perform(client: SyncRedis, check_id: str, run: Checks) -> None:
     """Take a check, run it, write down each step. A check that somebody else took is left alone."""
     try:
@@ -60,7 +86,10 @@ def perform(client: SyncRedis, check_id: str, run: Checks) -> None:
 
 def _desired(wanted: JSONObject) -> Desired:
     """Resolve what is to be checked exactly as a listener does."""
-    row = Integration(**wanted, enabled=True)
+    return _resolved(Integration(**wanted, enabled=True))
+
+
+def _resolved(row: Integration) -> Desired:
     application = Application.objects.prefetch_related("globals", "credentials").get(pk=row.application_id)
     credentials = {one.name: one for one in application.credentials.all()}
     return desire(row, {"globals": application.globals_for_connections()}, credentials)

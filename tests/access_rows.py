@@ -173,7 +173,7 @@ class Scene:
             "token": Webhook.objects.get(workflow__application=of).token(),
             "rest": "/more",
             **{"page": "guide", "name": "status.png"},
-            **{"run_id": RUN.id, "event_id": RUN.event_id},
+            **{"run_id": RUN.id, "event_id": RUN.event_id, "trial_id": RUN.id},
             **{"applicationId": of.pk, "orgId": of.pk, "checkId": self.checks[of.pk]},
             **{word: str(rows[label].pk) for word, label in API_WORDS.items()},
             "flowVersionId": f"{of.name} version",

@@ -126,7 +126,15 @@ TABLE: dict[str, Line] = {
     "admin:integrations_integration_messages": Line("login 404 200 200 200 200"),
     "admin:integrations_integration_messages_rows": Line("login 404 200 200 200 200"),
     "admin:integrations_integration_message": NOTHING_THERE,  # none is kept; who may see one: test_inspector_pages.py
+    "admin:integrations_integration_message_workflow": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     "admin:integrations_integration_ledger": Line("login gone 200 200 200 200"),
+    "admin:integrations_integration_state": SHOWN,
+    "admin:integrations_integration_workflows": SHOWN,
+    "admin:integrations_integration_states": SHOWN,
+    "admin:integrations_integration_send": Line("login gone 404 404 404 404", "login gone 403 404 404 404"),  # a lamp cannot send
+    "admin:integrations_integration_trial": Line("login gone 404 404 404 404"),  # none was sent; see test_trials.py
+    "admin:integrations_integration_reconnect": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    "admin:integrations_integration_check_saved": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     "admin:integrations_integration_check": Line("login gone 403 405 405 405", "login gone 403 422 422 422"),
     "admin:integrations_integration_check_new": Line("login 403 403 405 405 405", "login 403 403 404 404 404"),
     "admin:integrations_integration_checked": EDITORS_ALONE,

@@ -12,15 +12,20 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from integrations.admin import IntegrationAdmin
 from integrations.check_admin import settings_of
+from integrations.inspection import Message, find_message, read_inspection
 from integrations.models import Integration
 from wegnology.applications.confirming import CONFIRMED, ConfirmedEdits
+from wegnology.lib.redis import RedisAway
 from wegnology.lib.theme import row_action
 from workflows.deletion import Take, affected_workflows, delete, workflows_by_integration
 from workflows.impact import impact
+from workflows.message_workflow import workflow_from
 from workflows.models import ParkedRun, Workflow
 
 
@@ -36,13 +41,45 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         return workflows_by_integration(ids)
 
     def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:
-        """Add the workflows that the integration triggers, and how many of its runs are parked."""
-        return {
-            "workflows": affected_workflows([row.pk]).all,
-            "parked_count": ParkedRun.objects.filter(integration_id=row.pk).count(),
-            "impact": impact([row]),
-            "parked_url": reverse("admin:workflows_parkedrun_changelist") + f"?integration_id={row.pk}",
-        }
+        """Return the workflows that the integration triggers, and what a change of it touches."""
+        affected = affected_workflows([row.pk])
+        return {"workflows": affected.all, "only": affected.only, "impact": impact([row]), **self.parked_context(row)}
+
+    def parked_context(self, row: Integration) -> dict[str, Any]:
+        """Return how many of its runs are parked, and where they are."""
+        address = reverse("admin:workflows_parkedrun_changelist") + f"?integration_id={row.pk}"
+        return {"parked_count": ParkedRun.objects.filter(integration_id=row.pk).count(), "parked_url": address}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address that makes a workflow from a message."""
+        view = self.admin_site.admin_view(require_POST(self.workflow_view))
+        name = "integrations_integration_message_workflow"
+        return [path("<str:object_id>/messages/<str:event_id>/workflow", view, name=name), *super().get_urls()]
+
+    def message_context(self, request: HttpRequest, row: Integration, message: Message) -> dict[str, Any]:
+        """Offer to make a workflow from the message."""
+        if not self.has_change_permission(request, row):
+            return {}
+        return {"workflow_url": reverse("admin:integrations_integration_message_workflow", args=[row.pk, message.event_id])}
+
+    def workflow_view(self, request: HttpRequest, object_id: str, event_id: str) -> HttpResponse:
+        """Make a workflow from a message, and lead to it."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        try:
+            message = find_message(read_inspection(row.pk), event_id)
+        except RedisAway:
+            message = None
+        if message is None:
+            messages.error(request, _("This message is not kept any more: choose another one."))
+            return redirect("admin:integrations_integration_messages", row.pk)
+        made = workflow_from(row, message)
+        text = _("This workflow was made from a message of “%(name)s”. It is disabled: look at it, then enable it.")
+        messages.success(request, text % {"name": row.name})
+        return redirect("admin:workflows_workflow_change", made.pk)
 
     def consequences(self, request: HttpRequest, before: Integration, after: Integration) -> dict[str, Any] | None:
         """Ask before a connection that something hangs on is closed or made anew."""

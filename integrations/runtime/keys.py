@@ -29,6 +29,10 @@
 | checked:C | string | JSON of what check C found so far |
 | checks:A | sorted set | checks of application A under way |
 | lastcheck:I | string | the last check of integration I |
+| trial:T | string | test message T, sealed; taken by whoever sends it, gone after a minute |
+| tried:T | string | JSON of what became of test message T |
+| trials:A | string | how many test messages of application A were asked for in this minute |
+| lasttrial:I | string | the last test message of integration I |
 | storage:W, state:W | hash | what workflow W stores, JSON by key; what its nodes remember, by node |
 | hooked:W:N | string | calls of webhook W in window N |
 | awaits:A:R, reply:A:R | string, list | somebody waits for reply R, in application A; the reply |
@@ -51,7 +55,7 @@
 | sweeper:N | string | lease of the sweeper named N |
 
 Channels: `wake:W` tells worker W which inboxes got events, or how a send ended that a node waits for; `out:L` tells listener L
-which outboxes got messages.
+which outboxes got messages; `trial:T` says how test message T ended.
 """
 
 import zlib

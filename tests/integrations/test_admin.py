@@ -52,9 +52,9 @@ def a_lamp(plant: Application, **fields: Any) -> Integration:
     return factories.integration(plant, **{"integration_type": "lamp", "config": CONFIG, "topics": ("one",), **fields})
 
 
-def page_of(row: Integration) -> str:
-    """Return the address of an integration's page."""
-    return reverse("admin:integrations_integration_change", args=[row.pk])
+def page_of(row: Integration, name: str = "change") -> str:
+    """Return the address of one of an integration's pages."""
+    return reverse(f"admin:integrations_integration_{name}", args=[row.pk])
 
 
 def typed(plant: Application, **changes: str) -> dict[str, str]:
@@ -246,12 +246,39 @@ class TestLive:
         with redis_here.client() as client:
             hour = now - now % 3_600_000
             client.hset(key("ledger", row.pk, hour), mapping={"messages": 6, "finished": 4, "parked:error": 1})
-        html = admin_client.get(page_of(row)).content.decode()
-        assert "1 of 2 topics refused" in html
+        assert "1 of 2 topics refused" in admin_client.get(page_of(row)).content.decode()
+        html = admin_client.get(page_of(row, "ledger")).content.decode()
         assert all(text in html for text in ("20 messages a second start", "30.5 a second", "1, the oldest for", "2 full"))
         assert "4 finished, 1 waiting, 1 parked" in html
-        assert "No route." in html
-        assert "No workflow is triggered by this integration yet" in html
+        assert "No route." in admin_client.get(page_of(row, "states")).content.decode()
+        assert "No workflow is triggered by this integration yet" in admin_client.get(page_of(row, "workflows")).content.decode()
+
+    def test_each_page_shows_the_connection_and_the_state_is_asked_for_again(
+        self, admin_client: Client, plant: Application, redis_here: RedisServer
+    ) -> None:
+        row, now = a_lamp(plant), now_ms()
+        write_status(redis_here, row.pk, Status(ConnectionState.CONNECTED, since_ms=now - 90_000, listener="l1"), proof_ms=now)
+        for name in ("change", "messages", "workflows", "ledger", "states", "history"):
+            html = admin_client.get(page_of(row, name)).content.decode()
+            assert html.count('aria-current="page"') >= 1, name
+            assert "Last proof of life" in html, name
+            assert page_of(row, "reconnect") in html, name
+        lost = Status(ConnectionState.DISCONNECTED, since_ms=now, listener="l1", latest_cause="The <lamp> is dark.")
+        write_status(redis_here, row.pk, lost)
+        found = admin_client.get(page_of(row, "state")).json()
+        assert found["words"] == "Disconnected"
+        assert "The &lt;lamp&gt; is dark." in found["html"]
+
+    def test_a_person_has_the_connection_made_anew(self, admin_client: Client, plant: Application) -> None:
+        row = a_lamp(plant)
+        assert admin_client.get(page_of(row, "reconnect")).status_code == 405
+        answer = admin_client.post(page_of(row, "reconnect"), follow=True)
+        assert "is made anew" in answer.content.decode()
+        row.refresh_from_db()
+        assert row.reconnects == 1
+        row.enabled = False
+        row.save()
+        assert "enable it first" in admin_client.post(page_of(row, "reconnect"), follow=True).content.decode()
 
     def test_without_redis_the_page_says_so(self, admin_client: Client, plant: Application, redis_away: None) -> None:
         html = admin_client.get(page_of(a_lamp(plant))).content.decode()
