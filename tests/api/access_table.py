@@ -47,6 +47,8 @@ API_TABLE: dict[str, Line] = {
     "api:integration_messages": Line(READ, NO),
     "api:integration_message": Line("401 404 404 404 404 404", NO),
     "api:linked_resources": Line(READ, NO),
+    "api:events": Line(READ, NO, patch="401 404 403 400 400 400"),
+    "api:event": Line("401 404 404 404 404 404", NO, patch="401 404 403 404 404 404"),
     "api:export": Line(NO, ADMINISTRATE),
     "api:import": Line(NO, "401 404 403 403 400 400"),
     "api:export_file": Line("404 404 404 404 404 404", NO),  # the address is the key

@@ -21,6 +21,7 @@ from tests.queues import celery_at
 from tests.servers.redis import RedisServer
 from wegnology.applications.models import Application, Role
 from wegnology.lib.ids import new_id
+from wegnology.lib.rest import limits
 
 CLIENTS: dict[str, Any] = {"wegnology-rest": wegnologyrest.Client, "losant-rest": losant_rest.Client}
 REFUSED: Any = (wegnologyrest.WegnologyError, losant_rest.LosantError)

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 PARTS = 4
-QUICK, LONG = 4, 25
+QUICK, LONG = 2, 25
 EXPECTED = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,

@@ -21,7 +21,7 @@ from wegnology.applications.models import Application, Role, UserToken
 from wegnology.lib.rest import limits
 from wegnology.lib.rest.request_ids import RequestIdFilter
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_here")]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.usefixtures("redis_here")]
 
 PASSWORD = "tulips in the Rain 7"
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from workflows.api import application_transfer_views as whole
+from workflows.api import event_views as events
 from workflows.api import flow_insight_views as insight
 from workflows.api import flow_storage_views as storage
 from workflows.api import flow_transfer_views as transfer
@@ -32,6 +33,8 @@ urlpatterns = [
         linked.LinkedResourcesView.as_view(),
         name="linked_resources",
     ),
+    path(f"{_APPLICATION}/events", events.EventsView.as_view(), name="events"),
+    path(f"{_APPLICATION}/events/<str:eventId>", events.EventView.as_view(), name="event"),
     path(_FLOWS, flows.FlowsView.as_view(), name="flows"),
     path(f"{_FLOWS}/version", versions.FlowsByVersionView.as_view(), name="flows_by_version"),
     path(f"{_FLOWS}/import", transfer.FlowsImportView.as_view(), name="flows_import"),
