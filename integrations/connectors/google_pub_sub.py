@@ -108,7 +108,11 @@ class GooglePubSubOutgoing(Schema):
         None, title="Project ID Template", description="The topic's project. Blank: that of the integration, or of the key."
     )
     data: Annotated[str, Content("data")] = Field(
-        "", title="Data Template", description="The message.", examples=["{{jsonEncode working.alert}}"]
+        "",
+        title="Data Template",
+        description="The message.",
+        examples=["{{jsonEncode working.alert}}"],
+        json_schema_extra=ui(multiline=True),
     )
     attributes: Annotated[dict[str, Scalar], Pairs("attr")] = Field(
         {}, title="Attributes", description="Attributes of the message, all sent as texts."

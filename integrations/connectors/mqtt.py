@@ -163,6 +163,7 @@ class MqttOutgoing(Schema):
         title="Message Template",
         description="The text to publish; blank is an empty message.",
         examples=["{{jsonEncode working.alert}}"],
+        json_schema_extra=ui(multiline=True),
     )
     qos: int = Field(1, ge=0, le=2, title="QoS", description="Quality of service: 0, 1 or 2.")
     retain: bool = Field(False, title="Retain", description="Ask the broker to keep the message for later subscribers.")

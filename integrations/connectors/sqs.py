@@ -112,7 +112,10 @@ class SqsOutgoing(Schema):
     """A message to send."""
 
     data: Annotated[str, Content("data")] = Field(
-        title="Data Template", description="The message.", examples=["{{jsonEncode working.alert}}"]
+        title="Data Template",
+        description="The message.",
+        examples=["{{jsonEncode working.alert}}"],
+        json_schema_extra=ui(multiline=True),
     )
     attributes: Annotated[dict[str, Scalar], Pairs("attribute", most=10)] = Field(
         {}, title="Attributes", description="Message attributes, at most 10. Numbers are sent as such."

@@ -164,7 +164,10 @@ class WebsocketOutgoing(Schema):
     """A message to send."""
 
     message: Templated[str] = Field(
-        title="Message Template", description="What to send.", examples=["{{jsonEncode working.alert}}"]
+        title="Message Template",
+        description="What to send.",
+        examples=["{{jsonEncode working.alert}}"],
+        json_schema_extra=ui(multiline=True),
     )
     encoding: Templated[str] = Field(
         "utf8",
