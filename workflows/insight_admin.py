@@ -44,12 +44,13 @@ class InsightPages(OwnedAdmin):
             "runs/": self._runs,
             "runs/<str:run_id>/": self._run,
             "runs/<str:run_id>/path": self._path,
+            "pressed/<str:event_id>/": self._pressed,
             "debug/": self._debug,
             "debug/hits": self._hits,
             "errors/": self._errors,
             "statistics/": self._statistics,
         }
-        names = ("runs", "run", "run_path", "debug", "debug_hits", "errors", "statistics")
+        names = ("runs", "run", "run_path", "pressed", "debug", "debug_hits", "errors", "statistics")
         own = [self._route(place, name, view) for name, (place, view) in zip(names, shown.items(), strict=True)]
         watch = self.admin_site.admin_view(require_POST(partial(self._for_row, self._watch, "change")))
         return [*own, path("<str:object_id>/watch/", watch, name=f"{_PAGE}_watch"), *super().get_urls()]
@@ -97,13 +98,24 @@ class InsightPages(OwnedAdmin):
         version = row.versions.filter(pk=run.version_id).first()
         visits = [(visit.node_id, visit.output) for visit in run.visits]
         failed = run.failure.node_id if run.failure else ""
-        picture = draw_version(version, visits=visits, failed=failed) if version else None
+        way = {"visits": visits, "failed": failed, "began": (run.trigger, run.source_id)}
+        picture = draw_version(version, **way) if version else None
         parked = reverse("admin:workflows_parkedrun_changelist") + f"?q={shown.run.event_id}"
         return self._page(request, row, "run", _("run"), shown=shown, parked_url=parked, picture=picture)
 
     def _path(self, request: HttpRequest, row: Workflow, run_id: str) -> HttpResponse:
         """Return one run for a script: node ids in order, times, the error."""
         return JsonResponse(_found(row, run_id).as_json())
+
+    def _pressed(self, request: HttpRequest, row: Workflow, event_id: str) -> HttpResponse:
+        """Lead to the run of an event as soon as it is there; a script asks again, without it there is a link."""
+        try:
+            run = next((run for run in reading.last_runs(row.pk) if run.event_id == event_id), None)
+        except RedisAway:
+            return self._page(request, row, "pressed", _("pressed"), away_since=outage.seen())
+        if run is not None:
+            return redirect(f"admin:{_PAGE}_run", row.pk, run.id)
+        return self._page(request, row, "pressed", _("pressed"), event=event_id)
 
     def _debug(self, request: HttpRequest, row: Workflow) -> HttpResponse:
         """Show debug values."""

@@ -127,23 +127,25 @@ class TriggerActions:
         """Give a webhook a new address."""
         return self._act(request, object_id, _rotate)
 
-    def _act(self: Any, request: HttpRequest, object_id: str, act: Callable[[HttpRequest, Workflow], None]) -> HttpResponse:
+    def _act(self: Any, request: HttpRequest, object_id: str, act: Callable[[HttpRequest, Workflow], str]) -> HttpResponse:
         row = self.get_object(request, object_id)
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
         if not self.has_change_permission(request, row):
             raise PermissionDenied
-        act(request, row)
-        return HttpResponseRedirect(reverse("admin:workflows_workflow_change", args=[row.pk]))
+        event_id = act(request, row)
+        page, more = ("pressed", [event_id]) if event_id else ("change", [])
+        return HttpResponseRedirect(reverse(f"admin:workflows_workflow_{page}", args=[row.pk, *more]))
 
 
-def _press(request: HttpRequest, row: Workflow) -> None:
+def _press(request: HttpRequest, row: Workflow) -> str:
+    """Press a button; returns the id of the event, "" where nothing was pressed."""
     text = request.POST.get("payload", "").strip()
     try:
         payload = json.loads(text) if text else None
     except ValueError as error:
         messages.error(request, f"Not pressed: the payload is no JSON: {error}.")
-        return
+        return ""
     try:
         version = request.POST.get("version", "")
         event_id = press(row, request.POST.get("key", ""), payload, version, relay=("user", str(request.user.pk)))
@@ -154,13 +156,15 @@ def _press(request: HttpRequest, row: Workflow) -> None:
     else:
         with transaction.atomic():
             record(None, "pressed", row, {"event": event_id})
-        messages.success(request, f"Pressed. The event {event_id} is on its way.")
+        return event_id
+    return ""
 
 
-def _rotate(request: HttpRequest, row: Workflow) -> None:
+def _rotate(request: HttpRequest, row: Workflow) -> str:
     found = row.webhooks.filter(pk=request.POST.get("key", "")).first()
     if found is None:
         messages.error(request, "There is no such webhook of this workflow.")
-        return
+        return ""
     found.rotate()
     messages.success(request, "The webhook has a new address. The old one is not known any more: tell who calls it.")
+    return ""

@@ -183,3 +183,11 @@ def test_the_workflow_leads_to_its_pages(flow: Workflow, page: Any) -> None:
     text = page("change").content.decode()
     for name in ("runs", "debug", "errors", "statistics"):
         assert reverse(f"admin:workflows_workflow_{name}", args=[flow.pk]) in text
+
+
+def test_a_press_leads_to_its_run_as_soon_as_it_is_there(flow: Workflow, page: Any) -> None:
+    answer = page("pressed", f"{7:024d}")
+    assert "On its way" in answer.content.decode()
+    run = a_run(flow, 7)
+    answer = page("pressed", f"{7:024d}")
+    assert (answer.status_code, answer["Location"]) == (302, reverse("admin:workflows_workflow_run", args=[flow.pk, run.id]))

@@ -12,6 +12,7 @@ from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject
 from workflows.drawing.layout import GAP_X, GAP_Y, HEIGHT, WIDTH, Point, given_place, place
 from workflows.exceptions import Fault
+from workflows.graph import INTEGRATION
 from workflows.nodes.base import AnyNodeClass
 from workflows.nodes.base import nodes as known_nodes
 from workflows.version_masking import masked
@@ -104,10 +105,12 @@ def picture(
     faults: Iterable[Fault] = (),
     visits: Sequence[tuple[str, int | None]] = (),
     failed: str = "",
+    began: tuple[str, str] = ("", ""),
     sources: Mapping[str, str] | None = None,
 ) -> Picture:
     """Draw a version. `visits` are what a run visited, in order: the id of a node and by which output it was left; `failed` is
-    the node at which it ended, `sources` names of integrations by the key of their triggers.
+    the node at which it ended, `began` the type of its trigger and the integration, `sources` names of integrations by the key
+    of their triggers.
     """
     first = [_trigger(raw, at, sources or {}) for at, raw in enumerate(_objects(triggers))]
     second = [_node(raw, at) for at, raw in enumerate(_objects(nodes))]
@@ -123,8 +126,14 @@ def picture(
     width = max((box.x for box in boxes), default=0) + WIDTH + MARGIN
     height = max((box.y for box in boxes), default=0) + HEIGHT + MARGIN
     left = set(visits)
-    drawn = [_wire(box, number, target, left) for box, number, target in wired]
+    begun = {box.id for box, raw in zip(first, _objects(triggers), strict=True) if _began(raw, *began)}
+    drawn = [_wire(box, number, target, left, begun) for box, number, target in wired]
     return Picture(boxes, drawn, _frames(second), width, height, other)
+
+
+def _began(raw: JSONObject, kind: str, source_id: str) -> bool:
+    """Say whether a run can have begun at a trigger; of several of a type but integrations that is not known."""
+    return not kind or (raw.get("type") == kind and (kind != INTEGRATION or raw.get("key") == source_id))
 
 
 def _objects(raw: Any) -> list[JSONObject]:
@@ -232,11 +241,11 @@ def _tell(faults: Iterable[Fault], triggers: list[Box], nodes: list[Box]) -> lis
     return other
 
 
-def _wire(box: Box, number: int, target: Box, left: Collection[tuple[str, int | None]]) -> Wire:
+def _wire(box: Box, number: int, target: Box, left: Collection[tuple[str, int | None]], begun: Collection[str]) -> Wire:
     out = box.outputs[number] if number < len(box.outputs) else Output("", box.x + WIDTH / 2, box.y + HEIGHT)
     x, y = round(target.x + WIDTH / 2, 1), target.y
     bend = max(abs(y - out.y) / 2, GAP_Y / 2)
-    began = box.kind == "trigger" and 1 in target.order
+    began = box.id in begun and 1 in target.order
     taken = bool(target.order) and (began or (box.kind == "node" and (box.name, number) in left))
     line = f"M{out.x} {out.y}C{out.x} {round(out.y + bend, 1)},{x} {round(y - bend, 1)},{x} {y}"
     return Wire(line, out.name, taken)

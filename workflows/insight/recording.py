@@ -23,6 +23,7 @@ from workflows.insight.limits import BYTES_A_SECOND, HITS, HITS_A_SECOND, HITS_L
 from workflows.insight.runs import Failure, Run, failure_of, run_id, visits_of
 from workflows.plans import Plan
 from workflows.trace import MAX_TIMED, Trace
+from workflows.triggers import BUTTON
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +105,13 @@ class Recorder:
         elif tally.room >= 1.0:
             tally.room -= 1.0
             tally.kept.append(_kept(flight, plan, trace, now, None))
-        elif self._watched and plan.workflow_id in self._watched:
+        elif self._is_awaited(flight, plan):
             tally.kept.append(_kept(flight, plan, trace, now, None))
+
+    def _is_awaited(self, flight: Flight, plan: Plan) -> bool:
+        """Say whether somebody wants to see this very run: who watches the workflow, who pressed a button."""
+        origin = flight.event.origin
+        return plan.workflow_id in self._watched or (origin is not None and origin.trigger_type == BUTTON)
 
     def show(self, flight: Flight, plan: Plan, trace: Trace, hit: Hit) -> None:
         """Keep a debug value, if somebody watches the workflow."""

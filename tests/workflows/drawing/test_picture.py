@@ -77,3 +77,18 @@ def test_the_body_of_a_loop_is_framed() -> None:
 def test_anything_can_be_drawn(triggers: Any, nodes: Any) -> None:
     found = picture(triggers, nodes)
     assert len({box.id for box in found.boxes}) == len(found.boxes)
+
+
+def test_only_the_trigger_that_began_the_run_is_lit() -> None:
+    node = {"id": "a", "type": "DebugNode", "config": {}, "outputIds": []}
+    triggers = [
+        {"type": kind, "key": key, "config": {}, "outputIds": [["a"]]}
+        for kind, key in (("integration", "one"), ("integration", "two"), ("virtualButton", "press"))
+    ]
+
+    def lit(*began: str) -> list[bool]:
+        return [wire.taken for wire in picture(triggers, [node], visits=[("a", 0)], began=(began[0], began[1])).wires]
+
+    assert lit("integration", "two") == [False, True, False]
+    assert lit("virtualButton", "of the workflow") == [False, False, True]
+    assert lit("", "") == [True, True, True]
