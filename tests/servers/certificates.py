@@ -1,5 +1,6 @@
 """Certificates for servers and clients under test: one authority, and one that nobody trusts."""
 
+import ssl
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,22 @@ class Certificates:
         ours.cert_pem.write_to_path(self.ca_file)
         self.server_file.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
         server.private_key_pem.write_to_path(self.server_key_file)
+
+    def server_context(self, *, client: bool = False) -> ssl.SSLContext:
+        """Return the TLS of a server; with `client` it wants a certificate of our authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file, self.server_key_file)
+        if client:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.ca_file)
+        return context
+
+    def client_files(self, folder: Path) -> dict[str, str]:
+        """Write the client's pair into a folder; return where, by what a form calls it."""
+        files = {"Certificate": (folder / "client.pem", self.client[0]), "Private key": (folder / "client.key", self.client[1])}
+        for path, text in files.values():
+            path.write_text(text)
+        return {label: str(path) for label, (path, _) in files.items()}
 
 
 def _pair(leaf: trustme.LeafCert) -> Pair:

@@ -3,14 +3,13 @@
 A counterpart is a function that starts its server and says which doors it has. A new type adds one to `COUNTERPARTS`.
 """
 
-import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers import event_hubs, mosquitto, particle, pubsub, sqs, websocket
+from tests.servers import event_hubs, mosquitto, moto, particle, pubsub, sqs, websocket
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK
 from tests.servers.proxy import FAULTS, Proxy
@@ -60,11 +59,8 @@ class OpenDoor(NamedTuple):
 
 def _mqtt(stack: ExitStack) -> list[Door]:
     broker = stack.enter_context(mosquitto.Mosquitto("password", "tls", "certificate", "ws"))
-    folder = broker.folder
-    (folder / "client.pem").write_text(broker.certificates.client.certificate)
-    (folder / "client.key").write_text(broker.certificates.client.private_key)
     ca = {"CA certificate": str(broker.certificates.ca_file)}
-    own = {"Certificate": str(folder / "client.pem"), "Private key": str(folder / "client.key")}
+    own = broker.certificates.client_files(broker.folder)
 
     def door(name: str, listener: str, protocol: str, **more: str) -> Door:
         def settings(port: int) -> Settings:
@@ -84,10 +80,9 @@ def _mqtt(stack: ExitStack) -> list[Door]:
 def _websocket(stack: ExitStack) -> list[Door]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="websocket-")))
     certificates = Certificates(folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.server_file, certificates.server_key_file)
     login = {"Username": websocket.USERNAME, "Password": websocket.PASSWORD}
-    ca = {"CA certificate": str(certificates.ca_file)}
+    ca, own = {"CA certificate": str(certificates.ca_file)}, certificates.client_files(folder)
+    tls, mutual = certificates.server_context(), certificates.server_context(client=True)
 
     def door(name: str, scheme: str, server: websocket.WebsocketServer, more: Settings) -> Door:
         stack.enter_context(server)
@@ -100,27 +95,29 @@ def _websocket(stack: ExitStack) -> list[Door]:
     return [
         door("websocket", "ws", websocket.WebsocketServer(), {}),
         door("websocket-password", "ws", websocket.WebsocketServer(password=True), login),
-        door("websocket-tls", "wss", websocket.WebsocketServer(tls=context), ca),
+        door("websocket-tls", "wss", websocket.WebsocketServer(tls=tls), ca),
+        door("websocket-certificate", "wss", websocket.WebsocketServer(tls=mutual), {**ca, **own}),
     ]
 
 
 def _sqs(stack: ExitStack) -> list[Door]:
-    if not sqs.PROGRAM.exists():
+    servers = {"sqs": sqs.SqsServer(), "sqs-moto": moto.MotoServer()}
+    if not all(server.program.exists() for server in servers.values()):
         raise Absent("make .venv-counterparts/.installed installs it")
-    server = stack.enter_context(sqs.SqsServer())
-    user = server.user(*sqs.ALL)
-    keys = {"Access key ID": user.access_key_id, "Secret access key": user.secret_access_key, "Region": sqs.REGION}
+    users = {name: stack.enter_context(server).user(*sqs.ALL) for name, server in servers.items()}
 
-    def door(name: str, fifo: bool) -> Door:
+    def door(name: str, kind: str, *, fifo: bool) -> Door:
+        server, user = servers[kind], users[kind]
         queue = server.queue(fifo=fifo)
         group = {"MessageGroupId": "one"} if fifo else {}
+        keys = {"Access key ID": user.access_key_id, "Secret access key": user.secret_access_key, "Region": sqs.REGION}
 
         def settings(port: int) -> Settings:
             return {"Queue URL": server.url(queue, port), **keys}
 
         return Door(name, server.port, settings, lambda _, text: server.publish(queue, [text], **group))
 
-    return [door("sqs", fifo=False), door("sqs-fifo", fifo=True)]
+    return [door("sqs", "sqs", fifo=False), door("sqs-fifo", "sqs", fifo=True), door("sqs-moto", "sqs-moto", fifo=False)]
 
 
 def _particle(stack: ExitStack) -> list[Door]:

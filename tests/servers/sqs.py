@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import boto3
 import pytest
@@ -21,8 +21,7 @@ from botocore.config import Config
 from tests.servers.processes import LOOPBACK, accepts, end, free_port, wait_until
 
 REGION = "eu-west-1"
-ACCOUNT = "000000000000"
-PROGRAM = Path(__file__).resolve().parent.parent.parent / ".venv-counterparts" / "bin" / "ministack"
+PROGRAMS = Path(__file__).resolve().parent.parent.parent / ".venv-counterparts" / "bin"
 RECEIVE = ("sqs:ReceiveMessage",)
 SEND = ("sqs:SendMessage",)
 DELETE = ("sqs:DeleteMessage", "sqs:DeleteMessageBatch")  # AWS asks for the first alone, this server for each by its own name
@@ -44,7 +43,12 @@ ROOT = AwsUser("test", "test")
 class SqsServer:
     """One server, which keeps its port, queues and users through restarts."""
 
+    program: ClassVar[Path] = PROGRAMS / "ministack"
+    account: ClassVar[str] = "000000000000"
+
     def __init__(self) -> None:
+        self.root = ROOT
+        """Who makes queues and users, and looks into them."""
         self.port = free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="sqs-")
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,9 +59,21 @@ class SqsServer:
 
     def start(self) -> None:
         """Start, or start again with the queues of before."""
-        if not PROGRAM.exists():
-            pytest.fail(f"{PROGRAM} is missing: run make .venv-counterparts/.installed")
-        settings = {
+        if not self.program.exists():
+            pytest.fail(f"{self.program} is missing: run make .venv-counterparts/.installed")
+        home, command = self._folder.name, [str(self.program), *self.arguments()]
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, **self.settings()}
+        with (Path(home) / "log").open("ab") as output:
+            self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=home)
+        wait_until(self._ready, what="the SQS server answering")
+
+    def arguments(self) -> list[str]:
+        """Return what stands behind the program's name."""
+        return []
+
+    def settings(self) -> dict[str, str]:
+        """Return what the program reads from its environment."""
+        return {
             "AUTH": "true",
             "BIND_HOST": LOOPBACK,
             "MINISTACK_HOST": LOOPBACK,
@@ -67,11 +83,6 @@ class SqsServer:
             "STATE_DIR": self._folder.name,
             "LOG_LEVEL": "ERROR",
         }
-        environment = {"PATH": os.environ["PATH"], "HOME": self._folder.name, "TMPDIR": self._folder.name, **settings}
-        log = Path(self._folder.name) / "log"
-        with log.open("ab") as output:
-            self._process = subprocess.Popen([str(PROGRAM)], env=environment, stdout=output, stderr=output, cwd=self._folder.name)
-        wait_until(self._ready, what="the SQS server answering")
 
     def _ready(self) -> bool:
         assert self._process is not None
@@ -93,8 +104,9 @@ class SqsServer:
         self.stop()
         self.start()
 
-    def client(self, service: str = "sqs", user: AwsUser = ROOT) -> Any:
+    def client(self, service: str = "sqs", user: AwsUser | None = None) -> Any:
         """Return a client of boto3 straight to the server."""
+        user = user or self.root
         with self._making:
             if (service, user) not in self._clients:
                 self._clients[service, user] = self._client(service, user)
@@ -119,7 +131,7 @@ class SqsServer:
 
     def url(self, queue: str, port: int = 0) -> str:
         """Return a queue's URL, at another port where one is given."""
-        return f"http://{LOOPBACK}:{port or self.port}/{ACCOUNT}/{queue}"
+        return f"http://{LOOPBACK}:{port or self.port}/{self.account}/{queue}"
 
     def user(self, *actions: str) -> AwsUser:
         """Make an AWS user that may do these things with every queue."""

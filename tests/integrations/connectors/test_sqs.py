@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from integrations.connectors.base import AnyConnector, CheckStep, Delivery, Source
 from integrations.connectors.sqs import SqsAnswer, SqsConfig, SqsConnector, SqsOutgoing, SqsSender
 from integrations.exceptions import Refused, SendFailed
 from tests.integrations.connectors.contract import SECONDS, ConnectorContract, Counterpart, assert_shape, run, until
+from tests.servers.moto import MotoServer
 from tests.servers.proxy import Proxy
 from tests.servers.sqs import ALL, DELETE, LOOK, RECEIVE, REGION, SEND, AwsUser, SqsServer
 from wegnology.lib.credential_types import AwsCredential
@@ -274,6 +276,33 @@ def test_closing_gives_back_what_was_not_accepted(cloud: SqsServer, user: AwsUse
 
     run(story())
     assert [message["Body"] for message in cloud.take_all(queue)] == ["2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fifo", [False, True])
+def test_another_server_gives_and_takes_the_same(fifo: bool) -> None:
+    texts = [str(number) for number in range(15)]
+
+    async def story(server: MotoServer) -> None:
+        queue, user = server.queue(fifo=fifo), server.user(*ALL)
+        await asyncio.to_thread(server.publish, queue, texts, **({"MessageGroupId": "one"} if fifo else {}))
+        connector = make(server, queue, user)
+        await connector.connect()
+        got = [data["message"] for data in await take(connector, len(texts))]
+        assert got == texts if fifo else sorted(got) == sorted(texts)  # type: ignore[type-var]
+        await until(lambda: server.left(queue) == 0, "the messages being deleted")
+        sender = SqsSender(connector.config, connector.source)
+        await sender.send(SqsOutgoing(data="back", message_group_id="one" if fifo else None), "e")
+        await sender.close()
+        assert [data["message"] for data in await take(connector, 1)] == ["back"]
+        await connector.close()
+
+        wrong = server.client(user=AwsUser(user.access_key_id, user.secret_access_key[::-1]))
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            wrong.receive_message(QueueUrl=server.url(queue))
+
+    with MotoServer() as server:
+        run(story(server))
 
 
 # -- refusals

@@ -1,7 +1,6 @@
 """WebSocket against a real server, plain and secured."""
 
 import asyncio
-import ssl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,16 +29,6 @@ class QuickWebsocket(WebsocketConnector):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(Path(tmp_path_factory.mktemp("certificates")))
-
-
-def secured(certificates: Certificates, *, client: bool) -> ssl.SSLContext:
-    """Return the context of a server; with `client` it wants a certificate of our authority."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.server_file, certificates.server_key_file)
-    if client:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(certificates.ca_file)
-    return context
 
 
 class Peer(Counterpart):
@@ -94,7 +83,7 @@ class TestSecuredWebsocket(ConnectorContract):
     def server(self, certificates: Certificates) -> Iterator[Peer]:
         login = {"certificate": certificates.client.certificate, "privateKey": certificates.client.private_key}
         wrong: JSONObject = {"caCertificate": certificates.other_ca}
-        with WebsocketServer(tls=secured(certificates, client=True)) as server, Proxy(server.port) as proxy:
+        with WebsocketServer(tls=certificates.server_context(client=True)) as server, Proxy(server.port) as proxy:
             yield Peer(server, proxy, "wss", wrong, caCertificate=certificates.ca, **login)
 
 
@@ -254,7 +243,7 @@ def test_what_cannot_be_used_together_is_named() -> None:
 
 def test_nothing_of_a_pause_is_lost_over_tls(certificates: Certificates) -> None:
     async def story() -> None:
-        with WebsocketServer(tls=secured(certificates, client=False)) as server:
+        with WebsocketServer(tls=certificates.server_context()) as server:
             connector = make(server.port, "wss", caCertificate=certificates.ca)
             await connector.connect()
             texts = [str(number) for number in range(3000)]
@@ -302,7 +291,7 @@ def test_a_check_advises_on_another_answer_than_an_upgrade(status: int, advice: 
 
 
 def test_a_check_names_a_client_certificate_that_is_missing(certificates: Certificates) -> None:
-    with WebsocketServer(tls=secured(certificates, client=True)) as server:
+    with WebsocketServer(tls=certificates.server_context(client=True)) as server:
         steps = checked(make(server.port, "wss", caCertificate=certificates.ca))
     [step] = [step for step in steps.values() if step.state == "failed"]
     assert "closed the connection instead of answering" in step.detail  # this server says no more

@@ -8,7 +8,7 @@ from integrations.connectors.base import Source
 from integrations.connectors.websocket import WebsocketConfig
 from integrations.exceptions import Refused
 from tests.integrations.connectors.contract import run
-from tests.integrations.connectors.test_websocket import QuickWebsocket, certificates, secured  # noqa: F401  (a fixture)
+from tests.integrations.connectors.test_websocket import QuickWebsocket, certificates  # noqa: F401  (a fixture)
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK
 from tests.servers.websocket import PASSWORD, USERNAME, WebsocketServer
@@ -68,7 +68,7 @@ def test_basic_authentication_logs_in_and_a_wrong_password_is_refused() -> None:
 
 def test_a_client_certificate_logs_in(certificates: Certificates) -> None:  # noqa: F811
     ours, theirs = certificates.client, certificates.foreign_client
-    with WebsocketServer(tls=secured(certificates, client=True)) as server:
+    with WebsocketServer(tls=certificates.server_context(client=True)) as server:
         match = f"wss://{LOOPBACK}:{server.port}/"
         good = login("clientCertificate", ours.certificate, ours.private_key, match)
         connect(connector(server.port, good, "wss", caCertificate=certificates.ca))
