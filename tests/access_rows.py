@@ -28,7 +28,7 @@ from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.lib.redis import sync_client
 from wegnology.lib.rest.answers import user_id_text
 from workflows.insight.runs import Run
-from workflows.models import DEVELOP, ParkedRun, ReplayJob, Webhook, Workflow, WorkflowVersion
+from workflows.models import DEVELOP, Alarm, ParkedRun, ReplayJob, Webhook, Workflow, WorkflowVersion
 
 ROLES = ("anonymous", "outsider", "viewer", "editor", "administrator", "operator")
 FOREIGN = "Zanzibar"
@@ -111,6 +111,14 @@ def a_check(of: Application) -> str:
     return record.id
 
 
+def an_alarm(of: Application) -> Alarm:
+    """Create an open alarm of the application's integration."""
+    rule, source, now = of.alarm_rules.get(kind="refused"), of.integrations.get(), timezone.now()
+    about = {"subject_kind": "integration", "subject_id": source.pk, "subject_name": source.name}
+    said = {"first_cause": of.name, "cause": of.name, "opened_at": now, "updated_at": now}
+    return Alarm.objects.create(application=of, rule=rule, kind=rule.kind, **about, **said)
+
+
 ROWS: dict[str, Callable[[Application], Model]] = {
     "applications.application": lambda of: of,
     "applications.credential": lambda of: factories.credential(of, name=f"{of.name} login"),
@@ -118,6 +126,8 @@ ROWS: dict[str, Callable[[Application], Model]] = {
     "workflows.workflow": a_workflow,
     "workflows.parkedrun": a_parked_run,
     "workflows.replayjob": a_replay,
+    "workflows.alarm": an_alarm,
+    "workflows.alarmrule": lambda of: of.alarm_rules.get(kind="refused"),
     "integrations.ledgerhour": a_ledger_hour,
     "integrations.statuschange": a_status_change,
     "applications.auditentry": an_audit_entry,
@@ -221,6 +231,8 @@ def snapshot(of: Application) -> dict[str, list[dict[str, Any]]]:
         "trash": TrashEntry.objects.filter(application_id=of.pk),
         "integrations": sources,
         "workflows": Workflow.objects.filter(application=of),
+        "alarms": Alarm.objects.filter(application=of),
+        "rules": of.alarm_rules.all(),
         "parked": ParkedRun.objects.filter(application=of),
         "hours": LedgerHour.objects.filter(integration_id__in=ids),
         "changes": StatusChange.objects.filter(integration_id__in=ids),

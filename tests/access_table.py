@@ -128,6 +128,8 @@ TABLE: dict[str, Line] = {
     "admin:integrations_integration_message": NOTHING_THERE,  # none is kept; who may see one: test_inspector_pages.py
     "admin:integrations_integration_message_workflow": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     "admin:integrations_integration_ledger": Line("login gone 200 200 200 200"),
+    "admin:integrations_integration_topics": Line("login 403 403 404 404 404", "login 405 405 405 405 405"),
+    "admin:integrations_integration_globals": Line("login 404 404 404 404 404", "login 405 405 405 405 405"),  # of none
     "admin:integrations_integration_state": SHOWN,
     "admin:integrations_integration_workflows": SHOWN,
     "admin:integrations_integration_states": SHOWN,
@@ -190,6 +192,21 @@ TABLE: dict[str, Line] = {
     "admin:workflows_replayjob_delete": NOBODY,
     "admin:workflows_replayjob_history": HISTORY,
     "admin:workflows_parkedrun_replay": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    # Alarms: an editor acknowledges them and changes their rules
+    "admin/workflows/alarm/<path:object_id>/": LEADS_ON,
+    "admin:workflows_alarm_changelist": LIST,
+    "admin:workflows_alarm_add": NOBODY,
+    "admin:workflows_alarm_change": LOOK,
+    "admin:workflows_alarm_delete": NOBODY,
+    "admin:workflows_alarm_history": HISTORY,
+    "admin:workflows_alarm_acknowledge": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
+    "admin/workflows/alarmrule/<path:object_id>/": LEADS_ON,
+    "admin:workflows_alarmrule_changelist": LIST,
+    "admin:workflows_alarmrule_add": ADD,
+    "admin:workflows_alarmrule_change": CHANGE,
+    "admin:workflows_alarmrule_delete": Line("login 403 403 200 200 200", "login 403 403 302 302 302"),
+    "admin:workflows_alarmrule_history": HISTORY,
+    "admin:workflows_alarmrule_test": Line("login 405 405 405 405 405", "login gone 403 302 302 302"),
     # Accounts
     "admin/auth/user/<path:object_id>/": LEADS_ON,
     "admin:auth_user_changelist": OPERATORS,

@@ -38,6 +38,7 @@ def _at_work(request: HttpRequest, application: Application | None) -> Iterator[
     if application:
         yield _entry(request, _("Globals"), "data_object", "admin:applications_application_globals", application)
     yield _entry(request, _("Parked runs"), "inventory_2", "admin:workflows_parkedrun_changelist")
+    yield _entry(request, _("Alarms"), "notifications", "admin:workflows_alarm_changelist")
     if may_anywhere(request.user, Role.EDITOR):
         yield _entry(request, _("Import"), "upload_file", "import")
     if application:

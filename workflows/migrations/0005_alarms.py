@@ -66,8 +66,8 @@ class Migration(migrations.Migration):
                 ('acknowledged_at', models.DateTimeField(null=True)),
                 ('acknowledged_by', models.CharField(blank=True, max_length=255)),
                 ('times', models.PositiveIntegerField(default=1, help_text='How often it came back before it was over for long.')),
-                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alarms', to='applications.application')),
-                ('rule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='alarms', to='workflows.alarmrule')),
+                ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='applications.application')),
+                ('rule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workflows.alarmrule')),
             ],
             options={
                 'ordering': ['-opened_at', '-id'],

@@ -1,0 +1,266 @@
+"""Pages: what is wrong now, with a button that says that somebody knows; and the rules."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from integrations.history_admin import ReadOnlyAdmin
+from wegnology.applications.models import Role
+from wegnology.applications.owned_admin import PART_ROLES, OwnedAdmin
+from wegnology.lib.badges import Badge, badge_html
+from wegnology.lib.crypto import KeyMissing, SealBroken
+from workflows.alarms.forms import AlarmRuleForm, RecipientsForm
+from workflows.alarms.keeping import acknowledge
+from workflows.alarms.kinds import KINDS
+from workflows.alarms.trial import try_rule
+from workflows.models import Alarm, AlarmRule
+
+_OPEN, _KNOWN, _OVER = (
+    Badge("notifications_active", "Open", "danger"),
+    Badge("visibility", "Acknowledged", "warning"),
+    Badge("check_circle", "Over", "muted"),
+)
+_SUBJECTS = {
+    "integration": "admin:integrations_integration_change",
+    "workflow": "admin:workflows_workflow_change",
+    "credential": "admin:applications_credential_change",
+    "application": "overview",
+}
+
+
+def state_of(alarm: Alarm) -> Badge:
+    """Return how an alarm stands."""
+    if alarm.cleared_at is not None:
+        return _OVER
+    return _KNOWN._replace(detail=alarm.acknowledged_by) if alarm.acknowledged_at else _OPEN
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Open, open and known to nobody, over."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the states."""
+        return [("open", _("Open")), ("unknown", _("Open, acknowledged by nobody")), ("over", _("Over"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        if self.value() == "over":
+            return queryset.filter(cleared_at__isnull=False)
+        if self.value() == "unknown":
+            return queryset.filter(cleared_at__isnull=True, acknowledged_at__isnull=True)
+        return queryset.filter(cleared_at__isnull=True) if self.value() == "open" else queryset
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    """What is wrong, and what was."""
+
+    roles: ClassVar = {**PART_ROLES, "acknowledge": Role.EDITOR}
+    list_display = ("label_", "state", "about", "cause", "opened_at", "cleared_at", "application")
+    list_select_related = ("application",)
+    list_filter = (StateFilter, "kind", "application")
+    list_per_page = 100
+    search_fields = ("subject_name", "cause", "subject_id")
+    actions = ("acknowledge_many",)
+    fields = (
+        *("label_", "state", "about", "cause", "first_cause", "advice_", "opened_at", "cleared_at"),
+        *("acknowledged_at", "acknowledged_by", "times", "rule_"),
+    )
+    change_form_template = "admin/workflows/alarm/change_form.html"
+    change_list_template = "admin/workflows/alarm/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of the button."""
+        view = self.admin_site.admin_view(require_POST(self.acknowledge_view))
+        return [path("<path:object_id>/acknowledge/", view, name="workflows_alarm_acknowledge"), *super().get_urls()]
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Show what is open first, the latest first."""
+        return (F("cleared_at").desc(nulls_first=True), "-opened_at", "-id")
+
+    def has_acknowledge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change workflows may say that he knows."""
+        return self.allowed(request, "acknowledge", obj)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Offer the button while it means something."""
+        row = self.get_object(request, object_id)
+        asks = row is not None and row.cleared_at is None and row.acknowledged_at is None
+        context = {"may_acknowledge": asks and self.has_acknowledge_permission(request, row), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def acknowledge_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Note that somebody knows."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_acknowledge_permission(request, row):
+            return HttpResponse(status=403)
+        self._acknowledge(request, Alarm.objects.filter(pk=row.pk))
+        return redirect("admin:workflows_alarm_change", row.pk)
+
+    @admin.action(description=gettext_lazy("Acknowledge"), permissions=["acknowledge"])
+    def acknowledge_many(self, request: HttpRequest, queryset: QuerySet[Alarm]) -> None:
+        """Note that somebody knows of the chosen ones."""
+        self._acknowledge(request, Alarm.objects.filter(pk__in=queryset.order_by().values("pk")))
+
+    def _acknowledge(self, request: HttpRequest, alarms: QuerySet[Alarm]) -> None:
+        done = acknowledge(alarms)
+        if done:
+            messages.success(request, _("%(count)d acknowledged: not told again while going on.") % {"count": done})
+        else:
+            messages.info(request, _("Nothing to acknowledge: it is over, or somebody did."))
+
+    @admin.display(description=gettext_lazy("Alarm"), ordering="kind")
+    def label_(self, row: Alarm) -> str:
+        """Return what it is."""
+        return row.label
+
+    @admin.display(description=gettext_lazy("State"))
+    def state(self, row: Alarm) -> SafeString:
+        """Return how it stands."""
+        return badge_html(state_of(row))
+
+    @admin.display(description=gettext_lazy("About"), ordering="subject_name")
+    def about(self, row: Alarm) -> SafeString:
+        """Lead to what it is about."""
+        address = reverse(_SUBJECTS[row.subject_kind], args=[row.subject_id])
+        return format_html('<a class="wg-link" href="{}">{}</a>', address, row.subject_name)
+
+    @admin.display(description=gettext_lazy("What to do"))
+    def advice_(self, row: Alarm) -> str:
+        """Return the next step."""
+        return row.advice
+
+    @admin.display(description=gettext_lazy("Rule"))
+    def rule_(self, row: Alarm) -> SafeString:
+        """Lead to the rule."""
+        if row.rule_id is None:
+            return SafeString("—")
+        address = reverse("admin:workflows_alarmrule_change", args=[row.rule_id])
+        return format_html('<a class="wg-link" href="{}">{}</a>', address, row.label)
+
+
+@admin.register(AlarmRule)
+class AlarmRuleAdmin(OwnedAdmin):
+    """Rules of an application."""
+
+    roles: ClassVar = PART_ROLES
+    form = AlarmRuleForm
+    list_display = ("label_", "enabled", "threshold_", "integration", "told", "repeat_minutes", "failure", "application")
+    list_select_related = ("application", "integration")
+    list_filter = ("enabled", "kind", "application")
+    list_per_page = 100
+    actions = ("tell_whom",)
+    change_form_template = "admin/workflows/alarmrule/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of the test."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("<path:object_id>/test/", wrap(require_POST(self.test_view)), name="workflows_alarmrule_test"),
+            *super().get_urls(),
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show failures beside who is told."""
+        own = ("application", "kind", "enabled", "threshold", "integration")
+        if obj is not None and not self.has_change_permission(request, obj):
+            return [(None, {"fields": own}), (_("Told"), {"fields": ("told", "repeat_minutes", "tell_over", "failure")})]
+        told = ["emails", "webhook", "repeat_minutes", "tell_over"]
+        if obj is not None:
+            told[2:2] = ["no_webhook"] if obj.calls else []
+            told.append("failure")
+        return [(None, {"fields": own}), (_("Who is told"), {"fields": told})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Application and kind are chosen once."""
+        return (*super().get_readonly_fields(request, obj), "told", "failure", *(("application", "kind") if obj else ()))
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Say what the kind means, and offer the test."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if row is not None:
+            may = self.has_change_permission(request, row)
+            context = {"kind": KINDS.get(row.kind), "may_test": may and (row.emails or row.calls)}
+            context["signing_key"] = _key_of(row) if may else ""
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Tell everybody that this is a test, and say how it went."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_change_permission(request, row):
+            return HttpResponse(status=403)
+        outcomes = list(try_rule(row))
+        for way, fault in outcomes:
+            if fault:
+                messages.error(request, f"{way}: {fault}")
+            else:
+                messages.success(request, _("%(way)s: a test was sent.") % {"way": way})
+        if not outcomes:
+            messages.info(request, _("This rule tells nobody: it shows on screen only."))
+        return redirect("admin:workflows_alarmrule_change", row.pk)
+
+    @admin.action(description=gettext_lazy("Say who is told by e-mail …"))
+    def tell_whom(self, request: HttpRequest, queryset: QuerySet[AlarmRule]) -> HttpResponse | None:
+        """Set the recipients of the chosen rules."""
+        form = RecipientsForm(request.POST if "emails" in request.POST else None)
+        if form.is_bound and form.is_valid():
+            for row in queryset:
+                row.emails = form.cleaned_data["emails"]
+                row.save()
+            messages.success(request, _("Changed: %(count)d rules.") % {"count": len(queryset)})
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Who is told by e-mail"),
+            "opts": self.opts,
+            "form": form,
+            "rows": queryset,
+        }
+        return TemplateResponse(request, "admin/workflows/alarmrule/recipients.html", context)
+
+    @admin.display(description=gettext_lazy("Alarm"), ordering="kind")
+    def label_(self, row: AlarmRule) -> str:
+        """Return what it is."""
+        return str(row)
+
+    @admin.display(description=gettext_lazy("From"))
+    def threshold_(self, row: AlarmRule) -> str:
+        """Return the threshold in force."""
+        kind = KINDS.get(row.kind)
+        return f"{row.limit:g} {kind.unit}" if kind and kind.unit else "—"
+
+    @admin.display(description=gettext_lazy("Tells"))
+    def told(self, row: AlarmRule) -> str:
+        """Return who is told, without the address of the webhook."""
+        return ", ".join([*row.emails, *([_("a webhook")] if row.calls else [])]) or _("on screen only")
+
+    @admin.display(description=gettext_lazy("Last failure"))
+    def failure(self, row: AlarmRule) -> str:
+        """Return what could not be told."""
+        return " ".join(text for text in (row.mail_failure, row.webhook_failure) if text) or "—"
+
+
+def _key_of(row: AlarmRule) -> str:
+    """Return the key of the signatures, for who may change the rule."""
+    try:
+        return row.receiver()[1]
+    except (KeyMissing, SealBroken):
+        return ""
