@@ -4,17 +4,15 @@ import hashlib
 import secrets
 from typing import Any, ClassVar
 
-from django.core.validators import MaxValueValidator
 from django.db import models, transaction
 
 from wegnology.applications.models import Application, SavedWhole
 from wegnology.applications.sealing import SealedConfig
 from wegnology.lib.ids import new_id
 from wegnology.lib.schema import Field, Schema, SecretStr
-from workflows.alarms.kinds import KINDS, kind_choices
-from workflows.alarms.records import KEPT_BY_RUNTIME, MOST_REPEAT, USUAL_REPEAT, Receiver
 from workflows.alarms.records import Alarm as Alarm
 from workflows.alarms.records import AlarmNotice as AlarmNotice
+from workflows.alarms.records import AlarmRule as AlarmRule
 from workflows.alarms.records import AlarmWatch as AlarmWatch
 from workflows.exceptions import VersionFixed
 from workflows.insight.records import RunError as RunError
@@ -152,77 +150,6 @@ def webhook_of(workflow_id: str, key: str) -> str:
         webhook.pk = key  # brought from elsewhere, where workflows may know it by this id
     webhook.rotate()
     return str(webhook.pk)
-
-
-class AlarmRule(SealedConfig, SavedWhole):
-    """What counts as an alarm in an application, who is told, and how often. `config` holds the webhook (`Receiver`)."""
-
-    sealed_label: ClassVar[str] = "alarm"
-
-    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="alarm_rules")
-    kind = models.CharField(max_length=32, choices=kind_choices)
-    enabled = models.BooleanField(default=True)
-    threshold = models.FloatField(null=True, blank=True, help_text="Empty: the default of the kind.")
-    integration = models.ForeignKey(
-        "integrations.Integration",
-        null=True,
-        blank=True,
-        on_delete=models.CASCADE,
-        related_name="+",
-        help_text="Empty: all of the application.",
-    )
-    emails = models.JSONField(default=list, blank=True)
-    repeat_minutes = models.PositiveIntegerField(
-        default=USUAL_REPEAT,
-        validators=[MaxValueValidator(MOST_REPEAT)],
-        help_text="Minutes until an alarm that nobody acknowledged is told again; 0: never.",
-    )
-    tell_over = models.BooleanField(default=True, help_text="Also say when it is over.")
-    mail_failure = models.TextField(blank=True, default="", db_default="", editable=False)
-    webhook_failure = models.TextField(blank=True, default="", db_default="", editable=False)
-    told_at = models.DateTimeField(null=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        ordering: ClassVar = ["kind", "created_at", "id"]
-        verbose_name = "alarm rule"
-
-    def __str__(self) -> str:
-        return KINDS[self.kind].label if self.kind in KINDS else self.kind
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save all but what telling writes down."""
-        if not self._state.adding:
-            names = [f.name for f in self._meta.concrete_fields if f.name not in ("id", *KEPT_BY_RUNTIME)]
-            kwargs.setdefault("update_fields", names)
-        super().save(*args, **kwargs)
-
-    @property
-    def config_schema(self) -> type[Schema]:
-        """Return what describes the webhook."""
-        return Receiver
-
-    @property
-    def calls(self) -> bool:
-        """Say whether there is a webhook."""
-        return bool(self.config.get("url"))
-
-    @property
-    def limit(self) -> float:
-        """Return the threshold in force; 0 for kinds without one."""
-        known = KINDS.get(self.kind)
-        return self.threshold if self.threshold is not None else (known.usual if known else 0.0)
-
-    def receiver(self) -> tuple[str, str]:
-        """Return address and key of the webhook, each "" without; raises `KeyMissing` or `SealBroken`."""
-        raw = self.raw_config()
-        return str(raw.get("url") or ""), str(raw.get("key") or "")
-
-    def call_at(self, url: str, key: str = "") -> None:
-        """Set the webhook's address, "" for none; without a key it gets a new one. Not saved."""
-        self.set_config({"url": url, "key": key or secrets.token_urlsafe(32)} if url else {})
 
 
 class ParkedRun(models.Model):
