@@ -10,6 +10,8 @@ from statistics import median
 import django
 from django.core.management import call_command
 
+from wegnology.lib.types import JSONObject
+
 
 def main() -> None:
     """Fill a database, ask each page some times, print the median of each in milliseconds."""
@@ -34,7 +36,7 @@ def _fill(count: int) -> tuple[str, str]:
     from wegnology.applications.tokens import issue_user_token
 
     application = Application.objects.create(name="Bench")
-    config = {"protocol": "mqtt", "host": "127.0.0.1", "port": 1883, "username": "hub", "password": "hunter2"}
+    config: JSONObject = {"protocol": "mqtt", "host": "127.0.0.1", "port": 1883, "username": "hub", "password": "hunter2"}
     rows = []
     for number in range(count):
         row = Integration(

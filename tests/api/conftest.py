@@ -12,10 +12,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import override_settings
-from pytest_django.live_server_helper import LiveServer
 
 from integrations.live import outage
 from tests import factories
+from tests.api.server import WebServer
 from tests.api.tokens import a_token, bearer
 from tests.queues import celery_at
 from tests.servers.redis import RedisServer
@@ -79,11 +79,10 @@ def api(django_db_setup: None, django_db_blocker: Any, redis_server: RedisServer
     ):
         outage.over()
         limits._away_until = 0.0
-        server = LiveServer("127.0.0.1")
         try:
-            yield Api(f"{server.url}/api", User.objects.create_superuser("operator"), redis_server)
+            with WebServer() as server:
+                yield Api(f"{server.url}/api", User.objects.create_superuser("operator"), redis_server)
         finally:
-            server.stop()
             call_command("flush", verbosity=0, interactive=False)
             redis_server.flush()
 

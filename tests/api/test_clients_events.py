@@ -10,7 +10,7 @@ from tests.api.conftest import Api
 from tests.api.test_clients_accounts import refused
 from tests.api.test_clients_integrations import faults
 from wegnology.applications.models import Application, Role
-from workflows.alarms.records import Alarm, AlarmRule
+from workflows.models import Alarm, AlarmRule
 
 pytestmark = pytest.mark.django_db
 

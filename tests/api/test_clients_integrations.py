@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import requests
 
 from integrations.connectors.base import connectors
 from integrations.models import Integration
@@ -246,19 +247,18 @@ class TestWriting:
         assert "credentialName" not in client.integration.patch(**ids, integration={"credentialName": None})
 
     def test_two_editors_do_not_overwrite_each_other(self, api: Api) -> None:
-        import requests
-
         row = api.application()
         client = api.client()
         address = f"{api.url}/applications/{row.pk}/integrations/{made(client, row)['id']}"
-        headers = {"Authorization": f"Bearer {client.auth_token}"}
-        with requests.Session() as session:
-            session.headers.update(headers)
-            seen = session.get(address).headers["ETag"]
-            first = session.patch(address, json={"name": "first"}, headers={"If-Match": seen})
-            second = session.patch(address, json={"name": "second"}, headers={"If-Match": seen})
-            again = session.patch(address, json={"name": "third"}, headers={"If-Match": first.headers["ETag"]})
-            gone = session.delete(address, headers={"If-Match": seen})
+        token = {"Authorization": f"Bearer {client.auth_token}"}
+
+        def patch(name: str, mark: str) -> Any:
+            return requests.patch(address, json={"name": name}, headers={**token, "If-Match": mark}, timeout=60)
+
+        seen = requests.get(address, headers=token, timeout=60).headers["ETag"]
+        first, second = patch("first", seen), patch("second", seen)
+        again = patch("third", first.headers["ETag"])
+        gone = requests.delete(address, headers={**token, "If-Match": seen}, timeout=60)
         assert (first.status_code, second.status_code, again.status_code, gone.status_code) == (200, 412, 200, 412)
         assert (second.json()["type"], again.json()["name"]) == ("PreconditionFailed", "third")
 

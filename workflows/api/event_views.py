@@ -17,7 +17,7 @@ from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection, collection_model
 from wegnology.lib.schema import Schema
 from workflows.alarms.keeping import acknowledge
-from workflows.alarms.records import Alarm
+from workflows.models import Alarm
 
 State = Literal["new", "acknowledged", "resolved"]
 _STATE = Case(

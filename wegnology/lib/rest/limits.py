@@ -65,7 +65,7 @@ def _ask(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
     try:
         with closing(sync_client(timeout=0.5)) as client, client.pipeline(transaction=True) as pipe:
             for command in commands:
-                pipe.execute_command(*command)
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
             return list(pipe.execute())
     except RedisAway:
         _away_until = time.monotonic() + AWAY_SECONDS

@@ -84,9 +84,8 @@ class Listing:
 
     def narrowed(self, rows: QuerySet[Any], query: ListQuery) -> QuerySet[Any]:
         """Return the rows that the filter lets through."""
-        if query.filter_field not in self.filters or query.filter is None:
-            return rows
-        return rows.filter(**{f"{self.filters[query.filter_field]}__glob": query.filter})
+        column = self.filters.get(query.filter_field or "")
+        return rows if column is None or query.filter is None else rows.filter(**{f"{column}__glob": query.filter})
 
     def page(self, rows: QuerySet[Any], query: ListQuery) -> tuple[list[Any], int]:
         """Return the rows of the page, and how many there are on all pages; two queries."""
