@@ -65,6 +65,8 @@ class GlobalForm(ModelForm):
         if self.was_secret:
             self.initial["value"] = None
             self.fields["value"].widget.attrs["placeholder"] = "Stored, not shown. Type to replace."
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = str(field.label)
         self._value: JSONValue = None
 
     def clean(self) -> dict[str, Any]:

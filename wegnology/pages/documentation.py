@@ -76,7 +76,7 @@ def _rendered(path: Path, _changed: int, page: str) -> Page:
     for token in tokens:
         for part in token.children or ():
             _turn(part, page)
-    html = markdown.renderer.render(tokens, markdown.options, {})
+    html = markdown.renderer.render(tokens, markdown.options, {}).replace("<pre>", '<pre tabindex="0">')  # keys scroll it
     return Page(_title(path), SafeString(html), chapters)
 
 
