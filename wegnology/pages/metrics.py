@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -26,7 +26,8 @@ from integrations.runtime.status import NEVER_SEEN, Flow, Status
 from wegnology.lib.redis import RedisAway
 from wegnology.pages.access import may_read_figures
 from wegnology.pages.probes import look
-from workflows.models import ParkedRun, Workflow
+from workflows.alarms.kinds import KINDS
+from workflows.models import Alarm, ParkedRun, Workflow
 
 _OUTCOMES = ("finished", "unmatched", "parked", "dropped")
 _SENT = ("sent", "failed", "dropped")
@@ -84,7 +85,20 @@ def _of_database() -> Iterator[Metric]:
     yield from _events(sources)
     yield from _waiting(sources)
     yield from _live(types)
+    yield _alarms()
     yield _gauge("integrations_runs_parked", "Runs that failed and wait for a replay.", ParkedRun.objects.count())
+
+
+def _alarms() -> Metric:
+    """Count open alarms by kind; those of no kind that is known are not of this release."""
+    family = GaugeMetricFamily("integrations_alarms_open", "Open alarms.", labels=["kind", "acknowledged"])
+    rows = Alarm.objects.filter(cleared_at__isnull=True).order_by().values_list("kind")
+    found = {kind: (total, known) for kind, total, known in rows.annotate(Count("pk"), Count("acknowledged_at"))}
+    for kind in KINDS:
+        total, known = found.get(kind, (0, 0))
+        family.add_metric([kind, "no"], total - known)
+        family.add_metric([kind, "yes"], known)
+    return family
 
 
 def _events(types: dict[str, str]) -> Iterator[Metric]:

@@ -23,6 +23,7 @@ from wegnology.applications.current import follow
 from wegnology.applications.models import Application, Role
 from wegnology.lib.badges import Badge
 from wegnology.pages.figures import Figure
+from workflows.alarms.panel import AlarmPanel, alarm_panel
 from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
@@ -63,12 +64,14 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
     workflows = Workflow.objects.filter(application=application).count()
     may_change = may(request.user, application.pk, Role.EDITOR)
     received = any(status.last_message_ms for status in live.statuses.values()) or any(line.messages for line in lines)
+    alarms = alarm_panel([application])
     return {
         "title": application.name,
+        "alarms": alarms,
         "application": application,
         "away_since": live.away_since,
         "may_change": may_change,
-        "figures": _figures(list(shown.values()), lines, live, parked, now_ms),
+        "figures": [*_figures(list(shown.values()), lines, live, parked, now_ms), _of_alarms(alarms)],
         "states": Counter(badge._replace(detail="") for badge in shown.values()).most_common(),
         "troubled": [(row, shown[row.pk]) for row in rows if shown[row.pk].tone not in FINE][:TROUBLED],
         "integration_count": len(rows),
@@ -94,6 +97,10 @@ def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: in
         Figure(_("Parked runs"), f"{parked:,}", "warning" if parked else ""),
         Figure(_("Dropped in 24 hours"), f"{dropped:,}", "danger" if dropped else ""),
     ]
+
+
+def _of_alarms(alarms: AlarmPanel) -> Figure:
+    return Figure(_("Open alarms"), f"{alarms.count:,}", alarms.tone)
 
 
 def _steps(application: Application, rows: list[Integration], received: bool, workflows: int) -> list[Step]:

@@ -24,6 +24,7 @@ from wegnology.lib.badges import Badge
 from wegnology.lib.redis import RedisAway
 from wegnology.pages.figures import Figure
 from wegnology.pages.probes import look
+from workflows.alarms.panel import alarm_panel
 from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
@@ -53,6 +54,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "integration_count": len(rows),
         "workflow_count": Workflow.objects.filter(application__in=own).count(),
         "parked_count": ParkedRun.objects.filter(application__in=own).count(),
+        "alarms": alarm_panel(applications_of(request.user).order_by()),
         "chart": chart(lines, now_ms, HOURS),
         "lines": lines,
         "unbalanced": _unbalanced(None if operator else ids),

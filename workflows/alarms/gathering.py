@@ -150,7 +150,7 @@ def _parked(application_ids: Collection[str], now: datetime) -> dict[str, tuple[
     """Return how many runs were parked within an hour, and are parked at all, by source."""
     rows = ParkedRun.objects.filter(application__in=application_ids).order_by().values_list("integration_id")
     lately = Count("pk", filter=Q(created_at__gt=now - timedelta(hours=1)))
-    return {pk: (new, total) for pk, new, total in rows.annotate(lately, Count("pk"))}
+    return {pk: (new, total) for pk, new, total in rows.annotate(lately=lately, total=Count("pk"))}
 
 
 def _used(application_ids: Collection[str], now: datetime) -> dict[str, int]:
