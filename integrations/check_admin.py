@@ -19,12 +19,14 @@ from integrations import check_records
 from integrations.check_records import CheckRecord, TooManyChecks
 from integrations.check_wording import CheckView, view
 from integrations.connectors.base import connectors
+from integrations.endings import contents_of
 from integrations.models import Integration
 from integrations.tasks import enqueue_check
 from wegnology.applications.access import may
 from wegnology.applications.audit import record as record_audit
 from wegnology.applications.models import Role
 from wegnology.applications.typed_admin import TypedAdmin
+from wegnology.lib.check_steps import CheckStep
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.redis import RedisAway, sync_client
 from wegnology.lib.types import JSONObject
@@ -103,6 +105,8 @@ class CheckPages(TypedAdmin):
     def ask_check(self, request: HttpRequest, wanted: Integration, *, saved: bool) -> HttpResponse:
         """Ask a tasks process for a check of a row as it stands in memory; its answer is for a script, or leads to a page."""
         record = _record_of(request, wanted, saved=saved)
+        if told := [text for _name, text in contents_of(wanted)]:
+            record = record.with_step(CheckStep("Read keys and certificates", "ok", 0.0, " ".join(told)))
         try:
             check_records.ask(record, _wanted(wanted))
             enqueue_check(record.id)

@@ -5,19 +5,22 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.utils.html import escape
+from django.urls import reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import mark_safe
 
 from integrations.connectors.base import AnyConnector
 from integrations.credential_field import CREDENTIAL, CredentialField
+from integrations.endings import contents_of
 from integrations.models import Integration
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
 from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.crypto import KeyMissing, SealBroken
-from wegnology.lib.fields import LinesField
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.schema import hints
 from wegnology.lib.schema_preview import resolved_preview, show_beside
+from wegnology.lib.topic_fields import TextRowsField
 from wegnology.lib.types import JSONObject
 
 
@@ -36,8 +39,23 @@ class IntegrationForm(SealedConfigForm):
             self.instance.integration_type = self.connector.name
         if isinstance(field := self.fields.get(CREDENTIAL), CredentialField):
             self.initial[CREDENTIAL] = field.value_of(self.instance.credential_name)
+        self._aid()
         if not (self.is_bound or self.instance._state.adding):
             self._show_resolved()
+
+    def _aid(self) -> None:
+        """Tell the script which inputs hold templates or files, and whom to ask about topics."""
+        schema, prefix = self.connector.Config, self.settings.prefix
+        owner = "" if self.instance._state.adding else self.instance.application_id
+        for name in schema.templated_fields():
+            attrs = self.fields[prefix + name].widget.attrs
+            attrs |= {"data-globals": reverse("admin:integrations_integration_globals"), "data-application": owner}
+        for name, field in schema.fields().items():
+            if hints(field).get("multiline"):
+                self.fields[prefix + name].widget.attrs["data-upload"] = ""
+        if "topics" in self.fields:
+            address = f"{reverse('admin:integrations_integration_topics')}?type={self.connector.name}"
+            self.fields["topics"].widget.attrs["data-judge"] = address
 
     def _show_resolved(self) -> None:
         """Show beside each template what it gives now, or why it gives nothing."""
@@ -47,6 +65,9 @@ class IntegrationForm(SealedConfigForm):
             return  # the status says which key is missing
         context: JSONObject = {"globals": self.instance.application.globals_for_connections()}
         show_beside(self, self.settings.prefix, resolved_preview(self.connector.Config, raw, context))
+        for name, text in contents_of(self.instance):
+            if field := self.fields.get(self.settings.prefix + name):
+                field.help_text = format_html('{}<span class="wg-resolved">{}</span>', mark_safe(field.help_text or ""), text)  # noqa: S308  (escaped before)
 
     def clean(self) -> dict[str, Any]:
         """Check topics, login and settings by the connector's rules; every fault goes beside its field."""
@@ -71,9 +92,10 @@ class IntegrationForm(SealedConfigForm):
     def _check_topics(self, topics: list[str]) -> None:
         if "topics" not in self.fields or "topics" in self.errors:
             return
-        faults = [f"{topics[at]}: {text}" for at, text in self.connector.check_topics(topics).items()]
-        if faults:
-            self.add_error("topics", ValidationError(faults))
+        found = self.connector.check_topics(topics)
+        if found:
+            self.fields["topics"].widget.faults = found
+            self.add_error("topics", ValidationError([f"{topics[at]}: {text}" for at, text in found.items()]))
 
     def _take_credential(self, cleaned: dict[str, Any]) -> None:
         """Put the chosen credential into the row; it must be of the row's application."""
@@ -108,7 +130,7 @@ def form_for(
     settings = SchemaFields(connector.Config)
     declared: dict[str, Any] = dict(settings.form_fields(stored))
     if connector.topics_label:
-        declared["topics"] = LinesField(
+        declared["topics"] = TextRowsField(
             label=connector.topics_label, help_text=escape(connector.topics_help), required=connector.topics_required
         )
     if connector.credential_types:

@@ -20,9 +20,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.check_admin import CheckPages, last_check
+from integrations.check_admin import last_check
 from integrations.connectors.base import connectors
 from integrations.endings import endings_of
+from integrations.form_aids import FormAids
 from integrations.models import Integration, StatusChange
 from integrations.panel import status_panel
 from integrations.reconnecting import reconnect
@@ -56,7 +57,7 @@ def tabs(row: Integration) -> list[Tab]:
     return [Tab(name, label, reverse(f"admin:{_PAGE}_{name}", args=[row.pk])) for name, label in named]
 
 
-class TabPages(CheckPages):
+class TabPages(FormAids):
     """What all pages of an integration have in common, and those that show what the database remembers."""
 
     class Media:

@@ -57,6 +57,7 @@ CLIENT_ID = "wegnology-"
 """Begins a client id that was assigned."""
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
+_verified_only: dict[str, list[JSONValue]] = {**_secured_only, "disableSSLVerification": [False]}
 _SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
 
 
@@ -81,7 +82,7 @@ class MqttConfig(Schema):
         le=65535,
         title="Port Template",
         description="Blank is the usual port of the protocol: 1883, 8883, 80 or 443.",
-        json_schema_extra=ui(section="Connection"),
+        json_schema_extra=ui(section="Connection", follows={"protocol": DEFAULT_PORTS}),
     )
     protocol_version: Literal["3.1.1", "5"] = Field(
         "3.1.1",
@@ -122,7 +123,7 @@ class MqttConfig(Schema):
     )
     private_key: Templated[SecretStr | None] = private_key_field(_secured_only)
     certificate: Templated[str | None] = certificate_field(_secured_only)
-    ca_certificate: Templated[str | None] = ca_certificate_field("broker", _secured_only)
+    ca_certificate: Templated[str | None] = ca_certificate_field("broker", _verified_only)
     disable_ssl_verification: bool = no_verification_field("broker", _secured_only)
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 BEGINNING = "-----BEGIN CERTIFICATE-----"
+KEY_MARK = "PRIVATE KEY-----"
 T = TypeVar("T")
 
 
@@ -46,6 +47,14 @@ def about_certificate(pem: str) -> list[tuple[str, str]]:
     """Return whose certificate it is and who issued it, as (label, text)."""
     own = read_certificates(pem)[0]
     return [("Certificate of", name_of(own.subject)), ("Issued by", name_of(own.issuer))]
+
+
+def about_private_key(pem: str) -> str:
+    """Return kind and size of a private key: "RSA, 2048 bits". Raises `ValueError` with a text for people."""
+    key = read_private_key(pem)
+    kind = type(key).__name__.strip("_").removesuffix("PrivateKey")
+    size = getattr(key, "key_size", None)
+    return f"{kind}, {size} bits" if size else kind
 
 
 def name_of(name: x509.Name) -> str:

@@ -126,6 +126,9 @@ class SchemaFields:
         if said.get("when"):
             when = {self.prefix + other: _as_options(values) for other, values in said["when"].items()}
             attrs["data-when"] = json.dumps(when)
+        if said.get("follows"):
+            follows = {self.prefix + other: _texts(values) for other, values in said["follows"].items()}
+            attrs["data-follows"] = json.dumps(follows)
 
 
 def _plain_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
@@ -228,6 +231,10 @@ def _plain(value: Any) -> Any:
 
 def _as_option(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _texts(values: Mapping[str, JSONValue]) -> dict[str, str]:
+    return {name: _as_option(value) for name, value in values.items()}
 
 
 def _as_options(values: Values) -> JSONValue:

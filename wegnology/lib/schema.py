@@ -43,13 +43,16 @@ def ui(
     when: When | None = None,
     multiline: bool = False,
     placeholder: str = "",
+    follows: Mapping[str, Mapping[str, JSONValue]] | None = None,
 ) -> dict[str, Any]:
     """Describe how a form shows a field; pass it as `json_schema_extra`.
 
     `when` names other fields (JSON names) and the values at which this one matters: {"protocol": ["mqtts", "wss"]}, or
-    those at which it does not: {"login": {"not": ["none"]}}.
+    those at which it does not: {"login": {"not": ["none"]}}. `follows` names a field and the value that goes with each of its
+    values, which a form enters until somebody edits it: {"protocol": {"mqtt": 1883}}.
     """
-    return {"ui": {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}}
+    said = {"section": section, "when": dict(when or {}), "multiline": multiline, "placeholder": placeholder}
+    return {"ui": {**said, **({"follows": follows} if follows else {})}}
 
 
 def hints(field: FieldInfo) -> Mapping[str, Any]:
