@@ -11,6 +11,14 @@ from wegnology.lib.template_library import helpers
 from wegnology.lib.templating import TemplateError, compile_template
 from workflows import expressions
 
+
+def _nested(levels: int) -> dict[str, Any]:
+    part: dict[str, Any] = {}
+    for _ in range(levels):
+        part = {"type": "element", "name": "p", "elements": [part]}
+    return part
+
+
 CONTEXT: dict[str, Any] = {
     "t": "Grüße & küsse?",
     "n": 12.345,
@@ -25,6 +33,27 @@ CONTEXT: dict[str, Any] = {
     "berlin": "52.52,13.405",
     "paris": [48.8566, 2.3522],
     "square": ["0,0", "0,10", "10,10", "10,0"],
+    "page": [
+        {
+            "elements": [
+                {"type": "doctype", "doctype": "html"},
+                {
+                    "type": "element",
+                    "name": "p",
+                    "attributes": {"class": 'a"b', "hidden": None},
+                    "elements": [
+                        {"type": "text", "text": "1 < 2 & 3"},
+                        {"type": "element", "name": "br"},
+                        {"type": "comment", "comment": "-->x"},
+                        {"type": "cdata", "cdata": "<b>"},
+                    ],
+                },
+                {"type": "element", "name": "script", "elements": [{"type": "text", "text": "1 < 2 && '</script>'"}]},
+            ]
+        }
+    ],
+    "odd": {"type": "element", "name": "p onclick=x"},
+    "deep": _nested(200),
     "inner": "{{upper key}}",
     "again": "{{template inner}}",
 }
@@ -62,6 +91,11 @@ TABLE: list[tuple[str, str]] = [
     ("{{{formatGps berlin}}} {{formatGps 'nowhere'}}", "52°31'12.0\"N 13°24'18.0\"E nowhere"),
     ("{{format (gpsDistance berlin paris) '.0f'}} [{{gpsDistance berlin 'x'}}]", "877465 []"),
     ("{{gpsIsPointInside '5,5' square}} {{gpsIsPointInside '15,5' square}} {{gpsIsPointInside '5,5' words}}", "true false false"),
+    ("{{{toHtml page}}}|{{{toHtml 'a<b'}}}|{{{toHtml none}}}",
+     '<!DOCTYPE html><p class="a&quot;b" hidden="">1 &lt; 2 &amp; 3<br><!----&gt;x-->&lt;b&gt;</p>'
+     "<script>1 < 2 && '<\\/script>'</script>|a&lt;b|"),
+    ("{{substring (colorMarker '#27AE60') 0 22}} {{eq (colorMarker '#27AE60') (colorMarker '27AE60')}} "
+     "{{match (colorMarker '#27AE60') 'fill%3D%22%2327AE60%22'}}", "data:image/svg+xml,%3C true true"),
     ("{{template inner}} {{template '{{n}} units'}}", "B 12.345 units"),
     ("{{evalExpression '{{n}} > 10 && {{key}} == \"b\"'}}", "true"),
 ]  # fmt: skip
@@ -78,6 +112,9 @@ def test_helpers(source: str, text: str, by_library: bool) -> None:
     ("source", "fault"),
     [
         ("{{jsonDecode '{'}}", "this is not valid JSON"),
+        ("{{colorMarker 'red'}}", "colorMarker takes a colour such as '#27AE60'"),
+        ("{{toHtml odd}}", "'p onclick=x' is no name of an element or attribute"),
+        ("{{toHtml deep}}", "the document is nested deeper than 200 elements"),
         ("{{match t '('}}", "is no regular expression"),
         ("{{decodeBase64 'ä'}}", "the text is not base64 of UTF-8"),
         ("{{decodeURIComponent '%ff'}}", "the text is not URL-encoded UTF-8"),

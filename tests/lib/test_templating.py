@@ -115,6 +115,10 @@ def test_any_value_prints_the_same_either_way(value: Any, path: str, escape: boo
         ("{{}}", "the tag is empty (line 1, column 1)"),
         ("x {{nosuch data.topic}}", "there is no helper 'nosuch' (line 1, column 3)"),
         ("{{eq 1}}", "the helper eq takes 2 value(s) (a, b), here are 1 (line 1, column 1)"),
+        (
+            "{{dashboardUrl id a=1}}",
+            "dashboardUrl has no meaning here, where there are no dashboards: write the address out (line 1, column 1)",
+        ),
         ("{{upper (nosuch 1)}}", "there is no helper 'nosuch' (line 1, column 1)"),
         ("{{data.items.0}}", "data.items.0 is not a path: write a number as [0] (line 1, column 1)"),
         ("{{#if a}}x", "the block is not closed: {{/if}} is missing (line 1, column 1)"),

@@ -37,6 +37,13 @@ def helper(name: str, *, condition: bool = False, contextual: bool = False) -> C
     return register
 
 
+def unknown_helper(name: str) -> str:
+    """Say that a template calls what is no helper."""
+    if name == "dashboardUrl":
+        return "dashboardUrl has no meaning here, where there are no dashboards: write the address out"
+    return f"there is no helper {name!r}"
+
+
 def arity_fault(name: str, values: int, options: list[str]) -> str:
     """Say what is wrong with a call of `name` with so many values, or return ""."""
     signature = inspect.signature(helpers[name])
@@ -161,4 +168,4 @@ def _lookup(collection: Any, key: Any, /) -> Any:
     return None
 
 
-__all__ = ["CONDITIONS", "SafeString", "arity_fault", "helper", "helpers", "truthy"]
+__all__ = ["CONDITIONS", "SafeString", "arity_fault", "helper", "helpers", "truthy", "unknown_helper"]

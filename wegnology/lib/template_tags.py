@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from wegnology.lib.template_helpers import CONDITIONS, helpers
+from wegnology.lib.template_helpers import CONDITIONS, helpers, unknown_helper
 from wegnology.lib.template_values import BUILT_IN_BLOCKS, TagFault, Unplain, plain
 
 LITERAL = "literal"
@@ -142,4 +142,4 @@ def _check_call(body: str, start: int, blocks: Any, known: Any) -> None:
     if blocks and name in helpers and name not in blocks:
         raise TagFault(f"the helper {name} is no block; write {{{{{name} ...}}}}", start)
     if rest.strip() and not rest.strip().startswith("as |") and name not in known:
-        raise TagFault(f"there is no helper {name!r}", start)
+        raise TagFault(unknown_helper(name), start)

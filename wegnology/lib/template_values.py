@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from wegnology.lib.template_library import CONTEXTUAL, arity_fault, helpers
+from wegnology.lib.template_library import CONTEXTUAL, arity_fault, helpers, unknown_helper
 
 Reader = Callable[[Any], Any]
 """Takes the context, returns the value or None where nothing is there."""
@@ -63,7 +63,7 @@ def plain(body: str) -> Value:
             raise TagFault("there is a parenthesis too many")
         return value
     if len(tokens) > 1:
-        raise Unplain if first in BUILT_IN_BLOCKS else TagFault(f"there is no helper {first!r}")
+        raise Unplain if first in BUILT_IN_BLOCKS else TagFault(unknown_helper(first))
     return _path_value(first)
 
 
@@ -85,7 +85,7 @@ def _call(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[Value, in
     if depth > _MAX_CALL_DEPTH:
         raise TagFault(f"calls are nested more than {_MAX_CALL_DEPTH} deep")
     if name not in helpers:
-        raise TagFault(f"there is no helper {name!r}")
+        raise TagFault(unknown_helper(name))
     values: list[Value] = []
     at += 1
     while at < len(tokens) and tokens[at][0] != "close":
