@@ -144,10 +144,9 @@ class FlowVersionsView(VersionViews):
         """Create it."""
         flow = self.flow(ids)
         wanted, how = self.body(FlowVersionPost), self.query(PostQuery)
-        content = read_content(wanted, EMPTY)
-        notes, replace = wanted.notes, how.allow_replacement
+        parts, notes, on = read_content(wanted, EMPTY), wanted.notes, wanted.enabled
         try:
-            row = create_version(flow, wanted.version, notes=notes, enabled=wanted.enabled, content=content, replace=replace)
+            row = create_version(flow, wanted.version, notes=notes, enabled=on, content=parts, replace=how.allow_replacement)
         except VersionRefused as error:
             raise as_api_error(error) from None
         return with_etag(self.told(row), row, status=201)
@@ -248,5 +247,4 @@ class FlowsByVersionView(VersionViews):
         flows = chosen(Workflow.objects.filter(application=self.application), query)
         rows = WorkflowVersion.objects.filter(workflow__in=flows.order_by().values("pk"), name=query.version)
         page, total = BY_VERSION.page(rows, query)
-        items = [self.told(row) for row in page]
-        return Response(collection(items, total, query, applicationId=self.application.pk))
+        return Response(collection([self.told(row) for row in page], total, query, applicationId=self.application.pk))
