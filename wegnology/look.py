@@ -32,6 +32,10 @@ def _scripts(request: HttpRequest) -> str:
     return static("wegnology/submit-on-change.js")
 
 
+def _zone(request: HttpRequest) -> str:
+    return static("wegnology/zone.js")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "WEGnology Integrations",
     "SITE_HEADER": "WEGnology",
@@ -42,6 +46,6 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [_styles],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "COLORS": {"primary": BLUE},
-    "SCRIPTS": [_scripts],
+    "SCRIPTS": [_scripts, _zone],
     "SIDEBAR": {"navigation": "wegnology.menu.navigation"},
 }
