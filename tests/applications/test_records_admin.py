@@ -136,7 +136,8 @@ class TestTrash:
         row = Integration.objects.get()
         address = reverse("admin:integrations_integration_delete", args=[row.pk])
         html = client.post(address, {"confirmed": "1", "take": "only"}, follow=True).content.decode()
-        assert "an administrator can restore this from the trash" in html
+        assert "you can restore this from the trash" in html
+        assert reverse("admin:applications_trashentry_change", args=[TrashEntry.objects.get().pk]) in html
         assert not Workflow.objects.exists()
         (entry,) = TrashEntry.objects.all()
         assert entry.deleted_by == "ann"
@@ -192,7 +193,7 @@ class TestTrash:
         entry = TrashEntry.objects.get()
         assert (entry.name, entry.kind) == ("Plant", "applications.application")
         kinds = {kind for kind, _ in entry.contents}
-        assert kinds == {"application", "global", "integration", "workflow", "workflow version"}
+        assert kinds == {"application", "alarm rule", "global", "integration", "workflow", "workflow version"}
 
 
 def test_an_empty_list_says_what_would_stand_there(client: Client) -> None:

@@ -88,8 +88,9 @@ class AlarmAdmin(ReadOnlyAdmin):
         return [path("<path:object_id>/acknowledge/", view, name="workflows_alarm_acknowledge"), *super().get_urls()]
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Show what is open first, the latest first."""
-        return (F("cleared_at").desc(nulls_first=True), "-opened_at", "-id")
+        """Show what is open first, and of that what nobody knows; the latest first."""
+        known = F("acknowledged_at").desc(nulls_first=True)
+        return (F("cleared_at").desc(nulls_first=True), known, "-opened_at", "-id")
 
     def has_acknowledge_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change workflows may say that he knows."""
