@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Any
 
 import django
@@ -35,16 +36,68 @@ EXPRESSIONS = {
     "a comparison": "{{data.celsius}} > 30",
     "a longer one": "({{data.celsius}} - 32) * 5 / 9 > 10 && {{working.reading.kind}} === 'alarm'",
 }
-_ELSEWHERE = ("DelayNode", "HttpNode", "LoopNode", "LoopCapNode", "AnnotationNode", "ThrowErrorNode", "RawFunctionNode")
-"""What waits, what the engine does itself, and what does nothing."""
+PAYLOAD["data"]["replyId"] = "7c1"
+_CONFIGS = {
+    "DelayNode": {"delay": "0"},
+    "RawFunctionNode": {"script": "payload.working.fahrenheit = payload.data.celsius * 1.8 + 32;"},
+}
+"""In place of examples that wait, or find nothing in this payload."""
+_ELSEWHERE = ("LoopNode", "LoopCapNode", "AnnotationNode", "ThrowErrorNode")
+"""What the engine does itself (a loop is measured with it), and what does nothing."""
+_LOOP = [
+    {
+        "id": "loop",
+        "type": "LoopNode",
+        "config": {"loopSourcePath": "data.items", "currentItemPath": "working.item", "mapResultPath": "working.seen"},
+        "outputIds": [[], ["body"]],
+    },
+    {
+        "id": "body",
+        "type": "ConditionalNode",
+        "config": {"expression": "{{working.item.value.n}} > 5"},
+        "outputIds": [["cap"], ["cap"]],
+        "meta": {"groupId": "loop"},
+    },
+    {"id": "cap", "type": "LoopCapNode", "config": {"loopNodeId": "loop"}, "outputIds": [], "meta": {"groupId": "loop"}},
+]
 
 
 def costs(bench: Bench) -> list[Figure]:
     """Cost of each node over its example, of templates and expressions, in process."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
+    django.setup()
     figures = [_figure("templates", name, work) for name, work in _templates().items()]
-    empty = _measured(_run(_Nothing(), lambda: None))  # the payload of each run is made anew
-    figures += [_figure("nodes", name, work, empty) for name, work in _nodes().items()]
+    nothing = _run(_Nothing(), lambda: None)  # the payload of each run is made anew
+    empty = min(_measured(nothing) for _ in range(5))
+    with asyncio.Runner() as runner, closing(_Effects()) as effects:
+        figures += [_figure("nodes", name, work, empty) for name, work in _nodes(runner, effects.context).items()]
     return figures
+
+
+class _Effects:
+    """Contexts of runs, whose effects answer at once; scripts run in their child processes, as they do in a worker."""
+
+    def __init__(self) -> None:
+        from wegnology.lib.script_pool import ScriptPool
+
+        self._pool = ScriptPool(1)
+
+    def context(self) -> Any:
+        """Return the context of a few runs."""
+        from tests.workflows.fakes import FakeRunContext
+        from workflows.http_call import HttpAnswer
+
+        context: Any = FakeRunContext(ticks=1_000_000_000)
+        context.run_script = self._run_script
+        context.http_gives = HttpAnswer(200, {"content-type": "application/json"}, b'{"accepted": true}', {}, 1)
+        return context
+
+    async def _run_script(self, script: str, payload: bytes, node_id: str = "") -> bytes:
+        return (await self._pool.run("bench", script, payload)).value
+
+    def close(self) -> None:
+        """End the child process."""
+        self._pool.close()
 
 
 class _Nothing:
@@ -93,31 +146,40 @@ def _repeated(work: Callable[[Any], Any]) -> Callable[[int], None]:
     return repeat
 
 
-def _nodes() -> dict[str, Callable[[int], None]]:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
-    django.setup()
-    from tests.workflows.fakes import FakeRunContext
+def _nodes(runner: asyncio.Runner, context: Callable[[], Any]) -> dict[str, Callable[[int], None]]:
     from wegnology.management.commands.document import node_example
     from workflows.nodes.base import AwaitingNode, nodes
 
     nodes.autodiscover()
     made: dict[str, Callable[[int], None]] = {}
     for kind in nodes:
-        if kind.name in _ELSEWHERE or not kind.outputs:
+        if kind.name in _ELSEWHERE:
             continue
-        node: Any = kind(kind.Config.resolve(node_example(kind)["config"], {}))  # type: ignore[arg-type]
-        if _works(node, FakeRunContext()):
-            repeat = _awaited if isinstance(node, AwaitingNode) else _run
-            made[f"{kind.label} ({kind.name})"] = repeat(node, FakeRunContext)
-    return made
+        config: Any = _CONFIGS.get(kind.name) or node_example(kind)["config"]
+        node: Any = kind(kind.Config.resolve(config, {}))
+        if _works(node, context(), runner):
+            waits = isinstance(node, AwaitingNode)
+            made[f"{kind.label} ({kind.name})"] = _awaited(node.run, context, runner) if waits else _run(node, context)
+    return made | {"Loop over ten items, a Conditional in each (LoopNode)": _awaited(_loop(), context, runner)}
 
 
-def _works(node: Any, context: Any) -> bool:
+def _loop() -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return a run of a workflow that is a loop and nothing else."""
+    from workflows import engine
+    from workflows.graph import Graph
+
+    source: Any = {"type": "integration", "key": "i", "config": {}, "meta": {}, "outputIds": [["loop"]]}
+    nodes: Any = _LOOP
+    (trigger,) = Graph.parse([source], nodes).triggers("integration", "i")
+    return lambda payload, context: engine.run(trigger, payload, context)
+
+
+def _works(node: Any, context: Any, runner: asyncio.Runner) -> bool:
     """Say whether the example finds what it needs in the payload of the benchmark."""
     try:
         outcome = node.run(_payload(), context)
         if asyncio.iscoroutine(outcome):
-            asyncio.run(outcome)
+            runner.run(outcome)
     except Exception as error:  # noqa: BLE001  (an example that fails here is not measured, and said so)
         say(f"  {node.name}: not measured: {error}")
         return False
@@ -140,15 +202,17 @@ def _run(node: Any, context: Callable[[], Any]) -> Callable[[int], None]:
     return repeat
 
 
-def _awaited(node: Any, context: Callable[[], Any]) -> Callable[[int], None]:
+def _awaited(
+    work: Callable[[Any, Any], Awaitable[Any]], context: Callable[[], Any], runner: asyncio.Runner
+) -> Callable[[int], None]:
     """Without the effect itself: its stand-in answers at once."""
 
     def repeat(times: int) -> None:
         async def story() -> None:
             own = context()
             for _ in range(times):
-                await node.run(_payload(), own)
+                await work(_payload(), own)
 
-        asyncio.run(story())
+        runner.run(story())
 
     return repeat
