@@ -19,6 +19,8 @@ from wegnology.lib.theme import ChangeList
 class ReadOnlyAdmin(OwnedAdmin):
     """Rows that the runtime writes and people read."""
 
+    goes_along = True
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds."""
         return False

@@ -89,6 +89,8 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
     operator_fields: ClassVar[tuple[str, ...]] = ()
     narrows: ClassVar[bool] = True
     """Whether the list shows the rows of the chosen application alone."""
+    goes_along: ClassVar[bool] = False
+    """Whether rows that nobody may delete by themselves go with what they tell about."""
     nothing: ClassVar[Any] = ""
     """What an empty list says in place of "There are no … yet": what would stand there, and what to do next."""
 
@@ -123,6 +125,13 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
         if narrowed is not None:
             rows = self.within(rows, Application.objects.filter(pk=narrowed.pk))
         return rows if is_operator(request.user) else self.within(rows, applications_of(request.user))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Let what only tells about rows go with them, whoever may delete those."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        pages = self.admin_site._registry.items()
+        alongside = {str(model._meta.verbose_name) for model, page in pages if getattr(page, "goes_along", False)}
+        return found, counts, {name for name in needed if str(name) not in alongside}, protected
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the rows of the chosen application, or of all; a filter by application goes before."""
