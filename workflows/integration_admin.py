@@ -13,20 +13,27 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from integrations.admin import IntegrationAdmin
 from integrations.check_admin import settings_of
 from integrations.inspection import Message, find_message, read_inspection
 from integrations.models import Integration
+from wegnology.applications.access import may
 from wegnology.applications.confirming import CONFIRMED, ConfirmedEdits
+from wegnology.applications.models import Role
 from wegnology.lib.redis import RedisAway
 from wegnology.lib.theme import row_action
-from workflows.deletion import Take, affected_workflows, delete, workflows_by_integration
+from workflows.deletion import Deletion, Take, affected_workflows, delete, workflows_by_integration
 from workflows.impact import impact
 from workflows.message_workflow import workflow_from
 from workflows.models import ParkedRun, Workflow
+
+LINKS_SHOWN = 5
 
 
 @admin.register(Integration)
@@ -131,11 +138,13 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         others = [row for row in affected.all if row not in affected.only]
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Delete {len(rows)} integration{'' if len(rows) == 1 else 's'}",
+            "title": ngettext("Delete %d integration", "Delete %d integrations", len(rows)) % len(rows),
+            "opts": self.opts,
             "rows": rows,
             "only": affected.only,
             "others": others,
             "impact": impact(rows),
+            "trash_days": settings.TRASH_DAYS,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/integrations/integration/delete_confirmation.html", context)
@@ -146,8 +155,25 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
             return None
         take = Take(request.POST.get("take", Take.NONE)) if request.POST.get("take") in list(Take) else Take.NONE
         deletion = delete(rows, take)
-        messages.success(request, _what_was_deleted([row.name for row in rows], deletion.workflows))
+        messages.success(request, self._what_was_deleted(request, rows, deletion))
         return HttpResponseRedirect(reverse("admin:integrations_integration_changelist"))
+
+    def _what_was_deleted(self, request: HttpRequest, rows: Collection[Integration], deletion: Deletion) -> SafeString:
+        """Name what was deleted; administrators get links to where it can be restored."""
+        names = ", ".join(row.name for row in rows)
+        text = _("Deleted: %s.") % names
+        if deletion.workflows:
+            text = f"{text} {_('With workflows: %s.') % ', '.join(deletion.workflows)}"
+        mine = [entry for entry in deletion.entries if may(request.user, entry.application_id, Role.ADMINISTRATOR)]
+        if not mine:
+            later = _("For %d days an administrator can restore this from the trash.") % settings.TRASH_DAYS
+            return format_html("{} {}", text, later)
+        later = _("For %d days you can restore this from the trash:") % settings.TRASH_DAYS
+        page = "admin:applications_trashentry_change"
+        shown = [(reverse(page, args=[entry.pk]), entry.name) for entry in mine[:LINKS_SHOWN]]
+        links = format_html_join(", ", '<a class="wg-link" href="{}">{}</a>', shown)
+        more = len(mine) - len(shown)
+        return format_html("{} {} {}{}", text, later, links, _(" and %d more") % more if more > 0 else ".")
 
 
 def _consequences(before: Integration, after: Integration) -> list[str]:
@@ -162,9 +188,3 @@ def _consequences(before: Integration, after: Integration) -> list[str]:
     gone = sorted(set(before.topics) - set(after.topics))
     lost = [f"Nothing comes any more from: {', '.join(gone)}."] if gone else []
     return ["Its connection is made anew with the new settings, within two seconds.", *lost]
-
-
-def _what_was_deleted(integrations: list[str], workflows: list[str]) -> str:
-    text = f"Deleted: {', '.join(integrations)}."
-    text = f"{text} With workflows: {', '.join(workflows)}." if workflows else text
-    return f"{text} For {settings.TRASH_DAYS} days an administrator can restore this from the trash."
