@@ -6,18 +6,18 @@ its permission. `fault` switches what a service can do to its clients; the netwo
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import grpc
 from google.iam.v1 import iam_policy_pb2
-from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import pubsub as types
 
 from tests.servers.certificates import Certificates
 from tests.servers.processes import LOOPBACK, free_port
 from tests.servers.pubsub_accounts import PROJECT, Account, Accounts
+from tests.servers.pubsub_calls import Call, Context, Publisher, Subscriber, received
 from tests.servers.pubsub_store import Message, Store, Subscription
 
 FAULTS = {
@@ -35,8 +35,6 @@ _OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
 ]
-Context = Any
-_Check = Callable[[Any], str]
 
 
 class PubsubServer:
@@ -154,73 +152,37 @@ class PubsubServer:
     # -- calls
 
     def _handlers(self) -> Iterator[grpc.GenericRpcHandler]:
-        store = self.store
-        unary: dict[str, dict[str, tuple[Any, Any, str, Callable[[Any, Context], Any]]]] = {
-            "google.pubsub.v1.Publisher": {
-                "CreateTopic": (types.Topic.pb(), types.Topic.pb(), "topics.create", self._create_topic),
-                "GetTopic": (types.GetTopicRequest.pb(), types.Topic.pb(), "topics.get", self._get_topic),
-                "DeleteTopic": (types.DeleteTopicRequest.pb(), Empty, "topics.delete", self._delete_topic),
-                "ListTopics": (types.ListTopicsRequest.pb(), types.ListTopicsResponse.pb(), "topics.list", self._list_topics),
-                "Publish": (types.PublishRequest.pb(), types.PublishResponse.pb(), "topics.publish", self._publish),
-            },
-            "google.pubsub.v1.Subscriber": {
-                "CreateSubscription": (
-                    types.Subscription.pb(),
-                    types.Subscription.pb(),
-                    "subscriptions.create",
-                    self._create_subscription,
-                ),
-                "GetSubscription": (
-                    types.GetSubscriptionRequest.pb(),
-                    types.Subscription.pb(),
-                    "subscriptions.get",
-                    lambda request, context: self._found(request, context).settings,
-                ),
-                "DeleteSubscription": (
-                    types.DeleteSubscriptionRequest.pb(),
-                    Empty,
-                    "subscriptions.delete",
-                    lambda request, context: store.delete(request.subscription),
-                ),
-                "Pull": (types.PullRequest.pb(), types.PullResponse.pb(), "subscriptions.consume", self._pull),
-                "Acknowledge": (types.AcknowledgeRequest.pb(), Empty, "subscriptions.consume", self._acknowledge),
-                "ModifyAckDeadline": (
-                    types.ModifyAckDeadlineRequest.pb(),
-                    Empty,
-                    "subscriptions.consume",
-                    lambda request, context: store.extend(request.subscription, request.ack_ids, request.ack_deadline_seconds),
-                ),
-            },
-            "google.iam.v1.IAMPolicy": {
-                "TestIamPermissions": (
-                    iam_policy_pb2.TestIamPermissionsRequest,
-                    iam_policy_pb2.TestIamPermissionsResponse,
-                    "",
-                    self._test_permissions,
-                )
-            },
+        request, answer = iam_policy_pb2.TestIamPermissionsRequest, iam_policy_pb2.TestIamPermissionsResponse
+        subscriber = Subscriber(self.store, lambda: self._fault == "slow_acks")
+        services = {
+            "google.pubsub.v1.Publisher": self._answered_once(Publisher(self.store).calls()),
+            "google.pubsub.v1.Subscriber": {**self._answered_once(subscriber.calls()), **self._streams()},
+            "google.iam.v1.IAMPolicy": self._answered_once(
+                {"TestIamPermissions": Call(request, answer, "", self._test_permissions)}
+            ),
         }
-        for service, methods in unary.items():
-            handlers = {name: self._unary(name, *declared) for name, declared in methods.items()}
-            if service.endswith("Subscriber"):
-                handlers["StreamingPull"] = grpc.stream_stream_rpc_method_handler(
-                    self._streaming_pull,
-                    types.StreamingPullRequest.pb().FromString,
-                    types.StreamingPullResponse.pb().SerializeToString,
-                )
+        for service, handlers in services.items():
             yield grpc.method_handlers_generic_handler(service, handlers)
 
-    def _unary(self, name: str, asked: Any, answered: Any, permission: str, work: Callable[[Any, Context], Any]) -> Any:
-        def call(request: Any, context: Context) -> Any:
+    def _streams(self) -> dict[str, Any]:
+        asked, answered = types.StreamingPullRequest.pb(), types.StreamingPullResponse.pb()
+        handler = grpc.stream_stream_rpc_method_handler(self._streaming_pull, asked.FromString, answered.SerializeToString)
+        return {"StreamingPull": handler}
+
+    def _answered_once(self, calls: Mapping[str, Call]) -> dict[str, Any]:
+        return {name: self._unary(name, call) for name, call in calls.items()}
+
+    def _unary(self, name: str, call: Call) -> Any:
+        def answer(request: Any, context: Context) -> Any:
             self.calls.append(name)
-            self._admit(context, permission)
+            self._admit(context, call.permission)
             try:
-                answer = work(request, context)
+                given = call.work(request, context)
             except KeyError:
                 context.abort(grpc.StatusCode.NOT_FOUND, "Resource not found.")
-            return answer if isinstance(answer, answered) else answered()
+            return given if isinstance(given, call.answered) else call.answered()
 
-        return grpc.unary_unary_rpc_method_handler(call, asked.FromString, answered.SerializeToString)
+        return grpc.unary_unary_rpc_method_handler(answer, call.asked.FromString, call.answered.SerializeToString)
 
     def _admit(self, context: Context, permission: str) -> str:
         """Return the token of a call that may go on; every other one is aborted."""
@@ -244,48 +206,6 @@ class PubsubServer:
         codes = ("unavailable", "permission_denied", "unauthenticated")
         if self._fault in codes:
             context.abort(grpc.StatusCode[self._fault.upper()], "The fault was switched on.")
-
-    def _create_topic(self, request: Any, context: Context) -> Any:
-        if request.name in self.store.topics:
-            context.abort(grpc.StatusCode.ALREADY_EXISTS, "Resource already exists in the project.")
-        self.store.topics[request.name] = []
-        return request
-
-    def _get_topic(self, request: Any, context: Context) -> Any:
-        self.store.topics[request.topic]
-        return types.Topic.pb()(name=request.topic)
-
-    def _delete_topic(self, request: Any, context: Context) -> None:
-        self.store.delete_topic(request.topic)
-
-    def _list_topics(self, request: Any, context: Context) -> Any:
-        found = [types.Topic.pb()(name=name) for name in self.store.topics if name.startswith(f"{request.project}/")]
-        return types.ListTopicsResponse.pb()(topics=found[: request.page_size or None])
-
-    def _publish(self, request: Any, context: Context) -> Any:
-        return types.PublishResponse.pb()(message_ids=self.store.publish(request.topic, request.messages))
-
-    def _create_subscription(self, request: Any, context: Context) -> Any:
-        self.store.topics[request.topic]
-        if request.name in self.store.subscriptions:
-            context.abort(grpc.StatusCode.ALREADY_EXISTS, "Resource already exists in the project.")
-        self.store.add(request)
-        return request
-
-    def _found(self, request: Any, context: Context) -> Subscription:
-        return self.store.subscriptions[request.subscription]
-
-    def _pull(self, request: Any, context: Context) -> Any:
-        with self.store.changed:
-            taken = self.store.take(request.subscription, context, 10, request.max_messages, 2**31)
-        return types.PullResponse.pb()(received_messages=_received(taken))
-
-    def _acknowledge(self, request: Any, context: Context) -> None:
-        if self._fault == "slow_acks":
-            time.sleep(1)
-        if not request.ack_ids:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "You have not specified an ack ID in the request.")
-        self.store.acknowledge(request.subscription, request.ack_ids)
 
     def _test_permissions(self, request: Any, context: Context) -> Any:
         token = self._admit(context, "")
@@ -329,7 +249,7 @@ class PubsubServer:
                 if not taken:
                     self.store.changed.wait(0.5)
                     continue
-            yield types.StreamingPullResponse.pb()(received_messages=_received(taken))
+            yield types.StreamingPullResponse.pb()(received_messages=received(taken))
 
     def _follow(self, name: str, requests: Iterator[Any], over: threading.Event) -> None:
         """Take what a client says on its stream; the stream ends with it."""
@@ -344,7 +264,3 @@ class PubsubServer:
         over.set()
         with self.store.changed:
             self.store.changed.notify_all()
-
-
-def _received(taken: Sequence[tuple[str, Any]]) -> list[Any]:
-    return [types.ReceivedMessage.pb()(ack_id=ack_id, message=message) for ack_id, message in taken]
