@@ -19,6 +19,7 @@ from tests.access_rows import FOREIGN, Scene, scene, snapshot
 from tests.api.tokens import bearer
 from tests.lamp import lamp  # noqa: F401  (a fixture)
 from tests.servers.redis import RedisServer
+from wegnology.pages.api import description
 
 pytestmark = [
     pytest.mark.django_db,
@@ -46,6 +47,14 @@ def _one_connection() -> Iterator[None]:
     yield
     for signal in signals:
         signal.connect(close_old_connections)
+
+
+@pytest.fixture(autouse=True)
+def _described_anew(lamp: object) -> Iterator[None]:  # noqa: F811
+    """Describe the API with the lamp among the types; a test before this one may have asked without it."""
+    description.cache_clear()
+    yield
+    description.cache_clear()
 
 
 @pytest.fixture
