@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from integrations.ledger_reading import stored_line
+from integrations.ledger_reading import sum_stored
 from integrations.live import Live, last_known, read_live
 from integrations.models import Integration, LedgerHour
 from integrations.runtime.ledger import LedgerLine
@@ -148,7 +148,7 @@ def _backlog(waiting: dict[str, int]) -> str:
 
 
 def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> list[LedgerLine]:
-    """Return the stored hours, newest first, all integrations' without `integration_ids`.
+    """Return the stored hours, added up, newest first; all integrations' without `integration_ids`.
 
     What is waiting is not stored; it is what is left of the received.
     """
@@ -156,4 +156,4 @@ def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOU
     rows = LedgerHour.objects.filter(hour__gt=now - timedelta(hours=hours)).order_by("-hour")
     if integration_ids is not None:
         rows = rows.filter(integration_id__in=integration_ids)
-    return [stored_line(hour, counts) for hour, counts in rows.values_list("hour", "counts")]
+    return sum_stored(rows.values_list("hour", "counts").iterator(chunk_size=2_000))
