@@ -17,12 +17,13 @@ from bench.insight import insight
 from bench.node_red import NodeRed
 from bench.options import Options, parse
 from bench.ours import Ours
+from bench.pages import pages
 from bench.parts import OURS_ONLY, PART_BY_NAME, Bench
 from bench.procs import BenchFailed
 from bench.report import Figure, say, say_table
 from bench.type_parts import TYPE_PARTS
 
-ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs, "insight": insight, "api": api}
+ALL_PARTS = PART_BY_NAME | TYPE_PARTS | {"costs": costs, "insight": insight, "api": api, "pages": pages}
 
 
 def _machine() -> str:
@@ -45,7 +46,7 @@ def run(options: Options, folder: Path) -> list[Figure]:
     bench = _bench(options, folder)
     figures: list[Figure] = []
     for part in options.parts:
-        if (part in OURS_ONLY or part in TYPE_PARTS or part in ("costs", "insight", "api")) and not options.ours:
+        if (part in OURS_ONLY or part in TYPE_PARTS or part in ("costs", "insight", "api", "pages")) and not options.ours:
             continue
         measured = ALL_PARTS[part]
         say(f"{part}: {(measured.__doc__ or '').strip()}")

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("saturation", "latency", "idle", "neighbours", "scale", "insight", "types", "crowd", "still", "costs", "api")
+PARTS = ("saturation", "latency", "idle", "neighbours", "scale", "insight", "types", "crowd", "still", "costs", "api", "pages")
 
 
 @dataclass(frozen=True)
