@@ -31,7 +31,7 @@ class ListPages(OwnedAdmin):
     list_display_links = ("name_",)
     list_filter = (StateFilter, "enabled", "integration_type", "application")
     list_filter_submit = False
-    list_per_page = 100
+    list_per_page = 50
     list_before_template = "pages/redis_away.html"
     search_fields = ("name", "id", "topics")
     search_help_text = "Search by name, topic or id"

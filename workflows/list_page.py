@@ -138,7 +138,7 @@ class ListPages(OwnedAdmin):
     list_display = ("name", "triggers_", "live_version", "enabled", "last_run", "hours", "failures")
     list_select_related = ("application", "default_version")
     list_filter = ("enabled", "application")
-    list_per_page = 100
+    list_per_page = 50
     search_fields = ("name", "id", "description")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[WorkflowList]:
