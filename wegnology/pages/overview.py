@@ -100,7 +100,7 @@ def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: in
 
 
 def _of_alarms(alarms: AlarmPanel) -> Figure:
-    return Figure(_("Open alarms"), f"{alarms.count:,}", alarms.tone)
+    return Figure(_("Open alarms"), f"{alarms.total:,}", alarms.tone)
 
 
 def _steps(application: Application, rows: list[Integration], received: bool, workflows: int) -> list[Step]:

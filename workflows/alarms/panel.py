@@ -14,16 +14,16 @@ SHOWN = 8
 
 
 class AlarmPanel(NamedTuple):
-    """`count` alarms are open, of which nobody has acknowledged `unknown`; the latest with their badges."""
+    """`total` alarms are open, of which nobody has acknowledged `unknown`; the latest with their badges."""
 
-    count: int
+    total: int
     unknown: int
     latest: list[tuple[Alarm, Badge]]
 
     @property
     def tone(self) -> str:
         """Return how loud it is."""
-        return "danger" if self.unknown else "warning" if self.count else ""
+        return "danger" if self.unknown else "warning" if self.total else ""
 
 
 def alarm_panel(applications: "list[Application] | QuerySet[Application]") -> AlarmPanel:

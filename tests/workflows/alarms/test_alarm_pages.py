@@ -148,7 +148,7 @@ def test_the_panel_counts(plant: Application) -> None:
     an_alarm(plant, subject_id="k", acknowledged_at=timezone.now())
     an_alarm(plant, subject_id="o", cleared_at=timezone.now())
     panel = alarm_panel([plant])
-    assert (panel.count, panel.unknown, panel.tone, len(panel.latest)) == (2, 1, "danger", 2)
+    assert (panel.total, panel.unknown, panel.tone, len(panel.latest)) == (2, 1, "danger", 2)
 
 
 def test_an_alarm_event_starts_the_runs_of_its_trigger() -> None:

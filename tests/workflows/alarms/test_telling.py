@@ -103,7 +103,9 @@ def test_a_mail_holds_all_that_is_due(smtp: SmtpServer) -> None:
     (mail,) = smtp.mails
     assert mail["To"] == "ops@example.com, night@example.com"
     assert mail["Subject"] == "Refused: Broker 0 and 1 more (Plant)"
-    text = str(mail.get_payload(decode=True), "utf-8")
+    body = mail.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    text = body.decode()
     assert "Bad login." in text
     assert "What to do: Correct the settings" in text
     assert f"https://hub.example.com/admin/workflows/alarm/{Alarm.objects.earliest('subject_id').pk}/change/" in text
