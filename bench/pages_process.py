@@ -70,7 +70,7 @@ def _fill(count: int) -> tuple[Any, dict[str, str]]:
 def _integrations(application: Any, count: int) -> list[Any]:
     from integrations.models import Integration
 
-    config = {"protocol": "mqtt", "host": "127.0.0.1", "port": 1883, "username": "hub", "password": "hunter2"}
+    config: dict[str, Any] = {"protocol": "mqtt", "host": "127.0.0.1", "port": 1883, "username": "hub", "password": "hunter2"}
     rows = []
     for number in range(count):
         row = Integration(application=application, name=f"Broker {number:05}", integration_type="mqtt", topics=["a/#", "b/+/c"])
