@@ -4,8 +4,9 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from time import sleep
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 from django.db import transaction
 
@@ -21,6 +22,26 @@ from wegnology.lib.ids import new_id
 
 CALM = 40
 """Numbers of each lane before, between and after faults."""
+PAST_THE_LEASE = 8.0
+"""Seconds: longer than a lease (5 s), so that others could have taken over."""
+FAULT_SECONDS = 3.0
+
+
+class Service(Protocol):
+    """A server that can go away."""
+
+    def stop(self) -> None:
+        """Go away."""
+
+    def start(self) -> None:
+        """Come back with what there was."""
+
+
+class Faulty(Protocol):
+    """A server that can be given faults."""
+
+    def fault(self, kind: str) -> None:
+        """Switch to a fault; "none" ends it."""
 
 
 class Numbered(ABC):
@@ -121,3 +142,21 @@ def go_through(hub: Stack, source: Numbered, *faults: Callable[[], None], settle
     assert sum(line.messages for line in lines) >= load.last * len(source.lanes)
     assert hub.parked(inward.pk) == []
     inward.application.delete()
+
+
+def away(service: Service) -> None:
+    """Let a service be away for longer than a lease."""
+    service.stop()
+    sleep(PAST_THE_LEASE)
+    service.start()
+
+
+def while_(fault: str) -> Callable[[Stack, Faulty], None]:
+    """Return a fault of the service that lasts for a while."""
+
+    def work(_: Stack, service: Faulty) -> None:
+        service.fault(fault)
+        sleep(FAULT_SECONDS)
+        service.fault("none")
+
+    return work

@@ -1,14 +1,13 @@
 """Numbered events of Event Hubs under faults: none lost, the order of each hub partition kept, the ledger balanced."""
 
 from collections.abc import Callable, Iterator, Sequence
-from time import sleep
 from typing import ClassVar
 
 import pytest
 
 from integrations.models import Integration
 from tests import factories
-from tests.fault_course import CALM, Load, Numbered, go_through, relay
+from tests.fault_course import CALM, PAST_THE_LEASE, Load, Numbered, away, go_through, relay, while_
 from tests.servers.event_hubs import EventHubs
 from tests.stack import SPEED, Stack, running
 from tests.test_losses import kill_listener, kill_redis, kill_worker, redis_away, stop_listener, stop_worker
@@ -18,8 +17,6 @@ from wegnology.lib.ids import new_id
 from wegnology.lib.types import JSONObject
 
 pytestmark = pytest.mark.losses
-
-PAST_THE_LEASE = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -71,22 +68,6 @@ def test_one_fault_after_the_other_loses_nothing(hub: Stack, hubs: EventHubs) ->
         lambda: hubs.fault("detach-forced"),
         lambda: hubs.fault("token-expired"),
     )
-
-
-def away(hubs: EventHubs) -> None:
-    hubs.stop()
-    sleep(PAST_THE_LEASE)
-    hubs.start()
-
-
-def while_(fault: str) -> Callable[[Stack, EventHubs], None]:
-    def work(_: Stack, hubs: EventHubs) -> None:
-        hubs.fault(fault)
-        sleep(3.0)
-        hubs.fault("none")
-
-    work.__name__ = fault
-    return work
 
 
 SLOW: dict[str, Callable[[Stack, EventHubs], None]] = {

@@ -11,6 +11,7 @@ import pytest
 from integrations.models import Integration
 from integrations.runtime.keys import key
 from tests import factories
+from tests.fault_course import PAST_THE_LEASE
 from tests.relays import relay
 from tests.stack import SPEED, Stack, running
 from tests.stack_process import HubProcess
@@ -171,8 +172,6 @@ def _pause(process: HubProcess, seconds: float) -> None:
 
 AT_ONCE = [kill_listener, kill_worker, kill_both, kill_redis, restart_broker]
 LASTING = [stop_listener, stop_worker, redis_away, broker_away]
-PAST_THE_LEASE = 8.0
-"""Seconds: longer than a lease (5 s), so that others could have taken over."""
 
 
 @pytest.mark.parametrize("fault", [*AT_ONCE, *LASTING])

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from time import sleep
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from integrations.models import Integration
 from tests import factories
-from tests.fault_course import Numbered, go_through
+from tests.fault_course import PAST_THE_LEASE, Numbered, away, go_through, while_
 from tests.servers.processes import LOOPBACK
 from tests.servers.pubsub import PubsubServer
 from tests.servers.sqs import ALL, REGION, SqsServer
@@ -23,20 +23,6 @@ pytestmark = pytest.mark.losses
 
 LEASE_SECONDS = 3
 """How soon what a killed listener held comes again; half a minute and 15 s where they really are."""
-PAST_THE_LEASE = 8.0
-
-
-class Service(Protocol):
-    """A server that can go away."""
-
-    def stop(self) -> None:
-        """Go away."""
-
-    def start(self) -> None:
-        """Come back with what there was."""
-
-    def restart(self) -> None:
-        """Go away and come back."""
 
 
 class Topic(Numbered):
@@ -108,21 +94,6 @@ def test_a_topic_loses_nothing(hub: Stack, pubsub: PubsubServer) -> None:
 
 def test_a_queue_loses_nothing(hub: Stack, sqs: SqsServer) -> None:
     go_through(hub, Queue(sqs), lambda: kill_both(hub, 0))
-
-
-def away(service: Service) -> None:
-    service.stop()
-    sleep(PAST_THE_LEASE)
-    service.start()
-
-
-def while_(fault: str) -> Callable[[Stack, PubsubServer], None]:
-    def work(_: Stack, cloud: PubsubServer) -> None:
-        cloud.fault(fault)
-        sleep(3.0)
-        cloud.fault("none")
-
-    return work
 
 
 HUB: dict[str, Callable[[Stack], None]] = {
