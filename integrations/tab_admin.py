@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -128,6 +128,8 @@ class TabPages(FormAids):
 
     def _check_saved(self, request: HttpRequest, row: Integration) -> HttpResponse:
         """Check the integration as it is saved."""
+        if row.integration_type not in connectors:
+            raise Http404
         return self.ask_check(request, row, saved=True)
 
     def _workflows(self, request: HttpRequest, row: Integration) -> HttpResponse:

@@ -113,6 +113,16 @@ class TestAsking:
         entry = AuditEntry.objects.get(action="checked")
         assert (entry.object_id, entry.actor_name, entry.changes) == (hall.pk, "admin", {"settings": "as saved"})
 
+    def test_from_any_page_the_saved_one_is_checked(
+        self, admin_client: Client, hall: Integration, redis_here: RedisServer
+    ) -> None:
+        address = reverse("admin:integrations_integration_check_saved", args=[hall.pk])
+        assert address in admin_client.get(reverse("admin:integrations_integration_states", args=[hall.pk])).content.decode()
+        assert admin_client.post(address, headers=SCRIPT).status_code == 202
+        record, wanted = taken(redis_here)
+        assert record.saved
+        assert Integration(**wanted).raw_config() == hall.raw_config()
+
     def test_few_at_once(self, admin_client: Client, hall: Integration, redis_here: RedisServer) -> None:
         answers = [admin_client.post(check_of(hall), typed(hall.application), headers=SCRIPT) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [202, 202, 202, 422]
