@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all faults counterparts bench lint lock clean
+.PHONY: help run test test-all test-browser screenshots faults counterparts bench lint lock clean
 
 UV_VERSION := 0.13.9
 PYTHON ?= python3
@@ -27,7 +27,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## Set up and run everything on this machine, with a demo (PORT, DEMO_BROKER_PORT, WEGNOLOGY_STATE_DIR)
 	@exec env $(DEVELOPMENT) $(BIN)/python manage.py run
@@ -41,12 +41,21 @@ PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 test: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## Check and test; at most ten minutes (ARGS goes to pytest)
 	@.ci/packages
 	@$(MAKE) --no-print-directory --jobs=2 lint test-postgresql ONLY="not slow"
-	$(DEVELOPMENT) $(PYTEST) -m "not slow" $(ARGS)
+	$(DEVELOPMENT) $(PYTEST) -m "not slow and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev-installed $(COUNTERPARTS)/.installed ## As test, and the long ones
 	@.ci/packages
 	@$(MAKE) --no-print-directory --jobs=2 lint test-postgresql ONLY="database"
-	$(DEVELOPMENT) $(PYTEST) $(ARGS)
+	$(DEVELOPMENT) $(PYTEST) -m "not browser" $(ARGS)
+	@$(MAKE) --no-print-directory test-browser
+
+test-browser: $(VENV)/.dev-installed ## Do in a browser what people do, with everything running (ARGS go to pytest)
+	@.ci/packages browser
+	$(DEVELOPMENT) $(BIN)/pytest -m browser tests/browser $(ARGS)
+
+screenshots: $(VENV)/.dev-installed ## Take the pictures of docs/images anew
+	@.ci/packages browser
+	$(DEVELOPMENT) $(BIN)/python -m tests.browser
 
 test-postgresql:
 	$(DEVELOPMENT) $(BIN)/python -m tests.servers.postgres $(PYTEST) -q -m "database and ($(ONLY))" $(ARGS)

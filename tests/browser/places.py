@@ -1,0 +1,56 @@
+"""The main pages, as somebody who works in the demo has them."""
+
+import re
+
+from tests.browser.person import Person
+from tests.browser.steps import id_of, work_in
+from wegnology.local.demo import APPLICATION
+
+
+def main_pages(person: Person) -> dict[str, str]:
+    """Return the addresses of the main pages by a short name; the demo has run."""
+    page = person.page
+    person.go("/status")
+    work_in(person, APPLICATION)
+
+    def first(address: str, pattern: str) -> str:
+        person.go(address)
+        links = [link.get_attribute("href") or "" for link in page.locator("main a, #main a").all()]
+        found = next((link for link in links if re.search(pattern, link)), None)
+        assert found is not None, f"{address} has no link like {pattern}"
+        return found
+
+    application = id_of(first("/admin/applications/application/", r"application/[0-9a-f]{24}/change"))
+    integration = (
+        f"/admin/integrations/integration/{id_of(first('/admin/integrations/integration/?q=Demo', r'n/[0-9a-f]{24}/ch'))}"
+    )
+    workflow = f"/admin/workflows/workflow/{id_of(first('/admin/workflows/workflow/?q=Temperature', r'w/[0-9a-f]{24}/ch'))}"
+    return {
+        "status": "/status",
+        "overview": f"/overview/{application}",
+        "applications": "/admin/applications/application/",
+        "globals": f"/admin/applications/application/{application}/globals/",
+        "members": f"/admin/applications/application/{application}/members/",
+        "integrations": "/admin/integrations/integration/",
+        "choose": "/admin/integrations/integration/add/",
+        "form": "/admin/integrations/integration/add/?type=mqtt",
+        "integration": f"{integration}/change/",
+        "messages": f"{integration}/messages/",
+        "ledger": f"{integration}/ledger/",
+        "delete": f"{integration}/delete/",
+        "workflows": "/admin/workflows/workflow/",
+        "workflow": f"{workflow}/change/",
+        "versions": f"{workflow}/versions/",
+        "runs": f"{workflow}/runs/",
+        "run": first(f"{workflow}/runs/", "/runs/[^/?]+/$"),
+        "debug": f"{workflow}/debug/",
+        "errors": f"{workflow}/errors/",
+        "statistics": f"{workflow}/statistics/",
+        "parked": "/admin/workflows/parkedrun/",
+        "credentials": "/admin/applications/credential/",
+        "tokens": "/admin/applications/apitoken/",
+        "import": "/import",
+        "audit": "/admin/applications/auditentry/",
+        "trash": "/admin/applications/trashentry/",
+        "guide": "/docs/",
+    }
