@@ -34,6 +34,10 @@ class SavedWholeQuerySet(models.QuerySet[M]):
     delete.alters_data = True  # type: ignore[attr-defined]
 
 
+# Of a name of its own, and not `as_manager()` in the class: mypy resolves what points to these rows in any order then.
+SavedWholeManager = models.Manager.from_queryset(SavedWholeQuerySet)
+
+
 class SavedWhole(models.Model):
     """A row of configuration. Its save and what follows (`revisions`, `audit`) are one transaction, also outside of a view.
 
@@ -42,7 +46,7 @@ class SavedWhole(models.Model):
 
     in_trash: ClassVar[bool] = True
 
-    objects = SavedWholeQuerySet.as_manager()
+    objects = SavedWholeManager()
 
     class Meta:
         abstract = True
