@@ -1,15 +1,16 @@
 """Takes the pictures of `docs/images` anew, from an installation of its own with the demo: `make screenshots`."""
 
+import os
 import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import django
 from playwright.sync_api import sync_playwright
 
 from tests.browser.person import Person
-from tests.browser.scenes import SCENES
 from tests.local_run import LocalRun
 from tests.servers.mosquitto import Mosquitto
 
@@ -20,6 +21,10 @@ ADMIN = "admin@example.com"
 
 def main() -> int:
     """Start everything, play the scenes, write one picture of each."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wegnology.settings")
+    django.setup()
+    from tests.browser.scenes import SCENES
+
     path = shutil.which("chromium")
     if path is None:
         sys.exit("Chromium is not installed: apt-get install chromium")

@@ -3,15 +3,18 @@
 import re
 
 from tests.browser.person import Person
-from tests.browser.steps import id_of, work_in
+from tests.browser.steps import id_of
 from wegnology.local.demo import APPLICATION
 
 
 def main_pages(person: Person) -> dict[str, str]:
     """Return the addresses of the main pages by a short name; the demo has run."""
     page = person.page
-    person.go("/status")
-    work_in(person, APPLICATION)
+    person.go("/admin/applications/application/")
+    application = id_of(
+        page.locator("#result_list").get_by_role("link", name=APPLICATION, exact=True).get_attribute("href") or ""
+    )
+    person.go(f"/overview/{application}")  # the menu follows
 
     def first(address: str, pattern: str) -> str:
         person.go(address)
@@ -20,7 +23,6 @@ def main_pages(person: Person) -> dict[str, str]:
         assert found is not None, f"{address} has no link like {pattern}"
         return found
 
-    application = id_of(first("/admin/applications/application/", r"application/[0-9a-f]{24}/change"))
     integration = (
         f"/admin/integrations/integration/{id_of(first('/admin/integrations/integration/?q=Demo', r'n/[0-9a-f]{24}/ch'))}"
     )
