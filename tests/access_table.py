@@ -171,7 +171,7 @@ TABLE: dict[str, Line] = {
     "admin:workflows_workflow_runs": SHOWN,
     "admin:workflows_workflow_run": SHOWN,
     "admin:workflows_workflow_run_path": SHOWN,
-    "admin:workflows_workflow_pressed": SHOWN,
+    "admin:workflows_workflow_pressed": Line("login gone 302 302 302 302", SHOWN.post),  # the run is there: on to it
     "admin:workflows_workflow_debug": SHOWN,
     "admin:workflows_workflow_debug_hits": SHOWN,
     "admin:workflows_workflow_errors": SHOWN,
