@@ -18,7 +18,6 @@ from wegnology.applications.models import Application, Credential, Global, Membe
 from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.applications.restoring import CannotRestore, restore
 from wegnology.lib.crypto import new_key
-from workflows.alarms.records import AlarmRule
 from workflows.models import ParkedRun, Workflow, WorkflowVersion
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lamp", "redis_here")]
