@@ -230,6 +230,8 @@ def test_make_lists_its_targets(tmp_path: Path) -> None:
         "run",
         "test",
         "test-all",
+        "test-browser",
+        "screenshots",
         "faults",
         "counterparts",
         "bench",
