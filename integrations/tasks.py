@@ -70,7 +70,7 @@ def test_message(trial_id: str) -> None:
 def stored_desired(integration_id: str) -> Desired | None:
     """Resolve an integration as it is saved; None when it is gone."""
     row = Integration.objects.filter(pk=integration_id).first()
-    return _resolved(row) if row is not None else None
+    return desired_of(row) if row is not None else None
 
 
 def perform(client: SyncRedis, check_id: str, run: Checks) -> None:
@@ -86,10 +86,11 @@ def perform(client: SyncRedis, check_id: str, run: Checks) -> None:
 
 def _desired(wanted: JSONObject) -> Desired:
     """Resolve what is to be checked exactly as a listener does."""
-    return _resolved(Integration(**wanted, enabled=True))
+    return desired_of(Integration(**wanted, enabled=True))
 
 
-def _resolved(row: Integration) -> Desired:
+def desired_of(row: Integration) -> Desired:
+    """Resolve a row over what its application holds now, exactly as a listener does."""
     application = Application.objects.prefetch_related("globals", "credentials").get(pk=row.application_id)
     credentials = {one.name: one for one in application.credentials.all()}
     return desire(row, {"globals": application.globals_for_connections()}, credentials)

@@ -9,10 +9,10 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
+from django.core.management.base import BaseCommand
 
 from integrations.api.status import status_answer
+from integrations.choosing import chosen
 from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write and end with the code."""
-        rows = _chosen(options["integrations"], options["application"])
+        rows = chosen(options["integrations"], options["application"])
         live = read_live([row.pk for row in rows])
         if options["json"]:
             self.stdout.write(json.dumps(_report(rows, live), indent=2))
@@ -51,19 +51,6 @@ class Command(BaseCommand):
         for row in rows:
             badge = shown[row.pk]
             self.stdout.write(f"{row.pk}  {badge.words:<24}{row.name}  {badge.detail}".rstrip())
-
-
-def _chosen(named: list[str], application: str | None) -> list[Integration]:
-    rows = Integration.objects.select_related("application").order_by("application__name", "name", "pk")
-    if application:
-        rows = rows.filter(application_id=application)
-    if not named:
-        return list(rows)
-    found = list(rows.filter(Q(pk__in=named) | Q(name__in=named)))
-    missing = [name for name in named if not any(name in (row.pk, row.name) for row in found)]
-    if missing:
-        raise CommandError(f"There is no integration {', '.join(missing)}.", returncode=64)
-    return found
 
 
 def _report(rows: list[Integration], live: Live) -> dict[str, Any]:
