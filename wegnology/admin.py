@@ -1,4 +1,4 @@
-"""Accounts in the look of the other pages, for operators."""
+"""The log-in form, and accounts in the look of the other pages, for operators."""
 
 from typing import Any
 
@@ -11,7 +11,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from wegnology.applications.operator_admin import OperatorAdmin
 from wegnology.lib.theme import SwitchInput
+from wegnology.login import LoginForm
 
+admin.site.login_form = LoginForm
 admin.site.unregister(User)
 admin.site.unregister(Group)  # groups carry permissions of models, which mean nothing here: members have roles
 

@@ -33,7 +33,7 @@ class Person:
     def log_in(self, name: str, password: str) -> None:
         """Come in by the login page."""
         self.go("/admin/login/")
-        self.page.get_by_label(re.compile("Username")).fill(name)
+        self.page.get_by_label(re.compile("User name")).fill(name)
         self.page.get_by_label(re.compile("Password")).fill(password)
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url(lambda address: "login" not in address)
