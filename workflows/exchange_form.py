@@ -1,9 +1,9 @@
 """The form of the import page: which files, into which application, and what happens with what is there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,7 @@ from wegnology.lib.theme import Select
 from workflows.exchange.fields import NAME_LENGTH
 from workflows.exchange.reading import ImportFile
 from workflows.exchange.report import Conflict, Options, Scope
+from workflows.exchange_kept import kept
 
 NEW = "new"
 SCOPES = [
@@ -35,21 +36,23 @@ class ManyFiles(forms.FileInput):
 
 
 class FilesField(forms.Field):
-    """Several files; cleans to what an import takes."""
+    """Several files, or none; cleans to what an import takes."""
 
     widget = ManyFiles
 
     def clean(self, value: Any) -> list[ImportFile]:
         """Return the files with their contents, which are in memory and bounded already."""
-        if not value:
-            raise ValidationError(_("Choose the files to import."))
-        return [ImportFile(each.name, each.read()) for each in value]
+        return [ImportFile(each.name, each.read()) for each in value or ()]
 
 
 class ImportForm(forms.Form):
-    """What to import, and where to. Only applications in which the person may do it are offered."""
+    """What to import, and where to. Only applications in which the person may do it are offered.
+
+    `kept` is the mark of files that were sent before; they count where no others come.
+    """
 
     uploads = FilesField()
+    kept = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     application = forms.ChoiceField(widget=Select())
     scope = forms.ChoiceField(choices=SCOPES, widget=Select())
     conflict = forms.ChoiceField(choices=CONFLICTS, widget=Select())
@@ -67,6 +70,17 @@ class ImportForm(forms.Form):
         current = current_of(request).application
         self.initial = {"application": current.pk if current else "", **self.initial}
 
+    def clean_kept(self) -> str:
+        """Take the files that were sent before, where there are no new ones."""
+        given: dict[str, Any] = self.cleaned_data
+        mark: str = given["kept"]
+        if not given["uploads"] and mark:
+            given["uploads"] = kept(self._user.pk, mark)
+        if not given["uploads"]:
+            gone = _("The files are not kept any more: choose them once more.")
+            self.add_error("uploads", gone if mark else _("Choose the files to import."))
+        return mark
+
     def clean(self) -> dict[str, Any]:
         """Refuse what only administrators may."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -81,14 +95,15 @@ class ImportForm(forms.Form):
         """Return the chosen application; None for a new one."""
         return self._rows.get(self.cleaned_data.get("application", ""))
 
-    def options(self, *, dry_run: bool) -> Options:
-        """Return how to import."""
+    def options(self, *, dry_run: bool, integrations: Mapping[str, str]) -> Options:
+        """Return how to import; `integrations` of here stand for those in the files."""
         given = self.cleaned_data
         new = given["application"] == NEW
         return Options(
             scope=Scope(given["scope"]),
             conflict=Conflict(given["conflict"]),
             dry_run=dry_run,
+            integrations=integrations,
             name=given["name"] if new else "",
             owner_id=int(self._user.pk or 0) if new else None,
         )

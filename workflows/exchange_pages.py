@@ -1,5 +1,8 @@
 """Pages that import files, and addresses that hand out exports."""
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -17,7 +20,9 @@ from workflows.exchange.exporting import Exported, Form, NothingToExport, export
 from workflows.exchange.faults import ImportRefused, shown
 from workflows.exchange.importing import import_files
 from workflows.exchange.report import Report
+from workflows.exchange_choices import Choices
 from workflows.exchange_form import NEW, ImportForm
+from workflows.exchange_kept import forget_kept, keep
 from workflows.models import DEVELOP, Workflow
 
 Sections = list[tuple[str, str, str, list[Fault]]]
@@ -29,17 +34,37 @@ def import_page(request: HttpRequest) -> HttpResponse:
     if not (may_anywhere(request.user, Role.EDITOR) or may_add_applications(request.user)):
         raise PermissionDenied
     form = ImportForm(request, request.POST, request.FILES) if request.method == "POST" else ImportForm(request)
-    context = {**admin.site.each_context(request), "title": _("Import"), "form": form, "new": NEW}
-    status = 200
+    found: dict[str, Any] = {"new": NEW, "most_bytes": settings.IMPORT_BYTES}
     if form.is_bound and form.is_valid():
-        try:
-            report = import_files(form.target(), form.cleaned_data["uploads"], form.options(dry_run="try" in request.POST))
-        except ImportRefused as error:
-            context["faults"], status = error.faults, 422
-        else:
-            context |= {"report": report, "sections": _sections(report)}
-            forget(request.user)
+        found |= _import(request, form)
+    elif form.is_bound:
+        found |= _keep(request, form) | {"carried": Choices(form.target(), request.POST.dict()).carried}
+    status = 422 if found.get("faults") or found.get("misled") else 200
+    context = {**admin.site.each_context(request), "title": _("Import"), "form": form, **found}
     return TemplateResponse(request, "pages/import.html", context, status=status)
+
+
+def _import(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
+    """Import, or try; returns what the page says of it. With a wrong choice it is tried, so that the page can ask again."""
+    choices = Choices(form.target(), request.POST.dict())
+    options = form.options(dry_run="try" in request.POST or bool(choices.faults), integrations=choices.good)
+    try:
+        report = import_files(form.target(), form.cleaned_data["uploads"], options)
+    except ImportRefused as error:
+        return {"faults": error.faults, "carried": choices.carried, **_keep(request, form)}
+    found: dict[str, Any] = {"report": report, "sections": _sections(report)}
+    if report.dry_run:
+        return {**found, "choices": choices.fields(report), "misled": bool(choices.faults), **_keep(request, form)}
+    forget(request.user)
+    forget_kept(request.user.pk)
+    return found
+
+
+def _keep(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
+    """Keep the files for the next step; returns what the page says of them."""
+    files = form.cleaned_data.get("uploads") or []
+    mark = keep(request.user.pk, files) if files else ""
+    return {"kept": mark, "kept_files": [file.name for file in files] if mark else []}
 
 
 def _sections(report: Report) -> Sections:

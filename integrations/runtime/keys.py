@@ -33,6 +33,7 @@
 | tried:T | string | JSON of what became of test message T |
 | trials:A | string | how many test messages of application A were asked for in this minute |
 | lasttrial:I | string | the last test message of integration I |
+| import:U | string | files of the import that person U tried last, sealed; gone after half an hour |
 | storage:W, state:W | hash | what workflow W stores, JSON by key; what its nodes remember, by node |
 | hooked:W:N | string | calls of webhook W in window N |
 | awaits:A:R, reply:A:R | string, list | somebody waits for reply R, in application A; the reply |

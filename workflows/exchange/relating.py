@@ -21,6 +21,7 @@ from workflows.exchange.references import (
     webhook_mark,
 )
 from workflows.exchange.remapping import Remap, camel, placeholders_in
+from workflows.exchange.report import Wanted
 from workflows.global_use import globals_named
 from workflows.graph import INTEGRATION
 from workflows.models import WorkflowVersion
@@ -45,6 +46,7 @@ class Relations:
     ) -> None:
         self._plan = plan
         self._hints = hints
+        self._brought = ids
         self._ids = {**ids}
         self._webhooks = webhooks
         self._integrations = {row.pk for row in plan.existing.integrations} | {step.row_id for step in plan.integrations}
@@ -55,7 +57,7 @@ class Relations:
     def relate(self) -> None:
         """Exchange the ids in all workflows, then look at what they refer to."""
         for step, version in self._versions():
-            self._ids |= {reference.identifier: found for reference in references(version) if (found := self._found(reference))}
+            self._ids |= {each.identifier: found for each in references(version) if (found := self._look_up(step, each))}
             self._ids |= {key: row_id for (key, _), row_id in self._webhooks[step.row_id].items() if key}
         remap = Remap(self._ids)
         for step in self._plan.workflows:
@@ -69,6 +71,16 @@ class Relations:
 
     def _versions(self) -> Iterator[tuple[WorkflowStep, VersionPart]]:
         return ((step, version) for step in self._plan.workflows for version in step.part.versions)
+
+    def _look_up(self, step: WorkflowStep, reference: Reference) -> str:
+        """Return the id here, and note which integrations have to be of here."""
+        given, found = reference.identifier, self._found(reference)
+        if reference.kind == INTEGRATION and given not in self._brought:
+            hint = self._hints.get(given) or IntegrationHint(_called(given), "")
+            wanted = self._plan.report.wanted.setdefault(given, Wanted(given, hint.name, hint.integration_type, found))
+            if step.name not in wanted.workflows:
+                wanted.workflows.append(step.name)
+        return found
 
     def _found(self, reference: Reference) -> str:
         """Return the id here of what a reference in the files means; "" when it cannot be known."""
@@ -94,8 +106,8 @@ class Relations:
         if hint := self._hints.get(given):
             found = {pk for pk, name, kind in rows if (name, kind) == (hint.name, hint.integration_type)}
         else:
-            called = [name for kind, name in placeholders_in(given) if kind == INTEGRATION]
-            found = {pk for pk, name, _ in rows if camel(name) in called}
+            called = _called(given)
+            found = {pk for pk, name, _ in rows if called and camel(name) == called}
         return found.pop() if len(found) == 1 else ""
 
     def _name_webhooks(self, step: WorkflowStep, version: VersionPart) -> None:
@@ -166,6 +178,11 @@ class Relations:
         if found:
             text = f"It refers to what only exists where it comes from: {', '.join(sorted(found)[:20])}."
             self._plan.report.to_fill_in.append(Fault(inside(place, ""), text))
+
+
+def _called(given: str) -> str:
+    """Return what a placeholder calls an integration; "" for another id."""
+    return next((name for kind, name in placeholders_in(given) if kind == INTEGRATION), "")
 
 
 def _stored(workflow_id: str) -> list[VersionPart]:

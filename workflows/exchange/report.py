@@ -73,6 +73,20 @@ class Outcome(NamedTuple):
 
 
 @dataclass(slots=True)
+class Wanted:
+    """An integration that workflows refer to and the files do not bring. `name` and `integration_type` are "" where unknown."""
+
+    identifier: str
+    """Its id or placeholder in the files."""
+    name: str = ""
+    integration_type: str = ""
+    found: str = ""
+    """The integration of here that stands for it."""
+    workflows: list[str] = field(default_factory=list)
+    """The workflows that refer to it."""
+
+
+@dataclass(slots=True)
 class Report:
     """What an import did, or with `dry_run` would do."""
 
@@ -92,6 +106,8 @@ class Report:
     flow_ids: dict[str, str] = field(default_factory=dict)
     """Ids of workflows here by their ids in the files."""
     version_ids: dict[str, str] = field(default_factory=dict)
+    wanted: dict[str, Wanted] = field(default_factory=dict)
+    """Integrations that are to be found here, by their ids in the files."""
 
     def of(self, kind: str) -> list[Outcome]:
         """Return what became of the things of a kind."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -21,6 +22,9 @@ from workflows.exchange.exporting import export_application
 from workflows.models import DEVELOP, Workflow
 
 pytestmark = pytest.mark.django_db
+
+THERE = "5a0717e558025a00072bdc99"
+STANDS = f"stands-{THERE}"
 
 
 @pytest.fixture
@@ -133,3 +137,68 @@ def test_the_page_of_a_workflow_says_what_never_runs(client: Client, editor: Use
     assertContains(answer, "a run that reaches it fails")
     assertContains(answer, "it never fires here")
     assertContains(answer, reverse("export_workflow", args=[row.pk]))
+
+
+def _elsewhere(name: str = "Alert", **more: Any) -> str:
+    """Return an exported workflow that a broker of elsewhere triggers, and that publishes through it."""
+    hint = {"id": THERE, "name": "Their broker", "integrationType": "mqtt"}
+    trigger = {"type": "integration", "key": THERE, "config": {"message": True}, "outputIds": [["d"]]}
+    return json.dumps(flow(name, triggers=[trigger], nodes=[debug()], _integrations=[hint], **more))
+
+
+def _mark(answer: Any) -> str:
+    found = re.search(r'name="kept" value="([0-9a-f]+)"', answer.content.decode())
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.usefixtures("editor", "redis_here")
+def test_a_trial_asks_which_integration_is_meant_and_keeps_the_files(client: Client, target: Application) -> None:
+    mine = factories.integration(target, name="Our <broker>")
+    tried = send(client, target.pk, ("a.flow", _elsewhere()), **{"try": "yes"})
+    assertContains(tried, "Their broker (mqtt)")
+    assertContains(tried, f'name="{STANDS}"')
+    assertContains(tried, "Our &lt;broker&gt; (")
+    assertContains(tried, "<li>a.flow</li>", html=True)
+    again = send(client, target.pk, kept=_mark(tried), **{STANDS: mine.pk, "try": "yes"})
+    assertContains(again, f'<option value="{mine.pk}" selected>')
+    assertContains(send(client, target.pk, kept=_mark(again), **{STANDS: mine.pk}), "Imported.")
+    assert target.workflows.get().versions.get(name=DEVELOP).triggers[0]["key"] == mine.pk
+    assertContains(send(client, target.pk, kept=_mark(again)), "choose them once more")
+
+
+@pytest.mark.usefixtures("editor", "redis_here")
+def test_a_choice_that_cannot_be_is_told_beside_its_field(client: Client, editor: User, target: Application) -> None:
+    factories.integration(target, name="Ours")
+    other = factories.application("Other")
+    other.members.create(user=editor, role=Role.EDITOR)
+    foreign = factories.integration(other, name="Foreign")
+    answer = send(client, target.pk, ("a.flow", _elsewhere()), **{STANDS: foreign.pk})
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert 'aria-describedby="wg-stands-1-fault"' in text
+    assert "It is no integration of Target: choose another one." in text
+    assert "Foreign (" not in text
+    assert not Workflow.objects.exists()
+    refused = send(client, target.pk, kept=_mark(answer), scope="application", **{STANDS: foreign.pk})
+    assertContains(refused, "Only administrators")
+    assertContains(refused, f'<input type="hidden" name="{STANDS}" value="{foreign.pk}">')
+
+
+@pytest.mark.usefixtures("editor", "redis_here")
+def test_kept_files_are_those_of_one_person_and_one_page(client: Client, target: Application) -> None:
+    factories.integration(target)
+    mark = _mark(send(client, target.pk, ("a.flow", _elsewhere()), **{"try": "yes"}))
+    send(client, target.pk, ("b.flow", _elsewhere()), **{"try": "yes"})
+    assertContains(send(client, target.pk, kept=mark), "choose them once more")
+    client.force_login(factories.person("eve", target, Role.EDITOR))
+    assertContains(send(client, target.pk, kept=mark), "choose them once more")
+    assert not Workflow.objects.exists()
+
+
+@pytest.mark.usefixtures("editor")
+def test_without_redis_a_trial_tells_and_files_are_chosen_again(client: Client, target: Application, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    answer = send(client, target.pk, ("a.flow", _elsewhere()), **{"try": "yes"})
+    assertContains(answer, "Nothing was written")
+    assertContains(answer, 'name="kept" value=""')
