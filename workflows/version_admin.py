@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from workflows.exceptions import VersionMissing, VersionRefused
 from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
-from workflows.parked_admin import pretty
 from workflows.trigger_panel import shown_triggers
 from workflows.triggers import BUTTON
 from workflows.version_content import content_of, graph_faults
@@ -81,7 +80,7 @@ class VersionPages:
             "badge": badge_of(row, version),
             "faults": graph_faults(content_of(version), None)[:20],
             "buttons": [one for one in shown_triggers(request, row, may_change, version) if one.kind == BUTTON],
-            "parts": [(part, pretty(json.dumps(getattr(version, part)))) for part in PARTS],
+            "text": json.dumps({part: getattr(version, part) for part in PARTS}, indent=2, ensure_ascii=False),
             "is_default": row.default_version_id == version.pk,
             "uses": uses_of(version) if version.name != DEVELOP else None,
         }

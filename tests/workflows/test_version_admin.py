@@ -1,6 +1,7 @@
 """The pages of a workflow's versions."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -114,6 +115,12 @@ class TestPage:
         assert "&quot;message&quot;: &quot;old&quot;" in html
         assert "No parked runs of it." in html
         assert "Press in this version" in html
+        shown = html.partition('id="wg-json"')[2].partition(">")[2].partition("</pre>")[0]
+        assert json.loads(unescape(shown))["globals"] == {"limit": 5}
+        link = next(part for part in html.split('"') if "form=flow" in part)
+        downloaded = admin_client.get(unescape(link))
+        assert downloaded.json()["version"] == "1.0"
+        assert "attachment" in downloaded["Content-Disposition"]
         assert "Press in this version" in text(admin_client, address(flow, "version", flow.versions.get(name=DEVELOP)))
 
     def test_it_becomes_the_default_one_and_is_switched(self, admin_client: Client, flow: Workflow) -> None:

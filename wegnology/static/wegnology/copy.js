@@ -1,21 +1,45 @@
-// Copies the text of a button's data-copy and says so for a moment. Without this file the text stands there to be selected.
-(() => {
-  "use strict";
-
+// Copies the text of a button's data-copy, or of the element named in its data-copy-from, and says so: in the button for who sees
+// it, in a status for who hears it. Without this file the text stands there to be selected.
+document.addEventListener("DOMContentLoaded", () => {
   const SHOWN_MS = 1500;
+  const buttons = [...document.querySelectorAll("[data-copy], [data-copy-from]")];
+  if (!buttons.length) { return; }
 
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    let said = "Copied";
+  const told = document.createElement("p"); // it has to be there before something is said in it
+  told.setAttribute("role", "status");
+  told.className = "wg-heard";
+  document.body.append(told);
+
+  const sourceOf = (button) => document.getElementById(button.dataset.copyFrom ?? "");
+
+  const select = (source) => {
+    window.getSelection().selectAllChildren(source);
+    source.focus();
+    return "Selected: copy it by hand";
+  };
+
+  const copy = async (button) => {
+    const source = sourceOf(button);
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-    } catch {
-      said = "Select it above and copy it by hand"; // the page is not on https, or the browser does not allow it
+      await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
+      return "Copied";
+    } catch { // the page is not on https, or the browser does not allow it
+      return source ? select(source) : "Select it above and copy it by hand";
     }
+  };
+
+  buttons.forEach((button) => {
     const words = button.lastChild;
     const before = words.textContent;
-    words.textContent = said;
-    setTimeout(() => { words.textContent = before; }, SHOWN_MS);
+    let timer = 0;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      told.textContent = "";
+      const said = await copy(button);
+      words.textContent = said;
+      told.textContent = said;
+      clearTimeout(timer);
+      timer = setTimeout(() => { words.textContent = before; }, SHOWN_MS);
+    });
   });
-})();
+});
