@@ -107,7 +107,11 @@ def test_resolving_renders_then_validates() -> None:
             {},
             {"host": "there is no global `host`", "port": "there is no global `port`"},
         ),
-        ({"host": "{{globals.host}}"}, {"host": {}}, {"host": "globals.host is an object, where text is expected"}),
+        (
+            {"host": "{{globals.host}}"},
+            {"host": {}},
+            {"host": "globals.host is an object, where text is expected (line 1, column 1)"},
+        ),
         ({"host": "{{globals.host}}"}, {"host": "h" * 21}, {"host": "String should have at most 20 characters."}),
         (
             {"host": "h", "port": "{{globals.port}}"},

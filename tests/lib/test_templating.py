@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wegnology.lib import templating
 from wegnology.lib.config_templates import render_config
+from wegnology.lib.template_by_library import MAX_MARKS
 from wegnology.lib.template_views import MAX_ITERATIONS
 from wegnology.lib.templating import (
     TemplateError,
@@ -199,16 +200,16 @@ def test_a_password_template_keeps_every_character() -> None:
     ("source", "text"),
     [
         ("{{globals.port}}", "there is no global `port`"),
-        ("{{globals.nothing}}", "globals.nothing has no value"),
-        ("mqtt://{{globals.object}}", "globals.object is an object, where text is expected"),
-        ("{{globals.array}}", "globals.array is an array, where text is expected"),
+        ("{{globals.nothing}}", r"globals.nothing has no value \(line 1, column 1\)"),
+        ("mqtt://{{globals.object}}", r"globals.object is an object, where text is expected \(line 1, column 8\)"),
+        ("{{globals.array}}", r"globals.array is an array, where text is expected \(line 1, column 1\)"),
         ("{{#if globals.object}}{{globals.port}}{{/if}}", "there is no global `port`"),
         ("{{upper globals.port}}", "there is no global `port`"),
         ("{{globals.arrays}}", "there is no global `arrays`; did you mean `array`\\?"),
-        ("{{globals.object.b}}", "globals.object.b has no value"),
-        ("{{#if globals.object}}{{globals.nothing}}{{/if}}", "globals.nothing has no value"),
+        ("{{globals.object.b}}", r"globals.object.b has no value \(line 1, column 1\)"),
+        ("{{#if globals.object}}{{globals.nothing}}{{/if}}", r"globals.nothing has no value \(line 1, column 23\)"),
         ("{{#if globals.object}}{{globals.object}}{{/if}}", "an object stands where text is expected"),
-        ("{{#if globals.object}}{{globals.array}}{{/if}}", "an array stands where text is expected"),
+        ("{{#if globals.object}}{{globals.array}}{{/if}}", r"an array stands where text is expected \(line 1, column 23\)"),
     ],
 )
 def test_settings_are_strict(source: str, text: str) -> None:
@@ -234,9 +235,50 @@ def test_a_json_template_that_gives_no_json_says_where() -> None:
         parse_json_template(compile_template('{"a": {{data.missing}}}'), CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("{{jsonDecode data.topic}}", "(line 1, column 1)"),
+        ("a\n  {{jsonDecode data.topic}}", "(line 2, column 3)"),
+        ("{{data.topic}}\n{{upper (jsonDecode data.topic)}}", "(line 2, column 1)"),
+        ("{{#if data.yes}}\n{{jsonDecode data.topic}}{{/if}}", "(line 2, column 1)"),
+        ("{{#if data.yes}}{{data.topic}}{{/if}}{{jsonDecode data.topic}}{{data.topic}}", "(line 1, column 38)"),
+        ("{{#if (jsonDecode data.topic)}}a{{/if}}", "(line 1, column 1)"),
+        ("{{#if data.no}}a{{else}}b{{jsonDecode data.topic}}{{/if}}", "(line 1, column 26)"),
+        ("{{#each data.items}}{{! none }}{{#eq @index 2}}{{jsonDecode @root.data.topic}}{{/eq}}{{/each}}", "(line 1, column 48)"),
+        ("{{~#if data.yes~}} {{~ jsonDecode (defaultTo data.nothing '}}') ~}} {{~/if}}", "(line 1, column 20)"),
+        ("\\\\{{#if data.yes}}\\{{x}}{{jsonDecode data.topic}}{{/if}}", "(line 1, column 25)"),
+    ],
+)
+@pytest.mark.parametrize("strict", [False, True], ids=["node", "setting"])
+def test_what_fails_while_rendering_names_its_place(source: str, place: str, strict: bool) -> None:
+    template = compile_template(source)
+    with pytest.raises(TemplateError) as caught:
+        (template.render_strictly if strict else template.render)({**CONTEXT, "data": {**CONTEXT["data"], "items": [1, 2, 3]}})
+    assert str(caught.value).endswith(place)
+
+
+def test_a_place_within_an_inner_template() -> None:
+    with pytest.raises(TemplateError, match=r"in the inner template: .* \(line 1, column 2\) \(line 1, column 1\)$"):
+        compile_template("{{template a}}").render({"a": "-{{jsonDecode b}}", "b": "{"})
+
+
+def test_a_place_after_long_loops_is_not_looked_for() -> None:
+    """A template that fails late would cost twice."""
+    template = compile_template("{{#each a}}{{this}}{{/each}}{{jsonDecode b}}")
+    with pytest.raises(TemplateError, match=r"column 29\)$"):
+        template.render({"a": [0] * (MAX_MARKS - 2), "b": "{"})
+    with pytest.raises(TemplateError, match=r"^[^(]+$"):
+        template.render({"a": [0] * MAX_MARKS, "b": "{"})
+
+
+def test_a_field_may_have_the_name_of_what_we_use_inside() -> None:
+    assert compile_template("{{#if literal}}{{literal}} {{upper '}}'}}{{/if}}").render({"literal": "x"}) == "x }}"
+
+
 def test_iterations_are_bounded() -> None:
     template = compile_template("{{#each a}}{{#each @root.a}}x{{/each}}{{/each}}")
-    with pytest.raises(TemplateError, match=f"more than {MAX_ITERATIONS} elements"):
+    with pytest.raises(TemplateError, match=rf"more than {MAX_ITERATIONS} elements \(line 1, column 12\)$"):
         template.render({"a": [0] * 200})
 
 

@@ -1,12 +1,15 @@
 """Finding the tags of a template, and checking what the Handlebars library would only notice when rendering."""
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from wegnology.lib.template_helpers import CONDITIONS, helpers, unknown_helper
 from wegnology.lib.template_values import BUILT_IN_BLOCKS, TagFault, Unplain, plain
 
-LITERAL = "literal"
+LITERAL = "wegnology:literal"
+"""A helper that templates cannot call; a name without a colon would hide a field of that name."""
+
 _QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'|\[[^\]]*\]""")
 _FIRST = re.compile(r"(?:\[[^\]]*\]|[^\s\[])+")
 _ELSE = re.compile(r"else(?: (?:if|unless) .+)?\Z", re.DOTALL)
@@ -21,12 +24,15 @@ class Tag(NamedTuple):
     raw: bool
 
 
-def scan(source: str) -> tuple[list[str | Tag], bool]:
+Part = str | Tag
+
+
+def scan(source: str) -> tuple[list[Part], bool]:
     """Split a template into texts and tags; the flag says whether every tag is a value (no block, comment, `~`, escape).
 
     With a raw block (`{{{{`) nothing is split: the library alone understands those. Raises `TagFault` as `(text, position)`.
     """
-    parts: list[str | Tag] = []
+    parts: list[Part] = []
     values_only, position = True, 0
     while (start := source.find("{{", position)) >= 0:
         if source.startswith("{{{{", start):
@@ -69,10 +75,10 @@ def _end_of(source: str, start: int, closer: str) -> int:
     return end
 
 
-def without_quoted_braces(source: str, parts: list[str | Tag]) -> tuple[str, list[str]]:
-    """Return the source with each quoted text that holds braces replaced by `(literal N)`, and those texts.
+def without_quoted_braces(source: str, parts: list[Part], before: Callable[[Tag], str]) -> tuple[str, list[str]]:
+    """Return the source with each quoted text that holds braces replaced by a call of `LITERAL` with its number, and those texts.
 
-    The library ends a tag at the first braces, wherever they stand.
+    The library ends a tag at the first braces, wherever they stand. `before` gives what is put before a tag.
     """
     texts: list[str] = []
 
@@ -82,8 +88,8 @@ def without_quoted_braces(source: str, parts: list[str | Tag]) -> tuple[str, lis
         texts.append(match[0][1:-1])
         return f"({LITERAL} {len(texts) - 1})"
 
-    pieces = [p if isinstance(p, str) else _QUOTED.sub(replaced, source[p.start : p.end]) for p in parts]
-    return ("".join(pieces), texts) if texts else (source, [])
+    pieces = [p if isinstance(p, str) else before(p) + _QUOTED.sub(replaced, source[p.start : p.end]) for p in parts]
+    return ("".join(pieces) if parts else source, texts)
 
 
 def _closer(source: str, start: int, raw: bool) -> str:

@@ -12,14 +12,15 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from dotpromptz_handlebars import Handlebars, SafeString, StrictModeError
+from dotpromptz_handlebars import SafeString
 
 from wegnology.lib import javascript
 from wegnology.lib.javascript import MAX_TEXT
+from wegnology.lib.template_by_library import library_render
+from wegnology.lib.template_errors import TemplateError, ValueMissing, fault_at, too_long
 from wegnology.lib.template_helpers import helper, shown
-from wegnology.lib.template_tags import LITERAL, Tag, check_blocks, scan, without_quoted_braces
+from wegnology.lib.template_tags import Tag, check_blocks, scan
 from wegnology.lib.template_values import Reader, TagFault, Unplain, Value, plain
-from wegnology.lib.template_views import IterationLimit, configure, view
 from wegnology.lib.types import JSONObject, JSONValue
 
 MAX_SOURCE = 128 * 1024
@@ -30,16 +31,7 @@ _special = re.compile("[&<>\"'`=]").search
 Render = Callable[[Any], str]
 
 
-class TemplateError(Exception):
-    """A template that cannot be parsed or rendered; the text says what and where."""
-
-
-class ValueMissing(TemplateError):
-    """A template names what is not there."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        super().__init__(f"{path} has no value")
+__all__ = ["Template", "TemplateError", "ValueMissing", "check_template", "compile_template", "parse_json_template"]
 
 
 class Template:
@@ -120,7 +112,7 @@ def _template(context: Any, source: Any, /) -> SafeString:
     try:
         return SafeString(compile_template(text).render(context))
     except TemplateError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"in the inner template: {error}") from None
     finally:
         _inside.reset(token)
 
@@ -144,7 +136,7 @@ def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
     try:
         parts, values_only = scan(source)
     except TagFault as fault:
-        raise _placed(str(fault.args[0]), source, fault.args[1]) from None
+        raise fault_at(str(fault.args[0]), source, fault.args[1]) from None
     tags = [part for part in parts if isinstance(part, Tag)]
     compiled = [_plain(tag, source) for tag in tags] if values_only else []
     paths = tuple(dict.fromkeys(path for value in compiled if value for path in value.paths))
@@ -152,13 +144,13 @@ def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
         values = iter(compiled)
         pieces = [part if isinstance(part, str) else (next(values), part) for part in parts]
         sure = not compiled or (len(parts) == 1 and all(value and value.keys is not None for value in compiled))
-        return Template(source, paths, _fast(pieces, escape), _fast_strict(pieces, escape), sure=sure)  # type: ignore[arg-type]
+        return Template(source, paths, _fast(source, pieces, escape), _fast_strict(source, pieces, escape), sure=sure)  # type: ignore[arg-type]
     try:
         check_blocks(tags)
     except TagFault as fault:
-        raise _placed(str(fault.args[0]), source, fault.args[1]) from None
-    safe, texts = without_quoted_braces(source, parts)
-    return Template(source, paths, _by_library(safe, texts, escape, strict=False), _by_library(safe, texts, escape, strict=True))
+        raise fault_at(str(fault.args[0]), source, fault.args[1]) from None
+    render, strictly = (library_render(source, parts, escape, strict) for strict in (False, True))
+    return Template(source, paths, render, strictly)
 
 
 def _plain(tag: Tag, source: str) -> Value | None:
@@ -167,30 +159,24 @@ def _plain(tag: Tag, source: str) -> Value | None:
     except Unplain:
         return None
     except TagFault as fault:
-        raise _placed(str(fault.args[0]), source, tag.start) from None
-
-
-def _placed(message: str, source: str, position: int) -> TemplateError:
-    line = source.count("\n", 0, position) + 1
-    column = position - (source.rfind("\n", 0, position) + 1) + 1
-    return TemplateError(f"{message} (line {line}, column {column})")
+        raise fault_at(str(fault.args[0]), source, tag.start) from None
 
 
 # ---- the fast way
 
 
-def _fast(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
+def _fast(source: str, pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
     if all(isinstance(piece, str) for piece in pieces):
         text = "".join(piece for piece in pieces if isinstance(piece, str))
         return lambda context: text
-    steps: list[Any] = [piece if isinstance(piece, str) else _printer(piece[0], escape and not piece[1].raw) for piece in pieces]
+    steps: list[Any] = [piece if isinstance(piece, str) else _printer(source, *piece, escape) for piece in pieces]
     if len(steps) == 1:
         return steps[0]  # type: ignore[no-any-return]
 
     def render(context: Any) -> str:
         text = "".join([step if type(step) is str else step(context) for step in steps])
         if len(text) > MAX_TEXT:
-            raise _too_long()
+            raise too_long()
         return text
 
     def render_many(context: Any) -> str:
@@ -207,16 +193,13 @@ def _joined(texts: Iterable[str]) -> str:
         kept.append(text)
         length += len(text)
         if length > MAX_TEXT:
-            raise _too_long()
+            raise too_long()
     return "".join(kept)
 
 
-def _too_long() -> TemplateError:
-    return TemplateError(f"the template gives more than {MAX_TEXT} characters")
-
-
-def _printer(value: Value, escape: bool) -> Render:
-    read = value.read if value.keys is not None else _guarded(value.read)
+def _printer(source: str, value: Value, tag: Tag, escape: bool) -> Render:
+    read = value.read if value.keys is not None else _guarded(source, value, tag)
+    escape = escape and not tag.raw
 
     def printed(context: Any) -> str:
         found = read(context)
@@ -233,19 +216,20 @@ def _printer(value: Value, escape: bool) -> Render:
     return printed
 
 
-def _guarded(call: Reader) -> Reader:
+def _guarded(source: str, value: Value, tag: Tag) -> Reader:
     """Turn what a helper raises on odd values into a `TemplateError`."""
+    call = value.read
 
     def guarded(context: Any) -> Any:
         try:
             return call(context)
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            raise TemplateError(str(error)) from None
+            raise fault_at(str(error), source, tag.start) from None
 
     return guarded
 
 
-def _fast_strict(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
+def _fast_strict(source: str, pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
     def render(context: Any) -> str:
         texts: list[str] = []
         for piece in pieces:
@@ -253,42 +237,16 @@ def _fast_strict(pieces: list[str | tuple[Value, Tag]], escape: bool) -> Render:
                 texts.append(piece)
                 continue
             value, tag = piece
-            _check_present(_guarded(value.read)(context), tag.body)
-            texts.append(_printer(value, escape and not tag.raw)(context))
+            _check_present(_guarded(source, value, tag)(context), source, tag)
+            texts.append(_printer(source, value, tag, escape)(context))
         return _joined(texts)
 
     return render
 
 
-def _check_present(value: Any, name: str) -> None:
+def _check_present(value: Any, source: str, tag: Tag) -> None:
     if value is None:
-        raise ValueMissing(name)
+        raise ValueMissing(tag.body, source, tag.start)
     if isinstance(value, (dict, list)):
-        raise TemplateError(f"{name} is {'an object' if isinstance(value, dict) else 'an array'}, where text is expected")
-
-
-# ---- the library's way
-
-
-def _by_library(source: str, texts: list[str], escape: bool, strict: bool) -> Render:
-    library = configure(Handlebars(escape_html=escape, strict=strict))
-    library.register_helper(LITERAL, lambda values, options: texts[int(values[0])])
-    try:
-        rendered = library.compile(source)
-    except (ValueError, IndexError) as error:
-        raise TemplateError(str(error)) from None
-
-    def render(context: Any) -> str:
-        try:
-            text = rendered(view(context, strict))
-        except StrictModeError as error:
-            raise ValueMissing(str(error.path)) from None
-        except (ValueError, TypeError, ArithmeticError, RecursionError, IterationLimit) as error:
-            raise TemplateError(str(error)) from None
-        if strict and "[object Object]" in text:
-            raise TemplateError("an object stands where text is expected")
-        if len(text) > MAX_TEXT:
-            raise _too_long()
-        return text
-
-    return render
+        kind = "an object" if isinstance(value, dict) else "an array"
+        raise fault_at(f"{tag.body} is {kind}, where text is expected", source, tag.start)
