@@ -1,4 +1,4 @@
-"""What the pages of the admin take with many integrations and workflows: time in the server, without the network."""
+"""What the pages of the admin take in an installation that is full: time of the server, without the network."""
 
 import json
 import os
@@ -15,7 +15,7 @@ LIMIT_MS = 300.0
 
 
 def pages(bench: Bench) -> list[Figure]:
-    """Main pages with 1,000 integrations, each with a workflow; time in the server."""
+    """Every page that a person opens, with 1,000 integrations: CPU of the web process and of Redis, the best of several."""
     folder = bench.folder / "pages"
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "WEGNOLOGY_STATE_DIR": str(folder)}
