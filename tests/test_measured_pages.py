@@ -1,5 +1,7 @@
 """`make bench ARGS="--only pages"` measures every page that a person opens."""
 
+import re
+
 from bench.pages_routes import PAGES
 from tests.access_table import TABLE
 
@@ -28,9 +30,8 @@ NOT_PAGES = {
     "admin:workflows_workflow_pressed": "leads on to the run",
 }
 """Routes without a figure, and why."""
-BUTTONS = tuple(
-    "_check _check_new _check_saved _reconnect _message_workflow _delete_row "
-    "_restore _restore_row _press _rotate _watch _replay _acknowledge _test".split()
+BUTTON = re.compile(
+    r"_(check|check_new|check_saved|reconnect|message_workflow|delete_row|restore|restore_row|press|rotate|watch|replay|acknowledge|test)$"
 )
 SEEN_BY_NOBODY = ("_add", "_history", "_delete")
 """Of rows that only tell about something: nobody adds, changes or deletes them, so they have no history either."""
@@ -39,7 +40,7 @@ TOLD = ("auditentry", "trashentry", "ledgerhour", "statuschange", "parkedrun", "
 
 def is_page(name: str) -> bool:
     """Say whether a route is a page that somebody opens."""
-    if name in NOT_PAGES or "/" in name or name.endswith(BUTTONS):
+    if name in NOT_PAGES or "/" in name or BUTTON.search(name):
         return False
     return not (name.endswith(SEEN_BY_NOBODY) and any(word in name for word in TOLD))
 
