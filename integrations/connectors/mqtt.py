@@ -30,6 +30,7 @@ from integrations.connectors.base import (
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, Refused, SendFailed, SendLater, SendUnknown, Unreachable
 from wegnology.lib.arrivals import Arrivals
+from wegnology.lib.choices import Choice, Option
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.mqtt import LineLost, LoopClient
@@ -58,11 +59,34 @@ CLIENT_ID = "wegnology-"
 _SECURED = ("mqtts", "wss")
 _secured_only: dict[str, list[JSONValue]] = {"protocol": [*_SECURED]}
 _verified_only: dict[str, list[JSONValue]] = {**_secured_only, "disableSSLVerification": [False]}
+_LOGIN = Choice(
+    name="authenticationMethod",
+    title="Authentication Method",
+    description="How to log in at the broker.",
+    options=(
+        Option("none", "None"),
+        Option(
+            "usernamePassword",
+            "Username and password",
+            needs={"username": "Enter a username; for a broker that asks for none, choose None above.", "password": ""},
+        ),
+        Option(
+            "certificate",
+            "Certificate (mqtts and wss only)",
+            needs={"privateKey": "Enter the private key.", "certificate": "Enter the certificate."},
+            when=_secured_only,
+            otherwise="A certificate logs in through the protocols mqtts and wss only: choose one of them, or another method.",
+        ),
+    ),
+    default="usernamePassword",
+)
 _SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
 
 
 class MqttConfig(Schema):
     """How to reach a broker and log in."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (_LOGIN,)
 
     protocol: Literal["mqtt", "mqtts", "ws", "wss"] = Field(
         title="Protocol",

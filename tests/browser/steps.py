@@ -44,6 +44,7 @@ def fill_mqtt(person: Person, name: str, port: int, topic: str) -> None:
     person.field("name").fill(name)
     person.field("config_host").fill(LOOPBACK)
     person.field("config_port").fill(str(port))
+    person.field("config_authenticationMethod").select_option("none")
     person.page.locator('[name^="topics"]:visible').first.fill(topic)
 
 

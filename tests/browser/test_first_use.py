@@ -30,6 +30,7 @@ def _add_integration(person: Person, broker: Mosquitto) -> str:
     expect(certificate).to_be_hidden()
     person.field("config_protocol").select_option("mqtts")
     expect(certificate).to_be_visible()
+    _choose_a_login(person)
     person.field("config_protocol").select_option("mqtt")
     expect(certificate).to_be_hidden()
     page.get_by_role("button", name="Check connection").click()
@@ -40,6 +41,21 @@ def _add_integration(person: Person, broker: Mosquitto) -> str:
     page.wait_for_url(re.compile("/change/"))
     expect(page.locator("[data-state]")).to_contain_text("Connected", timeout=PATIENCE_MS)
     return id_of(page.url)
+
+
+def _choose_a_login(person: Person) -> None:
+    """See that a way to log in asks for what it needs, and for nothing else; in the end for nothing."""
+    method, username, key = (person.field(f"config_{name}") for name in ("authenticationMethod", "username", "privateKey"))
+    method.select_option("certificate")
+    expect(key).to_be_visible()
+    expect(username).to_be_hidden()
+    method.select_option("usernamePassword")
+    expect(key).to_be_hidden()
+    expect(username).to_be_visible()
+    person.field("config_protocol").select_option("ws")
+    expect(method.locator("option[value=certificate]")).to_be_disabled()
+    method.select_option("none")
+    expect(username).to_be_hidden()
 
 
 def _see_the_first_message(person: Person, broker: Mosquitto, integration: str) -> None:

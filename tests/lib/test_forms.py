@@ -2,13 +2,14 @@
 
 import json
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from wegnology.lib.choices import Choice, Option
 from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField, parse_json
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.row_fields import RowsField
@@ -225,6 +226,70 @@ def test_a_condition_may_name_the_values_that_do_not_fit() -> None:
     assert json.loads(shade.form_fields({})["config_depth"].widget.attrs["data-when"]) == {"config_colour": {"not": ["none"]}}
     assert shade.irrelevant({"depth": 1}) == ["depth"]
     assert shade.irrelevant({"depth": 1, "colour": "red"}) == []
+
+
+class GateConfig(Schema):
+    choices: ClassVar[tuple[Choice, ...]] = (
+        Choice(
+            "login",
+            "Login",
+            "How to get <in>.",
+            (
+                Option("none", "None"),
+                Option("code", "Code", needs={"code": "Enter the code."}),
+                Option("key", "Key", needs={"key": "Enter the key.", "ring": ""}, when={"lock": ["new"]}, otherwise="No lock."),
+            ),
+            default="code",
+        ),
+    )
+    lock: Literal["old", "new"] = "old"
+    code: Templated[SecretStr | None] = None
+    key: str | None = Field(None, json_schema_extra=ui(when={"lock": ["new"]}))
+    ring: str | None = None
+
+
+GATE = SchemaFields(GateConfig)
+
+
+class TestChoices:
+    def test_a_choice_stands_before_its_settings_and_conditions_name_it(self) -> None:
+        assert GATE.sections() == {"": ["config_lock", "config_login", "config_code", "config_key", "config_ring"]}
+        fields = GATE.form_fields({})
+        login = fields["config_login"]
+        assert (login.label, login.help_text, login.required) == ("Login", "How to get &lt;in&gt;.", False)
+        assert json.loads(login.widget.attrs["data-options-when"]) == {"key": {"config_lock": ["new"]}}
+        assert json.loads(fields["config_key"].widget.attrs["data-when"]) == {"config_lock": ["new"], "config_login": ["key"]}
+        assert "data-when" not in fields["config_lock"].widget.attrs
+
+    @pytest.mark.parametrize(
+        ("stored", "shown"),
+        [({}, "code"), ({"lock": "old"}, "none"), ({"code": "{{globals.x}}"}, "code"), ({"lock": "new", "ring": "r"}, "key")],
+    )
+    def test_what_is_stored_says_what_was_chosen(self, stored: JSONObject, shown: str) -> None:
+        assert GATE.initial(stored)["config_login"] == shown
+
+    def test_without_a_choice_the_settings_say_it(self) -> None:
+        assert GATE.chosen({}, {"code": "1"}) == GATE.chosen({"config_login": ""}, {"code": "1"}) == {"login": "code"}
+        assert GATE.chosen({"config_login": "none"}, {"code": "1"}) == {"login": "none"}
+        assert GATE.irrelevant({"code": "1", "lock": "old"}) == []
+
+    @pytest.mark.parametrize(
+        ("chosen", "raw", "faults", "left_out"),
+        [
+            ("none", {"code": "1", "key": "k"}, {}, ["code", "key"]),
+            ("code", {"key": "k", "lock": "new"}, {"code": "Enter the code."}, ["key"]),
+            ("key", {"code": "1", "lock": "new"}, {"key": "Enter the key."}, ["code"]),
+            ("key", {"ring": "r", "lock": "new"}, {}, []),
+            ("key", {"key": "k", "code": "1"}, {"login": "No lock."}, ["key", "code"]),
+        ],
+    )
+    def test_what_was_chosen_decides(self, chosen: str, raw: JSONObject, faults: dict[str, str], left_out: list[str]) -> None:
+        assert GATE.choice_faults({"login": chosen}, raw) == faults
+        assert GATE.irrelevant({**raw, "login": chosen}) == left_out
+
+    def test_nothing_else_may_be_chosen(self) -> None:
+        with pytest.raises(ValidationError):
+            GATE.form_fields({})["config_login"].clean("password")
 
 
 def test_faults_stand_beside_their_field() -> None:

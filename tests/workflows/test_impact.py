@@ -102,6 +102,7 @@ class TestEdits:
 
     def test_a_secret_that_was_typed_is_not_in_the_question_and_is_saved(self, admin_client: Client, row: Integration) -> None:
         changes = {"config_username": "u", "config_password": "s3cret", "topics": "a/#"}
+        changes["config_authenticationMethod"] = "usernamePassword"
         page = admin_client.post(change(row), entered(admin_client, row, **changes)).content.decode()
         assert "s3cret" not in page
         assert "Nothing comes any more from: b/#" in page

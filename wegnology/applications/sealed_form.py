@@ -43,17 +43,28 @@ class SealedConfigForm(ModelForm):
     def _check_settings(self, cleaned: dict[str, Any]) -> None:
         try:
             raw = self.settings.to_raw(cleaned, self._stored)
-            for name in self.settings.irrelevant({**raw, **self.context()}):
+            chosen = self.settings.chosen(cleaned, raw)
+            faults = self.settings.choice_faults(chosen, raw)
+            for name in self.settings.irrelevant({**raw, **self.context(), **chosen}):
                 self.not_kept += [self.settings.label(name)] if self._matters(name, raw) else []
                 del raw[name]
             raw = self.prepared(raw)
-            self.judge(raw)
+            self._judge_all(raw, faults)
         except ConfigInvalid as error:
             self.settings.add_errors(self, error)
         except (KeyMissing, SealBroken) as error:
             self.add_error(None, f"The stored secrets cannot be opened: {error}. Enter them anew, or bring the key back.")
         else:
             self.instance.set_config(raw)
+
+    def _judge_all(self, raw: JSONObject, faults: dict[str, str]) -> None:
+        """Check the settings; raises `ConfigInvalid` with these faults, too."""
+        try:
+            self.judge(raw)
+        except ConfigInvalid as error:
+            faults = {**error.errors, **faults}
+        if faults:
+            raise ConfigInvalid(faults)
 
     def _matters(self, name: str, raw: JSONObject) -> bool:
         """Say whether leaving out a setting loses something a person gave: a default does not count."""

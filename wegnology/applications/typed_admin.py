@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from wegnology.applications.owned_admin import OwnedAdmin
@@ -47,8 +47,9 @@ class TypedAdmin(OwnedAdmin):
         """Return the settings for who may look but not change; secrets only say that they are there."""
         shown, masked = SchemaFields(row.config_schema), row.config_schema.masked(row.config)
         secret = row.config_schema.secret_fields()
-        pairs = [(shown.label(name), "stored, not shown" if name in secret else value) for name, value in masked.items()]
-        lines = SafeString("").join(format_html("<dt>{}</dt><dd>{}</dd>", label, value) for label, value in pairs)
+        pairs = [(choice.title, choice.option_of(masked).label) for choice in row.config_schema.choices]
+        pairs += [(shown.label(name), "stored, not shown" if name in secret else value) for name, value in masked.items()]
+        lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
         return format_html('<dl class="wg-facts">{}</dl>', lines)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -3,7 +3,6 @@
 Nothing here knows a connector or a node: labels, help, sections and conditions come from the schema (`schema.ui`).
 """
 
-import json
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -16,8 +15,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wegnology.lib.fields import JSONTextField, LinesField, Secret, SecretField
+from wegnology.lib.form_conditions import add_hints, as_option, choice_field
 from wegnology.lib.row_fields import Column, Kept, RowsField, restored
-from wegnology.lib.schema import ConfigInvalid, Schema, Values, When, fits, hints, is_secret, is_templated
+from wegnology.lib.schema import ConfigInvalid, Schema, When, fits, hints, is_secret, is_templated
 from wegnology.lib.schema_leaves import json_names, shape_of
 from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
@@ -35,20 +35,39 @@ class SchemaFields:
 
     def form_fields(self, stored: Mapping[str, JSONValue]) -> dict[str, forms.Field]:
         """Return the fields by name. Of `stored`, secrets are only asked whether they are there."""
-        return {self.prefix + name: self._form_field(name, field, stored) for name, field in self.schema.fields().items()}
+        fields = {self.prefix + name: self._form_field(name, field, stored) for name, field in self.schema.fields().items()}
+        return fields | {self.prefix + choice.name: choice_field(choice, self.prefix) for choice in self.schema.choices}
 
     def initial(self, stored: Mapping[str, JSONValue]) -> dict[str, Any]:
         """Return what the inputs show: stored values, else defaults; never a secret."""
         values = {**self._defaults(), **self.schema.masked(dict(stored))}
         shown = self.schema.fields().keys() - self.schema.secret_fields()
-        return {self.prefix + name: values[name] for name in shown if name in values}
+        chosen = {choice.name: choice.option_of(stored).name if stored else choice.default for choice in self.schema.choices}
+        visible = [*((name, value) for name, value in values.items() if name in shown), *chosen.items()]
+        return {self.prefix + name: value for name, value in visible}
 
     def sections(self) -> dict[str, list[str]]:
-        """Return the names of the form fields by section, in order of declaration."""
+        """Return the names of the form fields by section, in order of declaration; a choice stands before its settings."""
         sections: dict[str, list[str]] = {}
+        asked = list(self.schema.choices)
         for name, field in self.schema.fields().items():
-            sections.setdefault(hints(field).get("section", ""), []).append(self.prefix + name)
+            names = sections.setdefault(hints(field).get("section", ""), [])
+            for choice in [choice for choice in asked if choice.options_with(name)]:
+                asked.remove(choice)
+                names.append(self.prefix + choice.name)
+            names.append(self.prefix + name)
         return sections
+
+    def chosen(self, cleaned: Mapping[str, Any], raw: Mapping[str, JSONValue]) -> dict[str, str]:
+        """Return the option of each choice by its name: what was chosen, else what raw settings imply."""
+        given = {choice.name: cleaned.get(self.prefix + choice.name) for choice in self.schema.choices}
+        return {choice.name: given[choice.name] or choice.option_of(raw).name for choice in self.schema.choices}
+
+    def choice_faults(self, chosen: Mapping[str, str], raw: Mapping[str, JSONValue]) -> dict[str, str]:
+        """Return what is wrong with what was chosen, by JSON name."""
+        values = {**self._defaults(), **raw}
+        faults = [choice.faults(chosen[choice.name], values) for choice in self.schema.choices]
+        return {name: text for found in faults for name, text in found.items()}
 
     def to_raw(self, cleaned: Mapping[str, Any], stored: Callable[[str], JSONValue]) -> JSONObject:
         """Return raw settings: JSON types, templates as text, kept secrets from `stored(name)`, empty inputs left out."""
@@ -68,8 +87,8 @@ class SchemaFields:
         return raw
 
     def irrelevant(self, raw: JSONObject) -> list[str]:
-        """Return the JSON names of settings that the other settings switch off (`ui(when=...)`)."""
-        values = {**self._defaults(), **raw}
+        """Return the JSON names of settings that the other settings and choices among them switch off."""
+        values = {**self._defaults(), **self.chosen({}, raw), **raw}
         return [name for name in raw if name in self.schema.fields() and not self._applies(name, values, set())]
 
     def add_errors(self, form: forms.BaseForm, error: ConfigInvalid) -> None:
@@ -103,7 +122,7 @@ class SchemaFields:
 
     def _applies(self, name: str, values: Mapping[str, Any], seen: set[str]) -> bool:
         field = self.schema.fields().get(name)  # None: what stands beside the settings, such as a chosen credential
-        conditions: When = hints(field).get("when", {}) if field else {}
+        conditions = self._when(name, field) if field else {}
         return all(
             other not in seen and fits(values.get(other), allowed) and self._applies(other, values, seen | {name})
             for other, allowed in conditions.items()
@@ -115,20 +134,13 @@ class SchemaFields:
             form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(hints(field).get("multiline")), **common)
         else:
             form_field = _plain_field(field, common)
-        self._hint_attributes(form_field, field)
+        add_hints(form_field.widget.attrs, hints(field), self._when(name, field), self.prefix)
         return form_field
 
-    def _hint_attributes(self, form_field: forms.Field, field: FieldInfo) -> None:
-        said = hints(field)
-        attrs = form_field.widget.attrs
-        if said.get("placeholder") and "placeholder" not in attrs:
-            attrs["placeholder"] = said["placeholder"]
-        if said.get("when"):
-            when = {self.prefix + other: _as_options(values) for other, values in said["when"].items()}
-            attrs["data-when"] = json.dumps(when)
-        if said.get("follows"):
-            follows = {self.prefix + other: _texts(values) for other, values in said["follows"].items()}
-            attrs["data-follows"] = json.dumps(follows)
+    def _when(self, name: str, field: FieldInfo) -> When:
+        """Return under which condition a setting matters."""
+        choices = {choice.name: choice.options_with(name) for choice in self.schema.choices}
+        return {**hints(field).get("when", {}), **{asked: options for asked, options in choices.items() if options}}
 
 
 def _plain_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
@@ -178,7 +190,7 @@ def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
 
 
 def _choice_field(options: list[Any], optional: bool, common: dict[str, Any]) -> forms.Field:
-    by_text = {_as_option(value): value for value in options}
+    by_text = {as_option(value): value for value in options}
     choices = [(text, text if text.islower() else _words(text)) for text in by_text]
     if optional:
         choices.insert(0, ("", "—"))
@@ -227,20 +239,6 @@ def _limit(field: FieldInfo, name: str) -> Any:
 
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
-
-
-def _as_option(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _texts(values: Mapping[str, JSONValue]) -> dict[str, str]:
-    return {name: _as_option(value) for name, value in values.items()}
-
-
-def _as_options(values: Values) -> JSONValue:
-    if isinstance(values, Mapping):
-        return {"not": [_as_option(value) for value in values["not"]]}
-    return [_as_option(value) for value in values]
 
 
 def _words(name: str) -> str:

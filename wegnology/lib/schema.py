@@ -6,13 +6,14 @@ into typed values when used (`resolve`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from wegnology.lib.choices import Choice, Values, When, fits
 from wegnology.lib.config_templates import is_template, render_config
 from wegnology.lib.known_globals import MASK, known_globals, scrub
 from wegnology.lib.schema_leaves import Leaf, TemplatedMark, is_secret, is_templated, json_names, map_leaves
@@ -23,10 +24,6 @@ from wegnology.lib.types import JSONObject, JSONValue
 T = TypeVar("T")
 _SECRET_BOUND = re.compile(r"Value should have at (least|most) ([0-9]+) items? after validation")  # and the length it has
 Templated = Annotated[T, TemplatedMark()]
-Values = Sequence[JSONValue] | Mapping[Literal["not"], Sequence[JSONValue]]
-"""Values that a condition names: those that fit, or `not` those."""
-When = Mapping[str, Values]
-"""The condition under which a setting matters: values of other settings, by JSON name; all must fit."""
 
 
 class ConfigInvalid(Exception):
@@ -62,18 +59,14 @@ def hints(field: FieldInfo) -> Mapping[str, Any]:
     return hints if isinstance(hints, dict) else {}
 
 
-def fits(value: Any, values: Values) -> bool:
-    """Say whether a value meets a condition of `ui(when=...)`."""
-    return value not in values["not"] if isinstance(values, Mapping) else value in values
-
-
 class Schema(BaseModel):
     """Base of every configuration. Unknown keys are refused; error texts never repeat the input."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
     )
-    form_only: ClassVar[frozenset[str]] = frozenset()
+    choices: ClassVar[tuple[Choice, ...]] = ()
+    """What a form asks to know which settings are used."""
     _from_secrets: frozenset[str] = PrivateAttr(frozenset())
     """Texts outside of secret fields that secret globals gave."""
 
@@ -219,5 +212,5 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "When", "errors_by_field", "fits", "hints"]
-__all__ += ["is_secret", "is_templated", "ui"]
+__all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "Values", "When", "errors_by_field", "fits"]
+__all__ += ["hints", "is_secret", "is_templated", "ui"]

@@ -1,11 +1,14 @@
 """MQTT against a real mosquitto, in all four protocols and both versions."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, cast
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -13,10 +16,13 @@ from integrations.connectors.base import AnyConnector, CheckStep, Source, run_ph
 from integrations.connectors.mqtt import MqttConfig, MqttConnector, MqttOutgoing
 from integrations.events import EventKind
 from integrations.exceptions import IntegrationError, Refused, SendFailed
+from integrations.models import Integration
+from tests import factories
 from tests.integrations.connectors.contract import ConnectorContract, Counterpart, run, texts_of, until
 from tests.servers.mosquitto import PASSWORD, USERNAME, Mosquitto, Watch
 from tests.servers.processes import LOOPBACK
 from tests.servers.proxy import Proxy
+from wegnology.applications.models import Application, Role
 from wegnology.lib.ids import new_id
 from wegnology.lib.mqtt_session import Session
 from wegnology.lib.mqtt_trial import topic_phases
@@ -536,3 +542,124 @@ def test_a_check_tries_many_topics_and_names_the_refused() -> None:
         "no/2 (The broker refused it: Not authorized)",
     )
     assert "right to subscribe" in steps[20].advice
+
+
+# ---- the form
+
+
+ADD = reverse("admin:integrations_integration_add") + "?type=mqtt"
+PEM = {"privateKey": "{{globals.key}}", "certificate": "{{globals.certificate}}"}
+LOGINS: dict[str, JSONObject] = {
+    "none": {},
+    "usernamePassword": {"username": "ann", "password": "hunter2"},
+    "certificate": dict(PEM),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("redis_here")
+class TestLoginInTheForm:
+    @pytest.fixture
+    def plant(self) -> Application:
+        return factories.application("Plant", certificate="certificate", key="key")
+
+    def typed(self, plant: Application, method: str = "", protocol: str = "mqtts", **settings: str) -> dict[str, str]:
+        filled = {"application": plant.pk, "name": "Broker", "enabled": "on", "config_protocol": protocol, "config_host": "b"}
+        filled |= {"config_protocolVersion": "3.1.1", "config_clean": "on", "config_authenticationMethod": method}
+        return filled | {f"config_{name}": value for name, value in settings.items()}
+
+    def faults(self, response: Any) -> dict[str, list[str]]:
+        return {name: list(texts) for name, texts in response.context["adminform"].form.errors.items()}
+
+    def selected(self, client: Client, address: str) -> str:
+        [method] = re.findall(
+            r'<select[^>]*name="config_authenticationMethod".*?</select>', client.get(address).content.decode(), re.S
+        )
+        return "".join(re.findall(r'value="(\w+)" selected', method))
+
+    def page_of(self, row: Integration) -> str:
+        return reverse("admin:integrations_integration_change", args=[row.pk])
+
+    def test_a_new_one_begins_with_username_and_password(self, admin_client: Client) -> None:
+        assert self.selected(admin_client, ADD) == "usernamePassword"
+
+    @pytest.mark.parametrize("method", LOGINS)
+    def test_what_was_stored_says_the_method(self, admin_client: Client, plant: Application, method: str) -> None:
+        row = factories.integration(plant, config={"protocol": "mqtts", "host": "b", **LOGINS[method]})
+        assert self.selected(admin_client, self.page_of(row)) == method
+
+    @pytest.mark.parametrize("method", LOGINS)
+    def test_only_the_login_that_was_chosen_is_kept_and_what_goes_is_named(
+        self, admin_client: Client, plant: Application, method: str
+    ) -> None:
+        every = {name: str(value) for login in LOGINS.values() for name, value in login.items()}
+        html = admin_client.post(ADD, self.typed(plant, method, **every), follow=True).content.decode()
+        stored = Integration.objects.get().raw_config()
+        assert {name: stored[name] for name in every if name in stored} == LOGINS[method]
+        assert "authenticationMethod" not in stored
+        gone = [MqttConfig.fields()[name].title for name in MqttConfig.fields() if name in every and name not in LOGINS[method]]
+        assert f"Not kept, because they do not apply with these settings: {', '.join(map(str, gone))}." in html
+
+    def test_a_stored_secret_stays_with_its_method_and_goes_with_it(self, admin_client: Client, plant: Application) -> None:
+        row = factories.integration(plant, config={"protocol": "mqtts", "host": "b", **LOGINS["usernamePassword"]})
+        assert admin_client.post(self.page_of(row), self.typed(plant, "usernamePassword", username="bob")).status_code == 302
+        row.refresh_from_db()
+        assert (row.raw_config()["username"], row.raw_config()["password"]) == ("bob", "hunter2")
+        html = admin_client.post(self.page_of(row), self.typed(plant, "none", username="bob"), follow=True).content.decode()
+        assert "Not kept, because they do not apply with these settings: Username Template, Password Template." in html
+        row.refresh_from_db()
+        assert not {"username", "password"} & row.raw_config().keys()
+
+    @pytest.mark.parametrize(
+        ("method", "given", "faults"),
+        [
+            (
+                "usernamePassword",
+                {},
+                {"config_username": "Enter a username; for a broker that asks for none, choose None above."},
+            ),
+            ("usernamePassword", {"password": "p"}, {"config_username": "Version 3.1.1 takes no password without a username."}),
+            ("certificate", {}, {"config_privateKey": "Enter the private key.", "config_certificate": "Enter the certificate."}),
+            ("certificate", {"certificate": "pem!"}, {"config_privateKey": "A certificate needs its private key."}),
+            (
+                "password",
+                {},
+                {"config_authenticationMethod": "Select a valid choice. password is not one of the available choices."},
+            ),
+        ],
+    )
+    def test_what_is_missing_is_said_at_its_field(
+        self, admin_client: Client, plant: Application, method: str, given: dict[str, str], faults: dict[str, str]
+    ) -> None:
+        found = self.faults(admin_client.post(ADD, self.typed(plant, method, **given)))
+        assert found == {name: [text] for name, text in faults.items()}
+        assert not Integration.objects.exists()
+
+    @pytest.mark.parametrize("protocol", ["mqtt", "ws"])
+    def test_a_certificate_needs_tls_and_is_not_lost(self, admin_client: Client, plant: Application, protocol: str) -> None:
+        row = factories.integration(plant, config={"protocol": "mqtts", "host": "b", **PEM})
+        response = admin_client.post(
+            self.page_of(row), self.typed(plant, "certificate", protocol, certificate=PEM["certificate"])
+        )
+        [[text]] = self.faults(response).values()
+        assert list(self.faults(response)) == ["config_authenticationMethod"]
+        assert text.startswith("A certificate logs in through the protocols mqtts and wss only")
+        row.refresh_from_db()
+        assert row.raw_config()["privateKey"] == PEM["privateKey"]
+
+    def test_who_sends_no_method_is_understood(self, admin_client: Client, plant: Application) -> None:
+        filled = self.typed(plant, username="ann", password="hunter2")
+        del filled["config_authenticationMethod"]
+        assert admin_client.post(ADD, filled).status_code == 302
+        assert Integration.objects.get().raw_config()["username"] == "ann"
+
+    def test_who_may_only_look_sees_the_method(self, client: Client, plant: Application) -> None:
+        row = factories.integration(plant, config={"protocol": "mqtts", "host": "b", **PEM})
+        client.force_login(factories.person("viewer", plant, Role.VIEWER))
+        assert "<dt>Authentication Method</dt><dd>Certificate" in client.get(self.page_of(row)).content.decode()
+
+
+def test_the_method_is_no_setting() -> None:
+    """So the REST API of the original product stays as it is, and what is stored cannot disagree with it."""
+    with pytest.raises(ConfigInvalid, match="authenticationMethod: There is no such field"):
+        MqttConfig.check({"protocol": "mqtt", "host": "h", "authenticationMethod": "none"})

@@ -121,6 +121,7 @@ def _integration(connector: type[AnyConnector]) -> Iterator[str]:
     yield f"### {connector.label}: settings"
     yield said_of(connector.Config)
     yield settings_table(connector.Config)
+    yield from (choice.in_words() for choice in connector.Config.choices)
     yield "The least that is needed:"
     yield json_block(settings_example(connector.Config))
     if connector.Outgoing is not None:
