@@ -60,7 +60,8 @@ class ApplicationAdmin(OwnedAdmin):
     def part_view(self, part: str, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one part of an application by itself."""
         setattr(request, _PART, part)
-        answer: HttpResponse = self.changeform_view(request, object_id, "", {"part": part, **_NO_BUTTONS})
+        context = {"part": part, "part_title": PARTS[part].verbose_name_plural, **_NO_BUTTONS}
+        answer: HttpResponse = self.changeform_view(request, object_id, "", context)
         return answer
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
