@@ -144,6 +144,7 @@ API_WORDS = {
     "apiTokenId": "applications.apitoken",
     "flowId": "workflows.workflow",
     "parkedRunId": "workflows.parkedrun",
+    "replayJobId": "workflows.replayjob",
 }
 """Parts of the API's addresses, and what they are ids of."""
 
@@ -234,6 +235,7 @@ def snapshot(of: Application) -> dict[str, list[dict[str, Any]]]:
         "alarms": Alarm.objects.filter(application=of),
         "rules": of.alarm_rules.all(),
         "parked": ParkedRun.objects.filter(application=of),
+        "replays": ReplayJob.objects.filter(application=of),
         "hours": LedgerHour.objects.filter(integration_id__in=ids),
         "changes": StatusChange.objects.filter(integration_id__in=ids),
     }

@@ -16,6 +16,7 @@ from integrations.runtime.limits import Limits
 from wegnology.applications.audit import record
 from wegnology.lib.ids import new_id
 from wegnology.lib.redis import sync_client
+from wegnology.lib.types import JSONObject
 from workflows.models import DEVELOP, ParkedRun, Workflow
 
 logger = logging.getLogger(__name__)
@@ -93,26 +94,36 @@ def _put_back(rows: Sequence[ParkedRun], events: Sequence[tuple[str, TriggerEven
     logger.info("replayed %d parked runs, %d stay for want of room in their inbox", len(went), len(result.no_room))
 
 
-def edit(row: ParkedRun, text: str) -> None:
-    """Give the event of a parked run other data, a JSON object as text; its id stays. Raises `ValueError` with the next step."""
+class EditRefused(ValueError):
+    """An event cannot get this data; the text says why and what to do."""
+
+
+def edit_text(row: ParkedRun, text: str) -> None:
+    """As `edit`, with JSON text as people write it. Raises `EditRefused`."""
     try:
         data = orjson.loads(text)
     except ValueError as error:
-        raise ValueError(f"data: this is no JSON ({error})") from None
+        raise EditRefused(f"this is no JSON ({error})") from None
     if not isinstance(data, dict):
-        raise ValueError("data: give a JSON object, in braces")
+        raise EditRefused("give a JSON object, in braces")
+    edit(row, data)
+
+
+def edit(row: ParkedRun, data: JSONObject) -> None:
+    """Give the event of a parked run other data; its id stays. Raises `EditRefused`."""
     try:
         event = TriggerEvent.from_json(row.event.encode())
     except EventUnreadable as error:
-        raise ValueError(f"data: the event cannot be edited: {error}") from None
+        raise EditRefused(f"the event cannot be edited: {error}") from None
     stored = event._replace(data=data).to_json()
     if len(stored) > settings.PAYLOAD_BYTES:
-        raise ValueError(f"data: {len(stored):,} bytes are more than a message may have ({settings.PAYLOAD_BYTES:,})")
+        raise EditRefused(f"{len(stored):,} bytes are more than a message may have ({settings.PAYLOAD_BYTES:,})")
     if data == event.data:
         return
+    row.size += len(stored) - len(row.event.encode())
     row.event = stored.decode()
     with transaction.atomic():
-        row.save(update_fields=["event"])
+        row.save(update_fields=["event", "size"])
         record(None, "edited", row, {"event": row.event_id}, application_id=row.application_id)
 
 

@@ -20,7 +20,7 @@ from wegnology.lib.redis import RedisAway
 from wegnology.lib.theme import ModelAdmin
 from workflows.models import DEVELOP, ParkedRun, ReplayJob, ReplayState
 from workflows.parked import Chosen
-from workflows.replay import data_of, edit, send_back
+from workflows.replay import data_of, edit_text, send_back
 from workflows.replay_jobs import LEAST_RATE, MOST_RATE, OPEN, USUAL_RATE, JobRefused, begin, change
 
 _LIST = "admin:workflows_parkedrun_changelist"
@@ -141,7 +141,7 @@ def _replay_one(request: HttpRequest, row: ParkedRun) -> bool:
     version = DEVELOP if request.POST.get("version") == DEVELOP else ""
     try:
         if text := request.POST.get("data", "").strip():
-            edit(row, text)
+            edit_text(row, text)
         result = send_back([row], version)
     except ValueError as error:
         messages.error(request, f"Nothing was replayed. {error}.")

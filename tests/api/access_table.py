@@ -68,6 +68,8 @@ API_TABLE: dict[str, Line] = {
     # Parked runs
     "api:parked_runs": Line(READ, NO),
     "api:parked_runs_replay": Line(NO, "401 404 403 400 400 400"),
-    "api:parked_run": Line(READ, NO, delete="401 404 403 200 200 200"),
+    "api:parked_run": Line(READ, NO, patch="401 404 403 400 400 400", delete="401 404 403 200 200 200"),
     "api:parked_run_replay": Line(NO, "401 404 403 200 200 200"),
+    "api:replay_jobs": Line(READ, "401 404 403 400 400 400"),
+    "api:replay_job": Line(READ, NO, patch="401 404 403 400 400 400"),
 }

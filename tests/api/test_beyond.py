@@ -1,9 +1,12 @@
 """What the API does beyond the original product: ledger, last messages, parked runs."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
+from django.conf import settings
 from django.utils import timezone
 
 from integrations.events import EventKind, TriggerEvent
@@ -16,7 +19,8 @@ from tests.api.conftest import Api
 from tests.api.test_clients_accounts import refused
 from tests.api.test_clients_integrations import faults
 from wegnology.applications.models import Application
-from workflows.models import ParkedRun
+from workflows import replay_jobs
+from workflows.models import ParkedRun, ReplayJob
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +67,26 @@ class TestParkedRuns:
         assert (answer["replayed"], found()) == (1, [])
         assert faults(refused(client.request, method="POST", path=f"{place}/replay", body={})) == {""}
 
+    def test_an_event_is_corrected_and_run_by_the_develop_version(self, api: Api) -> None:
+        row = api.application()
+        source = factories.integration(row)
+        run = parked(row, source)
+        client = api.client()
+        place = f"/applications/{row.pk}/parkedRuns/{run.pk}"
+        token = {"Authorization": f"Bearer {client.auth_token}"}
+        mark = {"If-Match": requests.get(api.url + place, headers=token, timeout=60).headers["ETag"]}
+        changed = client.request("PATCH", place, body={"data": {"message": "31"}})
+        assert (changed["event"]["data"], changed["event"]["id"]) == ({"message": "31"}, "e" * 24)
+        assert requests.patch(api.url + place, json={"data": {}}, headers=token | mark, timeout=60).status_code == 412
+        assert faults(refused(client.request, method="PATCH", path=place, body={"data": [1]})) == {"data"}
+        large = {"message": "x" * settings.PAYLOAD_BYTES}
+        assert faults(refused(client.request, method="PATCH", path=place, body={"data": large})) == {"data"}
+        assert client.request("POST", f"{place}/replay", body={"version": "develop"})["replayed"] == 1
+        with api.redis.client() as redis:
+            ((_, entry),) = redis.xrange(key("inbox", source.pk))
+        event = TriggerEvent.from_json(next(value for value in entry.values() if value.startswith((b"{", b"["))))
+        assert (event.data, event.version, event.replay_of) == ({"message": "31"}, "develop", run.workflow_id)
+
     def test_those_of_others_are_not_there(self, api: Api) -> None:
         row, other = api.application(), api.application()
         theirs = parked(other, factories.integration(other))
@@ -71,6 +95,54 @@ class TestParkedRuns:
         assert refused(client.request, method="GET", path=f"{place}/{theirs.pk}")[0] == 404
         assert client.request("POST", f"{place}/replay", body={"ids": [theirs.pk]})["replayed"] == 0
         assert ParkedRun.objects.filter(pk=theirs.pk).exists()
+
+
+class TestReplayJobs:
+    def test_many_run_again_in_the_background(self, api: Api) -> None:
+        row = api.application()
+        source = factories.integration(row)
+        runs = [parked(row, source, reason=reason) for reason in ("failed", "failed", "no such version")]
+        client = api.client()
+        place = f"/applications/{row.pk}/replayJobs"
+        job = client.request("POST", place, body={"reason": "failed", "rate": 2, "version": "develop"})
+        assert (job["state"], job["total"], job["rate"], job["version"]) == ("running", 2, 2, "develop")
+        assert (job["asker"], job["reason"], job["ids"], job["before"]) == (api.operator.username, "failed", 0, "")
+        own = f"{place}/{job['id']}"
+        for state in ("paused", "running"):
+            assert client.request("PATCH", own, body={"state": state})["state"] == state
+        ReplayJob.objects.filter(pk=job["id"]).update(advanced_at=timezone.now() - timedelta(seconds=1))
+        replay_jobs.advance(None)  # type: ignore[arg-type]
+        assert client.request("GET", own)["done"] == 2
+        assert set(ParkedRun.objects.filter(application=row).values_list("pk", flat=True)) == {runs[2].pk}
+        assert client.request("PATCH", own, body={"state": "cancelled"})["state"] == "cancelled"
+        assert refused(client.request, method="PATCH", path=own, body={"state": "running"})[0] == 409
+        named = client.request("POST", place, body={"ids": [runs[2].pk]})
+        assert (named["ids"], named["total"], named["version"]) == (1, 1, None)
+        found = client.request("GET", place, params={"filterField": "state", "filter": "running"})
+        assert [item["id"] for item in found["items"]] == [named["id"]]
+
+    def test_what_cannot_begin(self, api: Api) -> None:
+        row, other = api.application(), api.application()
+        theirs = parked(other, factories.integration(other))
+        client = api.token_client(row)
+        place = f"/applications/{row.pk}/replayJobs"
+
+        def fails(**body: Any) -> Any:
+            return refused(client.request, method="POST", path=place, body=body)
+
+        assert faults(fails()) == {""}
+        assert faults(fails(reason="failed", rate=0, version="default")) == {"rate", "version"}
+        assert fails(ids=[theirs.pk])[0] == 409
+        assert fails(before=timezone.now().isoformat())[0] == 409
+        assert not ReplayJob.objects.filter(application__in=(row, other)).exists()
+
+    def test_a_token_that_only_looks(self, api: Api) -> None:
+        row = api.application()
+        parked(row, factories.integration(row))
+        client = api.token_client(row, "all.Application.read")
+        place = f"/applications/{row.pk}/replayJobs"
+        assert client.request("GET", place)["totalCount"] == 0
+        assert refused(client.request, method="POST", path=place, body={"reason": "failed"})[0] == 403
 
 
 class TestLedger:

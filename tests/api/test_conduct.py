@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from integrations.live import outage
 from tests import factories
+from tests.access_rows import a_replay
 from tests.api.tokens import a_token, bearer
 from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
@@ -261,7 +262,7 @@ class TestNamesOfRequests:
 
 
 class TestQueries:
-    @pytest.mark.parametrize("part", ["integrations", "flows", "credentials", "tokens", "audit-logs", "parkedRuns"])
+    @pytest.mark.parametrize("part", ["integrations", "flows", "credentials", "tokens", "audit-logs", "parkedRuns", "replayJobs"])
     def test_lists_ask_as_often_for_many_as_for_few(
         self, client: Client, headers: dict[str, str], plant: Application, part: str, redis_here: RedisServer
     ) -> None:
@@ -271,6 +272,7 @@ class TestQueries:
             factories.version(flow, name="1.0", triggers=[factories.trigger(source)])
             factories.credential(plant, name=f"login {number}")
             a_token(plant, name=f"token {number}")
+            a_replay(plant)
 
         fill(0)
         address = f"/api/applications/{plant.pk}/{part}"

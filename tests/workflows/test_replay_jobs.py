@@ -23,7 +23,7 @@ from workflows import replay as replay_module
 from workflows.models import DEVELOP, ParkedRun, ReplayJob, ReplayState, Workflow, WorkflowVersion
 from workflows.parked import Chosen
 from workflows.parking import NOT_RUN, _keep
-from workflows.replay import edit, replay, send_back
+from workflows.replay import EditRefused, edit_text, replay, send_back
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("far_ends")]
 
@@ -147,17 +147,19 @@ class TestOne:
     def test_edited_it_keeps_its_id(self, hub: Hub) -> None:
         row = source()
         run = parked(row, 1)
-        edit(run, '{"number": 7}')
+        before = run.size
+        edit_text(run, '{"number": 7000}')
         assert replay([run.pk]) == 1
         (event,) = events(hub, row)
-        assert (event.id, event.data) == (run.event_id, {"number": 7})
+        assert (event.id, event.data) == (run.event_id, {"number": 7000})
+        assert run.size == before + 3
 
     @pytest.mark.parametrize(("text", "why"), [("{", "no JSON"), ("[]", "JSON object"), ('{"a": "%s"}' % ("x" * 200), "bytes")])
     def test_what_is_no_data_is_refused(self, hub: Hub, settings: Settings, text: str, why: str) -> None:
         settings.PAYLOAD_BYTES = 200
         run = parked(source(), 1)
-        with pytest.raises(ValueError, match=why):
-            edit(run, text)
+        with pytest.raises(EditRefused, match=why):
+            edit_text(run, text)
 
     def test_a_workflow_that_is_gone_or_disabled_is_named(self, hub: Hub) -> None:
         run = parked(source(), 1)

@@ -1,27 +1,28 @@
-"""Parked runs in the API: what failed, with its event, to be run again or discarded."""
+"""Parked runs in the API: what failed, with its event, which can be corrected; discarded, or run again (`replay_views`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from pydantic import Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.events import EventUnreadable, TriggerEvent
-from wegnology.applications.api.base import CalledView, found_or_404
+from wegnology.applications.api.base import CalledView, found_or_404, with_etag
 from wegnology.applications.audit import record
 from wegnology.applications.models import Role
 from wegnology.lib.rest.answers import DONE, ID_PATTERN, Answer, Success, iso, with_links
-from wegnology.lib.rest.errors import Conflict, Invalid
+from wegnology.lib.rest.errors import Invalid
+from wegnology.lib.rest.etags import etag_of, require_match
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.paging import Listing, collection, collection_model
 from wegnology.lib.schema import Schema
 from workflows.dropping import discard
 from workflows.models import ParkedRun
-from workflows.replay import send_back
+from workflows.replay import EditRefused, edit
 
-MOST_REPLAYED = 1_000
 _ID = Field("", max_length=24)
 LISTING = Listing(
     "ParkedRuns",
@@ -63,20 +64,12 @@ class ParkedRunAnswer(Answer):
     payload: str = Field("", description="The payload at the failing node; only where one is asked for.")
 
 
-class ReplayPost(Schema):
-    """Which parked runs run again."""
+class ParkedRunPatch(Schema):
+    """A correction of the event."""
 
-    ids: list[str] = Field([], max_length=MOST_REPLAYED, description="These; else all that the filters below name.")
-    integration_id: str = _ID
-    flow_id: str = _ID
-    reason: str = Field("", max_length=64)
-
-
-class Replayed(Success):
-    """How many are on their way. Those for which an inbox has no room stay parked."""
-
-    replayed: int
-    left: int = Field(description="How many of those that were meant are still parked.")
+    data: dict[str, Any] = Field(
+        description="The event's data from now on, as a whole. Its id stays.", examples=[{"message": "31"}]
+    )
 
 
 ParkedRunCollection = collection_model("ParkedRunCollection", ParkedRunAnswer, applicationId=(str, ...))
@@ -90,6 +83,10 @@ class _Views(CalledView):
     def row(self, ids: Mapping[str, str]) -> ParkedRun:
         """Return the parked run of the address."""
         return found_or_404(self.rows(), ids["parkedRunId"], "Parked run")
+
+    def whole(self, row: ParkedRun) -> Response:
+        """Return a parked run with its event."""
+        return with_etag(self.shown(row, event=_event(row), payload=row.payload), row)
 
     def shown(self, row: ParkedRun, **more: Any) -> dict[str, Any]:
         """Return a parked run as it is answered."""
@@ -111,7 +108,7 @@ class _Views(CalledView):
             "path": row.path,
             **more,
         }
-        return with_links(answer, self.flags, {"self": place, "replay": f"{place}/replay"}, self, ("DELETE",))
+        return with_links(answer, self.flags, {"self": place, "replay": f"{place}/replay"}, self, ("PATCH", "DELETE"))
 
 
 class ParkedRunsView(_Views):
@@ -132,8 +129,28 @@ class ParkedRunView(_Views):
     @operation("Read a parked run", scope="parkedRun.get", role=Role.VIEWER, answer=ParkedRunAnswer)
     def get(self, request: Request, **ids: str) -> Response:
         """Return it with its event."""
-        row = self.row(ids)
-        return Response(self.shown(row, event=_event(row), payload=row.payload))
+        return self.whole(self.row(ids))
+
+    @operation(
+        "Correct the event of a parked run",
+        scope="parkedRun.patch",
+        role=Role.EDITOR,
+        answer=ParkedRunAnswer,
+        body=ParkedRunPatch,
+        headers=("If-Match",),
+        errors=(412,),
+        description="It stays parked; replay it then.",
+    )
+    def patch(self, request: Request, **ids: str) -> Response:
+        """Give its event other data."""
+        with transaction.atomic():
+            row = found_or_404(self.rows().select_for_update(), ids["parkedRunId"], "Parked run")
+            require_match(request, etag_of(row))
+            try:
+                edit(row, self.body(ParkedRunPatch).data)
+            except EditRefused as error:
+                raise Invalid({"data": str(error)}) from None
+        return self.whole(row)
 
     @operation("Discard a parked run", scope="parkedRun.delete", role=Role.EDITOR, answer=Success)
     def delete(self, request: Request, **ids: str) -> Response:
@@ -144,49 +161,9 @@ class ParkedRunView(_Views):
         return Response(DONE)
 
 
-class ReplayOneView(_Views):
-    """/applications/{applicationId}/parkedRuns/{parkedRunId}/replay."""
-
-    @operation("Run a parked run again", scope="parkedRun.replay", role=Role.EDITOR, answer=Replayed, errors=(409,))
-    def post(self, request: Request, **ids: str) -> Response:
-        """Put its event back."""
-        return _replayed([self.row(ids).pk])
-
-
-class ReplayView(_Views):
-    """/applications/{applicationId}/parkedRuns/replay."""
-
-    @operation(
-        "Run parked runs again",
-        scope="parkedRuns.replay",
-        role=Role.EDITOR,
-        answer=Replayed,
-        body=ReplayPost,
-        errors=(409,),
-        description=f"The oldest {MOST_REPLAYED:,} of those that are meant.",
-    )
-    def post(self, request: Request, **ids: str) -> Response:
-        """Put their events back."""
-        wanted = self.body(ReplayPost)
-        if not (wanted.ids or wanted.integration_id or wanted.flow_id or wanted.reason):
-            raise Invalid({"": "Say which: ids, integrationId, flowId or reason."})
-        rows = _narrowed(self.rows(), wanted.integration_id, wanted.flow_id)
-        rows = rows.filter(reason=wanted.reason) if wanted.reason else rows
-        rows = rows.filter(pk__in=wanted.ids) if wanted.ids else rows
-        return _replayed(list(rows.order_by("created_at", "id").values_list("pk", flat=True)[:MOST_REPLAYED]))
-
-
 def _narrowed(rows: QuerySet[ParkedRun], integration_id: str, flow_id: str) -> QuerySet[ParkedRun]:
     rows = rows.filter(integration_id=integration_id) if integration_id else rows
     return rows.filter(workflow_id=flow_id) if flow_id else rows
-
-
-def _replayed(keys: Sequence[str]) -> Response:
-    result = send_back(list(ParkedRun.objects.filter(pk__in=keys).order_by("created_at", "id")))
-    if keys and not result.done:
-        why = next(iter(result.refused.values()), "The inbox has no room for it now.")
-        raise Conflict(f"Nothing was run again. {why}")
-    return Response({**DONE, "replayed": len(result.done), "left": len(keys) - len(result.done)})
 
 
 def _event(row: ParkedRun) -> dict[str, Any] | None:

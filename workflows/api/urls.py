@@ -12,6 +12,7 @@ from workflows.api import flow_views as flows
 from workflows.api import integration_views as integrations
 from workflows.api import linked_views as linked
 from workflows.api import parked_views as parked
+from workflows.api import replay_views as replays
 
 _APPLICATION = "applications/<str:applicationId>"
 _FLOWS = f"{_APPLICATION}/flows"
@@ -53,7 +54,9 @@ urlpatterns = [
     path(f"{_VERSION}/stats", insight.FlowVersionStatsView.as_view(), name="flow_version_stats"),
     path(f"{_VERSION}/logs", insight.FlowVersionLogView.as_view(), name="flow_version_logs"),
     path(_PARKED, parked.ParkedRunsView.as_view(), name="parked_runs"),
-    path(f"{_PARKED}/replay", parked.ReplayView.as_view(), name="parked_runs_replay"),
+    path(f"{_PARKED}/replay", replays.ReplayView.as_view(), name="parked_runs_replay"),
     path(f"{_PARKED}/<str:parkedRunId>", parked.ParkedRunView.as_view(), name="parked_run"),
-    path(f"{_PARKED}/<str:parkedRunId>/replay", parked.ReplayOneView.as_view(), name="parked_run_replay"),
+    path(f"{_PARKED}/<str:parkedRunId>/replay", replays.ReplayOneView.as_view(), name="parked_run_replay"),
+    path(f"{_APPLICATION}/replayJobs", replays.ReplayJobsView.as_view(), name="replay_jobs"),
+    path(f"{_APPLICATION}/replayJobs/<str:replayJobId>", replays.ReplayJobView.as_view(), name="replay_job"),
 ]

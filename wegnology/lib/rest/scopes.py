@@ -95,9 +95,14 @@ SCOPES: Mapping[str, Kind] = {
     "me.refreshToken": FULL | Kind.PERSONAL,
     "parkedRun.delete": WRITES,
     "parkedRun.get": READS,
+    "parkedRun.patch": WRITES,
     "parkedRun.replay": WRITES,
     "parkedRuns.get": READS,
     "parkedRuns.replay": WRITES,
+    "replayJob.get": READS,
+    "replayJob.patch": WRITES,
+    "replayJobs.get": READS,
+    "replayJobs.post": WRITES,
 }
 """Every operation of the API that needs a token."""
 
