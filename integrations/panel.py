@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,6 +18,7 @@ from integrations.templatetags.ledger import reasons
 from integrations.wording import ago, badge, remembered, span, subscription_badge
 from wegnology.applications.usage_chart import stopped_text
 from wegnology.lib.badges import Badge
+from wegnology.lib.json_rows import JSONRows
 
 HOURS = 24
 BACKLOG_PARTS = 5
@@ -153,7 +155,8 @@ def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOU
     What is waiting is not stored; it is what is left of the received.
     """
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    rows = LedgerHour.objects.filter(hour__gt=now - timedelta(hours=hours)).order_by("-hour")
+    rows = LedgerHour.objects.filter(hour__gt=now - timedelta(hours=hours)).order_by()
     if integration_ids is not None:
         rows = rows.filter(integration_id__in=integration_ids)
-    return sum_stored(rows.values_list("hour", "counts").iterator(chunk_size=2_000))
+    by_hour: Any = rows.values("hour").annotate(every=JSONRows("counts"))
+    return sum_stored(by_hour.values_list("hour", "every"))

@@ -36,6 +36,11 @@ class LedgerLine:
         return self.received
 
     @property
+    def signals(self) -> int:
+        """How many of them are no messages of the source."""
+        return self.received - self.messages
+
+    @property
     def parts(self) -> dict[str, int]:
         """What became of them, in four kinds."""
         ended = {"parked": sum(self.parked.values()), "dropped": sum(self.dropped.values())}

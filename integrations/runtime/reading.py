@@ -105,7 +105,7 @@ def _flow(found: Any, rates: bytes | None, now_ms: int) -> Flow:
         tokens=tokens,
         throttled_ms=int(measured.get("throttled", 0)) if fresh else 0,
         outgoing=outgoing,
-        received=counts_in.get("messages", 0) + counts_in.get("signals", 0),
+        received=counts_in.get("messages", 0),
         ended=sum(n for name, n in counts_in.items() if name not in ("messages", "signals")),
         dropped=group(counts_in, "dropped"),
         parked=group(counts_in, "parked"),
@@ -135,20 +135,16 @@ def judge(kept: Kept, flow: Flow, partition: int, moment: Moment) -> Status:
     """Return what is to be believed of one integration."""
     if kept.row is None:
         return replace(NEVER_SEEN, flow=flow)
-    status = Status.from_json(kept.row)
+    seen = {"proof_ms": kept.proof_ms, "last_message_ms": kept.last_ms}
+    status = Status.from_json(kept.row, **seen, flow=flow, usual_gap_ms=Pace(kept.pace).usual_ms())
     recent = [time for time in status.losses if time > moment.now_ms - FLAPPING_MS]
-    status = replace(
-        status,
-        proof_ms=kept.proof_ms,
-        last_message_ms=kept.last_ms,
-        flow=flow,
-        usual_gap_ms=Pace(kept.pace).usual_ms(),
-        flapping=len(recent) if len(recent) >= FLAPPING_LOSSES else 0,
-    )
+    if len(recent) >= FLAPPING_LOSSES:
+        status = replace(status, flapping=len(recent))
     if status.state is ConnectionState.DISABLED:
         return status
     fault = SendFault.from_json(kept.send_fault) if kept.send_fault else None
-    status = replace(status, problems=problems_of(status, fault, moment.now_ms, moment.storage_fault))
+    if problems := problems_of(status, fault, moment.now_ms, moment.storage_fault):
+        status = replace(status, problems=problems)
     doubt = _doubt(status, moment.holders[partition], moment)
     if doubt:
         since = status.proof_ms + int(settings.PROOF_SECONDS * 1000) if doubt.startswith("No proof of life for") else 0

@@ -6,6 +6,7 @@ life. Nobody believes a row alone: `integrations.runtime.reading` judges it.
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
@@ -62,7 +63,7 @@ class Flow:
     outgoing: int = 0
     """Messages that wait to be sent."""
     received: int = 0
-    """Of this hour and the one before, as all that follows: `dropped` and `parked` by reason, `sends` by outcome."""
+    """Messages of this hour and the one before, as all that follows: `dropped` and `parked` by reason, `sends` by outcome."""
     ended: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     parked: dict[str, int] = field(default_factory=dict)
@@ -123,11 +124,11 @@ class Status:
         return orjson.dumps(row)
 
     @classmethod
-    def from_json(cls, text: bytes) -> "Status":
-        """Read the stored form; keys of a newer release are left out."""
+    def from_json(cls, text: bytes, **more: Any) -> "Status":
+        """Read the stored form; keys of a newer release are left out. `more` are fields that a reader knows better."""
         stored = orjson.loads(text)
         known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored and name not in _JUDGED}
-        return cls(**{**known, "state": ConnectionState(stored["state"])})
+        return cls(**{**known, "state": ConnectionState(stored["state"]), **more})
 
     @property
     def live(self) -> bool:

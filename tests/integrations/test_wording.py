@@ -2,7 +2,8 @@
 
 import pytest
 
-from integrations.chart import HEIGHT, chart, sum_lines
+from integrations.chart import HEIGHT, chart, day_chart, sum_lines
+from integrations.ledger_reading import by_day
 from integrations.runtime.ledger import HOUR_MS, LedgerLine
 from integrations.runtime.status import ConnectionState, Status
 from integrations.wording import ago, badge, span
@@ -51,13 +52,38 @@ def test_never_is_never() -> None:
 
 
 def test_bars_stand_by_hour_and_fit() -> None:
-    lines = [LedgerLine(1_000 * HOUR_MS, received=10, finished=6, parked={"failed": 4}), LedgerLine(998 * HOUR_MS, received=5)]
-    drawn = chart(lines, NOW, hours=4)
+    last = LedgerLine(1_000 * HOUR_MS, received=10, messages=10, finished=6, parked={"failed": 4})
+    drawn = chart([last, LedgerLine(998 * HOUR_MS, received=5, messages=5)], NOW, hours=4)
     assert [len(bar.segments) for bar in drawn.bars] == [0, 0, 0, 2]
     assert (drawn.top, drawn.total) == (10, 15)
     assert sum(part.height for part in drawn.bars[-1].segments) == HEIGHT
     assert [bar.balanced for bar in drawn.bars] == [True, False, True, True]
     assert "does not balance" in drawn.bars[1].title
+
+
+def test_bars_are_of_messages_and_words_tell_what_else_came() -> None:
+    """Of three messages one is parked; a connection that came and one that went ended without a workflow."""
+    line = LedgerLine(1_000 * HOUR_MS, received=5, messages=3, finished=2, unmatched=2, parked={"failed": 1})
+    quiet = LedgerLine(999 * HOUR_MS, received=2, messages=0, unmatched=2)
+    drawn = chart([line, quiet], NOW, hours=2)
+    assert (drawn.top, drawn.total, drawn.besides) == (3, 3, 4)
+    assert [part.height for part in drawn.bars[1].segments] == [HEIGHT * 2 / 3, HEIGHT / 3]
+    assert drawn.bars[0].segments == []
+    assert "3 messages and 2 other events (connections, replays): 4 finished, 1 parked" in drawn.bars[1].title
+    assert day_chart(by_day([line]), NOW, days=1).besides == 2
+
+
+def test_what_went_wrong_with_other_events_is_seen_too() -> None:
+    line = LedgerLine(1_000 * HOUR_MS, received=3, messages=1, finished=1, parked={"failed": 2})
+    (bar,) = chart([line], NOW, hours=1).bars
+    assert [part.kind for part in bar.segments] == ["parked"]
+    assert bar.segments[0].height == HEIGHT
+
+
+def test_events_of_a_workflow_s_own_are_all_drawn() -> None:
+    line = LedgerLine(1_000 * HOUR_MS, received=3, messages=1, finished=3)
+    drawn = chart([line], NOW, hours=1, messages=False)
+    assert (drawn.total, drawn.besides, "messages" in drawn.bars[0].title) == (3, 0, False)
 
 
 def test_lines_add_up_by_hour() -> None:
