@@ -60,7 +60,7 @@ class ListPages(OwnedAdmin):
         ids = request.GET.getlist("id")[:MOST_LIVE]
         rows = list(self.get_queryset(request).filter(pk__in=ids))
         live = read_live([row.pk for row in rows])
-        found = {row.pk: one.parts() for row, one in zip(rows, shown(rows, live), strict=True)}
+        found = {row.pk: one.parts for row, one in zip(rows, shown(rows, live), strict=True)}
         return JsonResponse({"rows": found}, headers={"Cache-Control": "no-store"})
 
     @admin.display(description="Name", ordering="name")
@@ -142,4 +142,4 @@ class ListPages(OwnedAdmin):
 
 
 def _live(row: Any, name: str) -> SafeString:
-    return format_html('<span data-live-row="{}" data-live="{}">{}</span>', row.pk, name, row.shown.parts()[name])
+    return format_html('<span data-live-row="{}" data-live="{}">{}</span>', row.pk, name, row.shown.parts[name])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
@@ -28,7 +29,7 @@ MOST_LIVE = 200
 STATE_FILTER_ROWS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown:
     """What a row shows of its connection. `hours` are the messages of the last hours, the newest last."""
 
@@ -38,8 +39,9 @@ class Shown:
     throttled: bool
     hours: tuple[int, ...]
 
+    @cached_property
     def parts(self) -> dict[str, str]:
-        """Return the columns that change while the page stands open, as HTML."""
+        """The columns that change while the page stands open, as HTML."""
         return {
             "status": badge_html(self.badge),
             "last": self.last_message,

@@ -10,10 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
-from wegnology.lib.theme import ModelAdmin
+from wegnology.lib.theme_lists import QuickList
 
 ENTRIES_A_PAGE = 100
 
@@ -55,7 +56,7 @@ def name_of_kind(kind: str) -> str:
         return kind
 
 
-class AuditedPages(ModelAdmin):
+class AuditedPages(QuickList):
     """Shows the audit as the history of a row, in place of the admin's own log, which would tell half of it."""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -68,9 +69,10 @@ class AuditedPages(ModelAdmin):
         entries = Paginator(AuditEntry.objects.filter(page=page_of(row)), ENTRIES_A_PAGE).get_page(request.GET.get("p"))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"History: {row}",
+            "title": _("History of %(name)s") % {"name": row},
             "opts": self.opts,
             "original": row,
+            "part_title": _("History"),
             "entries": [(entry, kind_of(entry), changes_html(entry)) for entry in entries],
             "pages": entries,
             **(extra_context or {}),
