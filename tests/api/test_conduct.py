@@ -3,12 +3,15 @@
 import json
 import logging
 import runpy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
 from integrations.live import outage
@@ -19,6 +22,7 @@ from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
 from tests.standards import ROOT
 from wegnology.applications.models import Application, Role, UserToken
+from wegnology.applications.tokens import issue_user_token
 from wegnology.lib.rest import limits
 from wegnology.lib.rest.request_ids import RequestIdFilter
 
@@ -87,6 +91,39 @@ class TestWhoIsLetIn:
         assert client.get(f"/api/applications/{plant.pk}", headers=headers).status_code == 200
         plant.members.all().delete()
         assert client.get(f"/api/applications/{plant.pk}", headers=headers).status_code == 404
+
+
+class TestFreshTokens:
+    def refresh(self, client: Client, token: str) -> str:
+        response = client.get("/api/me/refreshToken", headers=bearer(token))
+        assert response.status_code == 200
+        return str(response.json()["token"])
+
+    def test_they_last_as_long_and_end_with_the_login(self, client: Client, settings: Settings) -> None:
+        settings.USER_LOGIN_DAYS = 3
+        person = factories.person("ann")
+        with time_machine.travel("2026-03-01T00:00:00Z", tick=False) as clock:
+            token = issue_user_token(person, ["all.User"], timedelta(days=2))
+            clock.shift(timedelta(days=1))
+            token = self.refresh(client, token)
+            assert UserToken.objects.latest("created_at").expires_at == datetime(2026, 3, 4, tzinfo=UTC)
+            clock.shift(timedelta(days=1))
+            token = self.refresh(client, token)
+            clock.shift(timedelta(days=1))
+            assert client.get("/api/me/refreshToken", headers=bearer(token)).status_code == 401
+
+    def test_one_that_was_asked_for_an_hour_stays_one_of_an_hour(self, client: Client) -> None:
+        self.refresh(client, issue_user_token(factories.person("ann"), ["me.*"], timedelta(hours=1)))
+        row = UserToken.objects.latest("created_at")
+        assert row.scope == ["me.*"]
+        assert row.expires_at - row.created_at < timedelta(hours=1, minutes=1)
+
+    def test_a_login_that_the_setting_ends_cannot_be_prolonged(self, client: Client, settings: Settings) -> None:
+        token = issue_user_token(factories.person("ann"), ["all.User"], timedelta(days=2))
+        UserToken.objects.update(created_at=timezone.now() - timedelta(days=2), logged_in_at=None)
+        settings.USER_LOGIN_DAYS = 1
+        response = client.get("/api/me/refreshToken", headers=bearer(token))
+        assert (response.status_code, "Log in again" in response.json()["message"]) == (401, True)
 
 
 class TestGuessing:

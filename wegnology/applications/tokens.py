@@ -69,6 +69,9 @@ class UserToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     password_mark = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    logged_in_at = models.DateTimeField(
+        null=True, help_text="When the password was given; a token that replaces another keeps it."
+    )
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
 
@@ -79,16 +82,36 @@ class UserToken(models.Model):
     def __str__(self) -> str:
         return f"login of {self.user_id}"
 
+    @property
+    def begun_at(self) -> datetime:
+        """Return when the password was given."""
+        return self.logged_in_at or self.created_at
+
+
+class LoginOver(Exception):
+    """The password was given too long ago: the person must log in again."""
+
 
 def issue_user_token(user: AbstractBaseUser, scope: list[str], lifetime: timedelta) -> str:
     """Log a person in; returns the token. What is over is removed, and beyond a number the oldest logins."""
+    return _issue(user, scope, lifetime, timezone.now())
+
+
+def replace_user_token(old: UserToken) -> str:
+    """Return another token for as long as the old one got, but not beyond the end of the login; raises `LoginOver`."""
+    left = old.begun_at + timedelta(days=settings.USER_LOGIN_DAYS) - timezone.now()
+    if left <= timedelta(0):
+        raise LoginOver
+    return _issue(old.user, old.scope, min(old.expires_at - old.created_at, left), old.begun_at)
+
+
+def _issue(user: AbstractBaseUser, scope: list[str], lifetime: timedelta, begun_at: datetime) -> str:
     token = new_token(USER_PREFIX)
     now = timezone.now()
     own = UserToken.objects.filter(user_id=user.pk)
     own.filter(expires_at__lte=now).delete()
-    UserToken.objects.create(
-        user_id=user.pk, scope=scope, digest=digest_of(token), password_mark=password_mark(user), expires_at=now + lifetime
-    )
+    about = {"scope": scope, "digest": digest_of(token), "password_mark": password_mark(user)}
+    UserToken.objects.create(user_id=user.pk, **about, logged_in_at=begun_at, expires_at=now + lifetime)
     surplus = list(own.values_list("pk", flat=True)[MAX_TOKENS_OF_A_USER:])
     if surplus:
         own.filter(pk__in=surplus).delete()

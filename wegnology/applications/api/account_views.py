@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from wegnology.applications.api.accounts import check_password, log_in
 from wegnology.applications.api.base import CalledView
 from wegnology.applications.models import UserToken
-from wegnology.applications.tokens import issue_user_token, password_mark
+from wegnology.applications.tokens import LoginOver, issue_user_token, password_mark, replace_user_token
 from wegnology.lib.rest.answers import DONE, ID_PATTERN, Answer, Success, iso, user_id_text, with_links
-from wegnology.lib.rest.errors import Invalid
+from wegnology.lib.rest.errors import Invalid, Unauthorized
 from wegnology.lib.rest.operations import operation
 from wegnology.lib.rest.scopes import user_scopes
 from wegnology.lib.rest.views import ApiView
@@ -208,11 +208,19 @@ class PasswordView(CalledView):
 class RefreshView(CalledView):
     """GET /me/refreshToken."""
 
-    @operation("Get a new token in place of the one that is used", scope="me.refreshToken", answer=AuthedUser)
+    @operation(
+        "Get a new token in place of the one that is used",
+        scope="me.refreshToken",
+        answer=AuthedUser,
+        description="It lasts as long as the one that is used did, at most until the login ends: some time after the password "
+        "was given (`WEGNOLOGY_USER_LOGIN_DAYS`).",
+    )
     def get(self, request: Request) -> Response:
         """Return it; the old one goes on until its time is over."""
-        left = timedelta(days=settings.USER_TOKEN_DAYS)
-        token = issue_user_token(self.caller.user, self.caller.token.scope, left)  # type: ignore[arg-type]
+        try:
+            token = replace_user_token(self.caller.token)  # type: ignore[arg-type]
+        except LoginOver:
+            raise Unauthorized(f"You logged in more than {settings.USER_LOGIN_DAYS} days ago. Log in again.") from None
         return Response(with_links(_authed(self.caller.user, token), self.flags, {"me": "/me"}))
 
 
