@@ -3,25 +3,32 @@
 import re
 from collections.abc import Collection, Iterator
 
-from wegnology.applications.global_uses import Mention, use_of
+import orjson
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from wegnology.applications.global_uses import Mention
 from wegnology.applications.models import Global
 from wegnology.lib.template_names import global_names
 from wegnology.lib.types import JSONValue
-from workflows.models import WorkflowVersion
+from workflows.models import Workflow, WorkflowVersion
 
 _PATH = re.compile(r"globals[.\[]")
 
 
 def mentions(application_id: str) -> Iterator[Mention]:
-    """Yield each workflow with the texts of its versions that may name a global of the application."""
-    texts: dict[str, list[str]] = {}
-    versions = WorkflowVersion.objects.filter(workflow__application_id=application_id).select_related("workflow")
-    workflows = {}
-    for version in versions:
-        workflows[version.workflow_id] = version.workflow
-        texts.setdefault(version.workflow_id, []).extend(_naming(version.nodes, version.globals))
-    for pk, workflow in workflows.items():
-        yield use_of(workflow), texts[pk]
+    """Yield each workflow with the texts of its versions that may name a global of the application.
+
+    What does not hold the word is not read, and of versions that are alike only one.
+    """
+    versions = WorkflowVersion.objects.filter(workflow__application_id=application_id)
+    holding = versions.annotate(text=Cast("nodes", TextField())).filter(text__contains="globals").order_by()
+    texts: dict[str, set[str]] = {}
+    for workflow_id, text, own in set(holding.values_list("workflow_id", "text", Cast("globals", TextField()))):
+        texts.setdefault(workflow_id, set()).update(_naming(orjson.loads(text), orjson.loads(own)))
+    for workflow in Workflow.objects.filter(pk__in=texts).order_by("name", "pk").only("pk", "name"):
+        if texts[workflow.pk]:
+            yield workflow, texts[workflow.pk]
 
 
 def secrets_named(application_id: str, nodes: JSONValue, own: Collection[str]) -> list[str]:
@@ -46,8 +53,12 @@ def _naming(value: JSONValue, own: Collection[str]) -> Iterator[str]:
 
 
 def _texts(value: JSONValue) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _texts(part)
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)

@@ -1,6 +1,7 @@
 """What names the globals of an application: settings with sealed configurations by themselves, others by `register_finder`."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from django.apps import apps
@@ -20,7 +21,7 @@ class GlobalUse(NamedTuple):
     address: str
 
 
-Mention = tuple[GlobalUse, Iterable[str]]
+Mention = tuple[Model, Collection[str]]
 """A row, and every text in it that may hold a template."""
 Finder = Callable[[str], Iterable[Mention]]
 _finders: list[Finder] = []
@@ -35,12 +36,23 @@ def uses_of_globals(application_id: str, keys: Collection[str]) -> dict[str, lis
     """Return by key what names each global, in a number of queries that does not grow with the rows."""
     uses: dict[str, list[GlobalUse]] = {key: [] for key in keys}
     for finder in (_settings, *_finders):
-        for use, texts in finder(application_id):
-            named = [global_names(text) for text in texts]
-            for key in keys:
-                if any(names.mentions(key) for names in named):
+        for row, texts in finder(application_id):
+            if named := _named(texts, uses.keys()):
+                use = _use_of(row)
+                for key in named:
                     uses[key].append(use)
     return uses
+
+
+def _named(texts: Iterable[str], keys: AbstractSet[str]) -> AbstractSet[str]:
+    """Return which of the keys these texts name."""
+    found: set[str] = set()
+    for text in texts:
+        names = global_names(text)
+        if names.whole:
+            return keys
+        found |= names.keys
+    return found & keys
 
 
 def uses_of_global(application_id: str, key: str) -> list[GlobalUse]:
@@ -48,7 +60,7 @@ def uses_of_global(application_id: str, key: str) -> list[GlobalUse]:
     return uses_of_globals(application_id, [key])[key]
 
 
-def use_of(row: Model) -> GlobalUse:
+def _use_of(row: Model) -> GlobalUse:
     """Return a row as something that names a global."""
     try:
         address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
@@ -66,4 +78,5 @@ def _settings(application_id: str) -> Iterator[Mention]:
                     templates = row.config_schema.templates(row.raw_config())
                 except (KeyMissing, SealBroken, LookupError):
                     continue
-                yield use_of(row), templates.values()
+                if templates:
+                    yield row, templates.values()

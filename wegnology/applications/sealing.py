@@ -1,5 +1,6 @@
 """Rows whose settings hold secrets: sealed at rest, each bound to its row and field."""
 
+from functools import lru_cache
 from typing import ClassVar
 
 from django.conf import settings
@@ -12,7 +13,13 @@ from wegnology.lib.types import JSONObject
 
 def keyring() -> Keyring:
     """Return the configured keys."""
-    return Keyring(settings.SECRET_KEYS)
+    return _keyring(tuple(settings.SECRET_KEYS))
+
+
+@lru_cache(maxsize=4)
+def _keyring(keys: tuple[str, ...]) -> Keyring:
+    """Prepare the keys once: a page may open the settings of a thousand rows."""
+    return Keyring(keys)
 
 
 class SealedConfig(models.Model):
