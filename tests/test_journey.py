@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from integrations.models import Integration
 from integrations.runtime.keys import key
@@ -18,7 +20,12 @@ from tests.stack import SPEED, Stack, running
 from tests.traffic import Collector, Publisher
 from tests.workflows.fakes import node
 from wegnology.applications.models import Application, Global
-from workflows.models import Workflow, WorkflowVersion
+from wegnology.lib.types import JSONObject
+from workflows.alarms import telling, watching
+from workflows.alarms.gathering import Gatherer
+from workflows.alarms.keeping import Keeper
+from workflows.insight.reading import last_runs
+from workflows.models import AlarmWatch, Workflow, WorkflowVersion
 from workflows.replay import replay
 
 
@@ -224,6 +231,41 @@ def test_connection_events_trigger_the_workflows_that_ask_for_them(
         hub.wait_quiet(integration.pk, out.pk)
         assert len(heard("failure")) == len(heard("disconnect")) == 1
         integration.delete()
+
+
+@pytest.fixture
+def looks(hub: Stack) -> Iterator[Callable[[], None]]:
+    """Look for alarms as the hub's watchers do every 30 s, twice at once, and tell; they leave it to this test meanwhile."""
+    AlarmWatch.objects.update_or_create(pk=1, defaults={"holder": "a test", "until": timezone.now() + timedelta(hours=1)})
+    gatherer, keeper = Gatherer(), Keeper()
+
+    def look_twice() -> None:
+        for ago in (watching.LOOK_SECONDS, 0):
+            watching.look(gatherer, keeper, timezone.now() - timedelta(seconds=ago))
+        watching.send_out(timezone.now(), ask=telling.tell, tell=telling.tell)
+
+    yield look_twice
+    watching.let_go("a test")
+
+
+def test_an_alarm_starts_the_workflow_that_waits_for_it(
+    hub: Stack, application: Application, collector: Collector, looks: Callable[[], None]
+) -> None:
+    out = mqtt(application, "out", hub.port)
+    trigger: JSONObject = {"type": "alarm", "config": {"kinds": ["refused"]}, "outputIds": [["publish"]]}
+    told = publish(out, f"out/{application.pk}", "{{jsonEncode data.alarm}}")
+    workflow = factories.workflow(application, name="tell", triggers=[trigger], nodes=[told])
+    broken = mqtt(application, "broken", hub.port, host="{{globals.nowhere}}")
+    hub.wait_connected(out.pk)
+    hub.wait_state(ConnectionState.NOT_CONFIGURED, broken.pk)
+    looks()
+    hub.wait(lambda: bool(collector.messages(f"out/{application.pk}")), what="the alarm at the output")
+    (alarm,) = (json.loads(text) for text in collector.messages(f"out/{application.pk}"))
+    assert (alarm["kind"], alarm["occasion"], alarm["subject"]["id"]) == ("refused", "opened", broken.pk)
+    assert "there is no global `nowhere`" in alarm["cause"]
+    hub.wait(lambda: bool(last_runs(workflow.pk)), what="the run on its page")
+    (run,) = last_runs(workflow.pk)
+    assert (run.trigger, run.failure) == ("alarm", None)
 
 
 def test_retained_and_unconfirmed_messages_say_so(
