@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from integrations.live import outage
 from integrations.models import LedgerHour
-from integrations.runtime.keys import key
+from integrations.runtime.keys import key, partition_of
 from integrations.runtime.status import ConnectionState, Status
 from tests import factories
 from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
@@ -49,11 +49,12 @@ def redis_away(settings: Settings) -> None:
 
 @pytest.fixture
 def alive(redis_here: RedisServer) -> RedisServer:
-    """A Redis in which one listener and one worker have signed in."""
+    """A Redis in which one listener, one worker and one process for tasks have signed in."""
     later = int(time.time() * 1000) + 60_000
     with redis_here.client() as client:
         client.zadd(key("listeners"), {"listener-1": later})
         client.zadd(key("workers"), {"worker-1": later})
+        client.zadd(key("tasks"), {"tasks-1": later})
         client.mset({key("listen", p): "listener-1/abc" for p in range(64)})
     return redis_here
 
@@ -188,9 +189,31 @@ class TestStatus:
         LedgerHour.objects.create(integration_id=row.pk, hour=hour, counts={"messages": 7, "finished": 5, "parked:failed": 2})
         html = admin_client.get("/status").content.decode()
         assert "Everything works" in html
-        assert "listener-1: 64 partitions" in html
+        assert "64 of 64 held" in html
+        assert all(name in html for name in ("listener-1", "worker-1", "tasks-1"))
         assert "5 finished, 2 parked" in html
         assert "does not balance" not in html
+
+    def test_it_says_what_is_not_held_and_who_is_missing(self, admin_client: Client, alive: RedisServer) -> None:
+        with alive.client() as client:
+            client.delete(key("tasks"), *(key("listen", p) for p in range(24)))
+        html = admin_client.get("/status").content.decode()
+        assert "24 of 64 partitions have no listener" in html
+        assert "No process takes tasks" in html
+        assert "Everything works" not in html
+
+    def test_it_names_what_waits_longest(self, admin_client: Client, alive: RedisServer) -> None:
+        row = factories.integration(integration_type="lamp", config=CONFIG, name="Slow lamp")
+        sender = factories.integration(integration_type="lamp", config=CONFIG, name="Sender")
+        with alive.client() as client:
+            client.xadd(key("inbox", row.pk), {"e": "x"}, id=f"{int(time.time() * 1000) - 7_200_000}-0")
+            client.sadd(key("ready", partition_of(row.pk)), row.pk)
+            client.xadd(key("outbox", sender.pk), {"m": "x"})
+            client.sadd(key("outboxes"), sender.pk)
+        html = admin_client.get("/status").content.decode()
+        assert html.index("What waits longest") < html.index("Slow lamp") < html.index(">Sender<")
+        assert "2 h" in html[html.index("Slow lamp") : html.index(">Sender<")]
+        assert "the connection, to be sent" in html[html.index(">Sender<") :]
 
     def test_a_ledger_that_does_not_balance_is_red(self, admin_client: Client, alive: RedisServer) -> None:
         hour = timezone.now().replace(minute=0, second=0, microsecond=0)

@@ -12,6 +12,18 @@ from wegnology.lib.redis import RedisAway, SyncRedis
 
 STUCK_SECONDS = 15.0
 """Work that no worker has taken for so long is stuck."""
+LONGEST = 5
+"""As many queues are named, those whose oldest entry waits longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits in the inbox or the outbox of one integration; `oldest_seconds` is the age of the first of it."""
+
+    id: str
+    entries: int
+    oldest_seconds: float
+    outgoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,11 @@ class Survey:
     oldest_event_seconds: float = 0.0
     waiting_events: int = 0
     waiting_bytes: int = 0
+    tasks: list[str] = field(default_factory=list)
+    """Processes that take what people ask for."""
+    tasks_waiting: int = 0
+    queues: list[Queue] = field(default_factory=list)
+    """Whose oldest entries wait longest; entries of an outbox may be packs."""
     reasons: list[str] = field(default_factory=list)
 
     @property
@@ -46,7 +63,7 @@ class Survey:
 
 
 def survey(client: SyncRedis) -> Survey:
-    """Look at Redis; five round trips whatever the size. Never raises while Redis is away."""
+    """Look at Redis; a few round trips whatever the size. Never raises while Redis is away."""
     try:
         return _survey(client)
     except RedisAway as error:
@@ -65,11 +82,14 @@ def _survey(client: SyncRedis) -> Survey:
         pipe.mget([key("run", p) for p in partitions])
         pipe.hgetall(key("unheld"))
         pipe.get(key("bytes"))
+        pipe.zrangebyscore(key("tasks"), now, "+inf")
+        pipe.llen(key("celery", settings.CELERY_TASK_DEFAULT_QUEUE))
+        pipe.smembers(key("outboxes"))
         for p in partitions:
             pipe.smembers(key("ready", p))
-        persistence, memory, listeners, workers, listen, run, unheld, size, *ready = pipe.execute()
-    names = sorted(name.decode() for members in ready for name in members)
-    waiting, oldest = _waiting(client, names)
+        persistence, memory, listeners, workers, listen, run, unheld, size, tasks, asked, sending, *ready = pipe.execute()
+    inboxes = _queues(client, "inbox", [name for members in ready for name in members], now)
+    queues = [*inboxes, *_queues(client, "outbox", list(sending), now)]
     with_work = {p for p, members in zip(partitions, ready, strict=True) if members}
     found = Survey(
         redis=True,
@@ -82,9 +102,12 @@ def _survey(client: SyncRedis) -> Survey:
         workers=_holdings(workers, run),
         partitions_without_listener=sum(token is None for token in listen),
         partitions_without_worker=sum(run[p] is None for p in with_work),
-        oldest_event_seconds=max(0.0, (now - oldest) / 1000) if oldest else 0.0,
-        waiting_events=waiting,
+        oldest_event_seconds=max((queue.oldest_seconds for queue in inboxes), default=0.0),
+        waiting_events=sum(queue.entries for queue in inboxes),
         waiting_bytes=int(size or 0),
+        tasks=[process.decode() for process in tasks],
+        tasks_waiting=int(asked),
+        queues=sorted(queues, key=lambda queue: -queue.oldest_seconds)[:LONGEST],
     )
     stuck = {int(p): (now - int(since)) / 1000 for p, since in unheld.items() if int(p) in with_work}
     found = replace(found, longest_unheld_seconds=max(stuck.values(), default=0.0))
@@ -102,17 +125,20 @@ def storage_fault(memory: Mapping[str, Any], persistence: Mapping[str, Any]) -> 
     return ""
 
 
-def _waiting(client: SyncRedis, names: list[str]) -> tuple[int, int]:
-    """Return how many events wait, and since when (ms) the oldest does."""
-    if not names:
-        return 0, 0
+def _queues(client: SyncRedis, kind: str, names: list[bytes], now: int) -> list[Queue]:
+    """Look at the inboxes or outboxes of some integrations; those that have become empty are left out."""
+    ids = sorted(name.decode() for name in names)
+    if not ids:
+        return []
     with client.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.xlen(key("inbox", name))
-            pipe.xrange(key("inbox", name), count=1)
+        for name in ids:
+            pipe.xlen(key(kind, name))
+            pipe.xrange(key(kind, name), count=1)
         answers: list[Any] = pipe.execute()
-    firsts = [int(entries[0][0].split(b"-")[0]) for entries in answers[1::2] if entries]
-    return sum(answers[::2]), min(firsts, default=0)
+    firsts = [int(entries[0][0].split(b"-")[0]) if entries else 0 for entries in answers[1::2]]
+    found = zip(ids, answers[::2], firsts, strict=True)
+    outgoing = kind == "outbox"
+    return [Queue(name, count, max(0.0, (now - first) / 1000), outgoing) for name, count, first in found if first]
 
 
 def _holdings(processes: list[bytes], tokens: list[bytes | None]) -> dict[str, int]:

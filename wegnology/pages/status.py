@@ -6,17 +6,21 @@ Without Redis it shows what the database knows, and says so.
 import time
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from integrations.balance import Imbalance, imbalances
 from integrations.chart import chart, sum_lines
 from integrations.live import read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
-from integrations.runtime.health import Survey
+from integrations.runtime.health import Queue, Survey
 from integrations.wording import span
 from wegnology.applications.access import applications_of, is_operator, may_anywhere
 from wegnology.applications.models import Role
@@ -29,6 +33,8 @@ from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
 SHOWN = 5
+LATE_SECONDS = 60.0
+"""Events that wait longer than this are pointed at."""
 
 
 def status(request: HttpRequest) -> HttpResponse:
@@ -43,13 +49,16 @@ def status(request: HttpRequest) -> HttpResponse:
     lines = sum_lines(stored_ledger(None if operator else ids, HOURS))
     context = {
         **admin.site.each_context(request),
-        "title": "Status",
+        "title": _("Status"),
         "survey": found,
         "away_since": live.away_since,
         "operator": operator,
         "outsider": not may_anywhere(request.user, Role.VIEWER),
         "may_add": may_anywhere(request.user, Role.EDITOR),
         "figures": _figures(found) if found.redis and operator else [],
+        "doubts": _doubts(found) if found.redis else [],
+        "partitions": settings.PARTITIONS,
+        "queues": _named(found.queues) if operator else [],
         "states": _states(badges(rows, live, now_ms).values()),
         "integration_count": len(rows),
         "workflow_count": Workflow.objects.filter(application__in=own).count(),
@@ -75,20 +84,56 @@ def _states(shown: Iterable[Badge]) -> list[tuple[Badge, int]]:
     return Counter(badge._replace(detail="") for badge in shown).most_common()
 
 
+class ShownQueue(NamedTuple):
+    """A queue with the name of whose it is, where that is known, and its page."""
+
+    queue: Queue
+    name: str
+    address: str
+    age: str
+
+
+def _named(queues: list[Queue]) -> list[ShownQueue]:
+    """Name the integrations and workflows whose entries wait."""
+    ids = [queue.id for queue in queues]
+    names = {
+        key: (name, reverse(f"admin:{page}_change", args=[key]))
+        for model, page in ((Integration, "integrations_integration"), (Workflow, "workflows_workflow"))
+        for key, name in model.objects.filter(pk__in=ids).values_list("pk", "name")
+    }
+    return [ShownQueue(one, *names.get(one.id, (one.id, "")), span(int(one.oldest_seconds * 1000))) for one in queues]
+
+
+def _doubts(found: Survey) -> list[str]:
+    """Return what may pass by itself and is not as it should be now."""
+    doubts = []
+    if found.listeners and found.partitions_without_listener:
+        doubts.append(
+            _(
+                "%(count)s of %(all)s partitions have no listener: their integrations receive nothing. "
+                "Another listener takes them within 10 s."
+            )
+            % {"count": found.partitions_without_listener, "all": settings.PARTITIONS}
+        )
+    if not found.tasks:
+        doubts.append(_("No process takes tasks: checks and test messages wait. Start the process “tasks” of the Procfile."))
+    return doubts
+
+
 def _figures(found: Survey) -> list[Figure]:
-    oldest = found.oldest_event_seconds
     unheld = found.partitions_without_listener
-    age = span(int(oldest * 1000)) if found.waiting_events else "none"
-    memory = f"{found.memory_used / 1024**2:,.0f} MiB"
+    age = span(int(found.oldest_event_seconds * 1000)) if found.waiting_events else _("none")
     return [
-        Figure("Listeners", str(len(found.listeners)), "" if found.listeners else "danger"),
-        Figure("Workers", str(len(found.workers)), "" if found.workers else "danger"),
-        Figure("Partitions without listener", str(unheld), "warning" if unheld else ""),
-        Figure("Events waiting", f"{found.waiting_events:,}"),
-        Figure("Oldest waiting event", age, "warning" if oldest > 60 else ""),
-        Figure(f"Redis memory{_of_limit(found)}", memory),
+        Figure(_("Listeners"), str(len(found.listeners)), "" if found.listeners else "danger"),
+        Figure(_("Workers"), str(len(found.workers)), "" if found.workers else "danger"),
+        Figure(_("Partitions without listener"), str(unheld), "warning" if unheld else ""),
+        Figure(_("Events waiting"), f"{found.waiting_events:,}"),
+        Figure(_("Oldest waiting event"), age, "warning" if found.oldest_event_seconds > LATE_SECONDS else ""),
+        Figure(_memory_label(found), f"{found.memory_used / 1024**2:,.0f} MiB"),
     ]
 
 
-def _of_limit(found: Survey) -> str:
-    return f" of {found.memory_limit / 1024**2:,.0f} MiB" if found.memory_limit else ""
+def _memory_label(found: Survey) -> str:
+    if not found.memory_limit:
+        return _("Redis memory")
+    return _("Redis memory of %(limit)s MiB") % {"limit": f"{found.memory_limit / 1024**2:,.0f}"}
