@@ -32,6 +32,10 @@ def _scripts(request: HttpRequest) -> str:
     return static("wegnology/submit-on-change.js")
 
 
+def _icons(request: HttpRequest) -> str:
+    return static("wegnology/icons.js")
+
+
 def _zone(request: HttpRequest) -> str:
     return static("wegnology/zone.js")
 
@@ -46,6 +50,6 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [_styles],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "COLORS": {"primary": BLUE},
-    "SCRIPTS": [_scripts, _zone],
+    "SCRIPTS": [_scripts, _icons, _zone],
     "SIDEBAR": {"navigation": "wegnology.menu.navigation"},
 }
