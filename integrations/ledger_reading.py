@@ -74,10 +74,11 @@ def stored_sent_line(hour: datetime, counts: Mapping[str, int]) -> SentLine:
     return sent_line_of(line.hour_ms, out, max(line.total - sum(line.parts.values()), 0))
 
 
-def sum_stored(rows: Iterable[tuple[datetime, Iterable[Mapping[str, int]]]]) -> list[LedgerLine]:
-    """Add up hours, each with the counts of many integrations, newest first: as `sum_lines` of `stored_line`, in a tenth of the
-    time."""
-    lines, signs = [], _Signs()
+def sum_stored(rows: Iterable[tuple[datetime, Iterable[Mapping[str, int]]]]) -> Ledger:
+    """Add up hours, each with the counts of many integrations, newest first: as `sum_lines` of `stored_line` and `sum_sent` of
+    `stored_sent_line`, in a tenth of the time. Hours in which nothing was to be sent are left out of what was sent.
+    """
+    lines, sent, signs = [], [], _Signs()
     for hour, counted in rows:
         sums: defaultdict[str, int] = defaultdict(int)
         waiting = 0
@@ -89,7 +90,10 @@ def sum_stored(rows: Iterable[tuple[datetime, Iterable[Mapping[str, int]]]]) -> 
             if left > 0:
                 waiting += left
         lines.append(line_of(_ms(hour), sums, waiting))
-    return sorted(lines, key=lambda line: line.hour_ms, reverse=True)
+        sent.append(stored_sent_line(hour, sums))
+    lines.sort(key=lambda line: line.hour_ms, reverse=True)
+    sent.sort(key=lambda line: line.hour_ms, reverse=True)
+    return Ledger(lines, [line for line in sent if line.total or line.waiting], stored=True)
 
 
 class _Signs(dict[str, int]):

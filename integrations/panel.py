@@ -9,10 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from integrations.ledger_reading import sum_stored
+from integrations.ledger_reading import Ledger, sum_stored
 from integrations.live import Live, last_known, read_live
 from integrations.models import Integration, LedgerHour
-from integrations.runtime.ledger import LedgerLine
 from integrations.runtime.status import NEVER_SEEN, Flow, Status
 from integrations.templatetags.ledger import reasons
 from integrations.wording import ago, badge, remembered, span, subscription_badge
@@ -149,8 +148,8 @@ def _backlog(waiting: dict[str, int]) -> str:
     return f"{sum(waiting.values()):,} ({', '.join(parts)}{more})" if behind else "nothing" if waiting else ""
 
 
-def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> list[LedgerLine]:
-    """Return the stored hours, added up, newest first; all integrations' without `integration_ids`.
+def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> Ledger:
+    """Return the stored hours of what was received and sent, added up, newest first; all integrations' without `integration_ids`.
 
     What is waiting is not stored; it is what is left of the received.
     """

@@ -101,7 +101,7 @@ class TestOverview:
         now = timezone.now().replace(minute=0, second=0, microsecond=0)
         LedgerHour.objects.create(integration_id=row.pk, hour=now, counts={"messages": 7, "finished": 4, "parked:failed": 1})
         html = html_of(client, reverse("overview", args=[plant.pk]))
-        assert "<strong>7</strong>Messages in 24 hours" in html
+        assert "<strong>7</strong>Received in 24 hours" in html
         assert "<strong>2</strong>Waiting for workflows" in html
         assert f'href="{reverse("admin:integrations_integration_change", args=[row.pk])}">Plant broker</a>' in html
         assert "Depot broker" not in html

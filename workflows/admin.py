@@ -130,7 +130,7 @@ class WorkflowAdmin(
 def _received(row: Workflow) -> dict[str, Any]:
     """Return what became of the events that no integration brought, for the template of charts."""
     live = read_live([row.pk], HOURS)
-    lines = live.ledgers.get(row.pk, []) if live.away_since is None else stored_ledger([row.pk])
+    lines = live.ledgers.get(row.pk, []) if live.away_since is None else stored_ledger([row.pk]).received
     drawn = chart(lines, int(time.time() * 1000), HOURS, messages=False)
     return {"chart": drawn, "lines": lines, "away_since": live.away_since}
 

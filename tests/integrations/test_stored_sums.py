@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from integrations.ledger_reading import stored_line, sum_lines, sum_stored
+from integrations.ledger_reading import stored_line, stored_sent_line, sum_lines, sum_sent, sum_stored
 from integrations.models import LedgerHour
 from integrations.panel import stored_ledger
 
@@ -38,7 +38,12 @@ def test_the_quick_sum_is_the_sum_of_the_lines(rows: list[tuple[datetime, dict[s
     by_hour: dict[datetime, list[dict[str, int]]] = {}
     for hour, counts in rows:
         by_hour.setdefault(hour, []).append(counts)
-    assert sum_stored(by_hour.items()) == sum_lines(stored_line(hour, counts) for hour, counts in rows)
+    found = sum_stored(by_hour.items())
+    assert found.received == sum_lines(stored_line(hour, counts) for hour, counts in rows)
+    sent = sum_sent(stored_sent_line(hour, counts) for hour, counts in rows)
+    assert [(line.hour_ms, line.queued, line.sent) for line in found.sent] == [
+        (line.hour_ms, line.queued, line.sent) for line in sent if line.queued
+    ]
 
 
 @pytest.mark.django_db
@@ -49,6 +54,7 @@ def test_stored_hours_are_read_and_added_up_in_one_query(django_assert_num_queri
     LedgerHour.objects.bulk_create([*rows, LedgerHour(integration_id="a", hour=now - timedelta(hours=9), counts=counts)])
     with django_assert_num_queries(1):
         found = stored_ledger(["a"], 5)
-    assert found == [stored_line(row.hour, counts) for row in rows[:3]]
-    assert [(line.messages, line.waiting, line.balanced) for line in stored_ledger(None, 2)] == [(6, 2, True)] * 2
-    assert stored_ledger(["c"], 5) == []
+    assert found.received == [stored_line(row.hour, counts) for row in rows[:3]]
+    assert [line.queued for line in found.sent] == [9, 9, 9]
+    assert [(line.messages, line.waiting, line.balanced) for line in stored_ledger(None, 2).received] == [(6, 2, True)] * 2
+    assert stored_ledger(["c"], 5).received == []

@@ -13,17 +13,19 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from integrations.chart import chart, sum_lines
+from integrations.chart import chart
+from integrations.ledger_reading import Ledger
 from integrations.live import Live, read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
-from integrations.runtime.ledger import HOUR_MS, LedgerLine
+from integrations.runtime.ledger import HOUR_MS, SentLine
 from wegnology.applications.access import may
-from wegnology.applications.current import follow
+from wegnology.applications.current import choose
 from wegnology.applications.models import Application, Role
 from wegnology.lib.badges import Badge
 from wegnology.pages.figures import Figure
 from workflows.alarms.panel import AlarmPanel, alarm_panel
+from workflows.insight.lately import runs_lately
 from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
@@ -47,7 +49,7 @@ def overview(request: HttpRequest, object_id: str) -> HttpResponse:
     application = Application.objects.filter(pk=object_id).first()
     if application is None or not may(request.user, object_id, Role.VIEWER):
         raise Http404
-    follow(request, object_id)
+    choose(request, object_id)
     return TemplateResponse(
         request, "pages/overview.html", {**admin.site.each_context(request), **_context(request, application)}
     )
@@ -58,7 +60,8 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
     rows = list(Integration.objects.filter(application=application).only("pk", "name", "enabled", "application_id"))
     ids = [row.pk for row in rows]
     live = read_live(ids)
-    lines = sum_lines(stored_ledger(ids, HOURS)) if ids else []
+    ledger = stored_ledger(ids, HOURS) if ids else Ledger([], [])
+    lines = ledger.received
     shown = badges(rows, live, now_ms)
     parked = ParkedRun.objects.filter(application=application).count()
     workflows = Workflow.objects.filter(application=application).count()
@@ -71,7 +74,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
         "application": application,
         "away_since": live.away_since,
         "may_change": may_change,
-        "figures": [*_figures(list(shown.values()), lines, live, parked, now_ms), _of_alarms(alarms)],
+        "figures": [*_figures(list(shown.values()), ledger, live, parked, now_ms), _of_alarms(alarms)],
         "states": Counter(badge._replace(detail="") for badge in shown.values()).most_common(),
         "troubled": [(row, shown[row.pk]) for row in rows if shown[row.pk].tone not in FINE][:TROUBLED],
         "integration_count": len(rows),
@@ -80,10 +83,14 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
         "steps": _steps(application, rows, received, workflows) if may_change else [],
         "chart": chart(lines, now_ms, HOURS),
         "lines": lines,
+        "sent_chart": chart(ledger.sent, now_ms, HOURS, SentLine),
+        "sent": ledger.sent,
+        "runs": runs_lately(application.workflows.all()),
     }
 
 
-def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: int, now_ms: int) -> list[Figure]:
+def _figures(shown: list[Badge], ledger: Ledger, live: Live, parked: int, now_ms: int) -> list[Figure]:
+    lines = ledger.received
     connected = sum(status.live for status in live.statuses.values())
     tones = {badge.tone for badge in shown}
     worst = next((tone for tone in ("danger", "warning") if tone in tones), "")
@@ -91,8 +98,9 @@ def _figures(shown: list[Badge], lines: list[LedgerLine], live: Live, parked: in
     dropped = sum(sum(line.dropped.values()) for line in lines)
     return [
         Figure(_("Connected"), f"{connected} / {len(shown)}", worst),
-        Figure(_("Messages in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
-        Figure(_("Messages in 24 hours"), f"{sum(line.messages for line in lines):,}"),
+        Figure(_("Received in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
+        Figure(_("Received in 24 hours"), f"{sum(line.messages for line in lines):,}"),
+        Figure(_("Sent in 24 hours"), f"{sum(line.sent for line in ledger.sent):,}"),
         Figure(_("Waiting for workflows"), f"{sum(line.waiting for line in lines):,}"),
         Figure(_("Parked runs"), f"{parked:,}", "warning" if parked else ""),
         Figure(_("Dropped in 24 hours"), f"{dropped:,}", "danger" if dropped else ""),

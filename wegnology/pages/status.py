@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from integrations.balance import Imbalance, imbalances
-from integrations.chart import chart, sum_lines
+from integrations.chart import chart
 from integrations.live import read_live
 from integrations.models import Integration
 from integrations.panel import badges, stored_ledger
 from integrations.runtime.health import Queue, Survey
+from integrations.runtime.ledger import SentLine
 from integrations.wording import span
 from wegnology.applications.access import applications_of, is_operator, may_anywhere
 from wegnology.applications.models import Role
@@ -29,6 +30,7 @@ from wegnology.lib.redis import RedisAway
 from wegnology.pages.figures import Figure
 from wegnology.pages.probes import look
 from workflows.alarms.panel import alarm_panel
+from workflows.insight.lately import runs_lately
 from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
@@ -46,7 +48,7 @@ def status(request: HttpRequest) -> HttpResponse:
     rows = list(Integration.objects.filter(application__in=own).only("pk", "enabled"))
     ids = [row.pk for row in rows]
     live = read_live(ids)
-    lines = sum_lines(stored_ledger(None if operator else ids, HOURS))
+    ledger = stored_ledger(None if operator else ids, HOURS)
     context = {
         **admin.site.each_context(request),
         "title": _("Status"),
@@ -62,10 +64,13 @@ def status(request: HttpRequest) -> HttpResponse:
         "states": _states(badges(rows, live, now_ms).values()),
         "integration_count": len(rows),
         "workflow_count": Workflow.objects.filter(application__in=own).count(),
+        "runs": runs_lately(Workflow.objects.filter(application__in=own)),
         "parked_count": ParkedRun.objects.filter(application__in=own).count(),
         "alarms": alarm_panel(applications_of(request.user).order_by()),
-        "chart": chart(lines, now_ms, HOURS),
-        "lines": lines,
+        "chart": chart(ledger.received, now_ms, HOURS),
+        "lines": ledger.received,
+        "sent_chart": chart(ledger.sent, now_ms, HOURS, SentLine),
+        "sent": ledger.sent,
         "unbalanced": _unbalanced(None if operator else ids),
     }
     return TemplateResponse(request, "pages/status.html", context)
