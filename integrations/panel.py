@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from integrations.ledger_reading import Ledger, sum_stored
 from integrations.live import Live, last_known, read_live
@@ -59,7 +60,8 @@ def flow_panel(integration: Integration) -> list[tuple[str, str]]:
 def _stopped(integration: Integration) -> list[str]:
     """Say that nothing is taken in because the application's payload limit is reached."""
     until = stopped_text(integration.application.stopped_until)
-    return [f"Nothing more is taken in until {until}: the application has reached its payload limit."] if until else []
+    said = _("Nothing more is taken in until %(until)s: the application has reached its payload limit.")
+    return [said % {"until": until}] if until else []
 
 
 def badges(integrations: Sequence[Integration], live: Live, now_ms: int) -> dict[str, Badge]:
@@ -78,20 +80,23 @@ def badges(integrations: Sequence[Integration], live: Live, now_ms: int) -> dict
 def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
     """Return what is known of the connection, in words; what never happened is left out."""
     found = [
-        ("In this state", f"for {span(now_ms - status.since_ms)}" if status.since_ms else ""),
-        ("Last proof of life", ago(status.proof_ms, now_ms) if status.proof_ms else ""),
-        ("Last message", ago(status.last_message_ms, now_ms)),
-        ("Usual pause", f"up to {span(status.usual_gap_ms)}" if status.usual_gap_ms else ""),
-        ("First cause", status.first_cause if not status.live or status.first_cause != status.latest_cause else ""),
-        ("Latest cause", status.latest_cause if status.latest_cause != status.first_cause else ""),
-        ("Attempts since then", str(status.attempts) if status.attempts else ""),
-        ("Next attempt", f"in {span(status.next_attempt_ms - now_ms)}" if status.next_attempt_ms > now_ms else ""),
-        ("Last connected", ago(status.connected_ms, now_ms) if status.connected_ms else ""),
-        ("Last disconnected", ago(status.disconnected_ms, now_ms) if status.disconnected_ms else ""),
-        ("Disconnected because", status.disconnect_error),
-        ("Held by listener", status.listener),
+        (_("In this state"), _("for %(span)s") % {"span": span(now_ms - status.since_ms)} if status.since_ms else ""),
+        (_("Last proof of life"), ago(status.proof_ms, now_ms) if status.proof_ms else ""),
+        (_("Last message"), ago(status.last_message_ms, now_ms)),
+        (_("Usual pause"), _("up to %(span)s") % {"span": span(status.usual_gap_ms)} if status.usual_gap_ms else ""),
+        (_("First cause"), status.first_cause if not status.live or status.first_cause != status.latest_cause else ""),
+        (_("Latest cause"), status.latest_cause if status.latest_cause != status.first_cause else ""),
+        (_("Attempts since then"), str(status.attempts) if status.attempts else ""),
+        (
+            _("Next attempt"),
+            _("in %(span)s") % {"span": span(status.next_attempt_ms - now_ms)} if status.next_attempt_ms > now_ms else "",
+        ),
+        (_("Last connected"), ago(status.connected_ms, now_ms) if status.connected_ms else ""),
+        (_("Last disconnected"), ago(status.disconnected_ms, now_ms) if status.disconnected_ms else ""),
+        (_("Disconnected because"), status.disconnect_error),
+        (_("Held by listener"), status.listener),
     ]
-    found += [(f"Setting {name}" if name else "Settings", text) for name, text in status.errors.items()]
+    found += [(_("Setting %(name)s") % {"name": name} if name else _("Settings"), text) for name, text in status.errors.items()]
     return [(label, text) for label, text in found if text]
 
 
@@ -104,24 +109,25 @@ def _limit(integration: Integration) -> float:
 def flow_facts(status: Status, limit: float, now_ms: int) -> list[tuple[str, str]]:
     """Return how messages move: how fast against the limit, how long they wait, and what was dropped."""
     flow = status.flow
+    dropped = _("Dropped in this hour and the last")
     found = [
-        ("Limit", f"{limit:g} messages a second start" if limit else "none"),
-        ("Received", _speed(flow.received_per_second)),
-        ("Run", _speed(flow.run_per_second)),
-        ("Throttled", f"for {span(now_ms - flow.throttled_ms)}" if flow.throttled_ms else "no"),
-        ("The latest to start waited", _seconds(flow.latest_wait_ms)),
-        ("Waiting in the inbox", _waiting(flow, limit, now_ms)),
-        ("Waiting at the source", _backlog(status.backlog)),
-        ("Waiting to be sent", f"{flow.outgoing:,}" if flow.outgoing else ""),
-        ("Sent in this hour and the last", reasons({name: n for name, n in flow.sends.items() if name != "queued"})),
-        ("Parked in this hour and the last", reasons(flow.parked)),
-        ("Dropped in this hour and the last", reasons(flow.dropped)),
+        (_("Limit"), _("%(limit)s messages a second start") % {"limit": f"{limit:g}"} if limit else _("none")),
+        (_("Received"), _speed(flow.received_per_second)),
+        (_("Run"), _speed(flow.run_per_second)),
+        (_("Throttled"), _("for %(span)s") % {"span": span(now_ms - flow.throttled_ms)} if flow.throttled_ms else _("no")),
+        (_("The latest to start waited"), _seconds(flow.latest_wait_ms)),
+        (_("Waiting in the inbox"), _waiting(flow, limit, now_ms)),
+        (_("Waiting at the source"), _backlog(status.backlog)),
+        (_("Waiting to be sent"), f"{flow.outgoing:,}" if flow.outgoing else ""),
+        (_("Sent in this hour and the last"), reasons({name: n for name, n in flow.sends.items() if name != "queued"})),
+        (_("Parked in this hour and the last"), reasons(flow.parked)),
+        (dropped, reasons(flow.dropped)),
     ]
-    return [(label, text) for label, text in found if text and (text != "0" or label.startswith("Dropped"))]
+    return [(label, text) for label, text in found if text and (text != "0" or label == dropped)]
 
 
 def _speed(per_second: float | None) -> str:
-    return "not measured" if per_second is None else f"{per_second:,.1f} a second"
+    return _("not measured") if per_second is None else _("%(speed)s a second") % {"speed": f"{per_second:,.1f}"}
 
 
 def _seconds(milliseconds: int | None) -> str:
@@ -130,9 +136,14 @@ def _seconds(milliseconds: int | None) -> str:
 
 def _waiting(flow: Flow, limit: float, now_ms: int) -> str:
     if not flow.waiting:
-        return "nothing"
-    text = f"{flow.waiting:,}, the oldest for {span(max(now_ms - flow.oldest_ms, 0))}"
-    return f"{text}; {span(int(flow.waiting / limit * 1000))} of work at the limit" if limit and flow.throttled_ms else text
+        return _("nothing")
+    text = _("%(count)s, the oldest for %(span)s") % {
+        "count": f"{flow.waiting:,}",
+        "span": span(max(now_ms - flow.oldest_ms, 0)),
+    }
+    if not (limit and flow.throttled_ms):
+        return text
+    return _("%(waiting)s; %(span)s of work at the limit") % {"waiting": text, "span": span(int(flow.waiting / limit * 1000))}
 
 
 def subscription_badges(status: Status, now_ms: int) -> list[tuple[Badge, str]]:

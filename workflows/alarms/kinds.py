@@ -82,7 +82,7 @@ def _disconnected(facts: Facts, minutes: float) -> Iterator[Verdict]:
         since = max(status.disconnected_ms, status.proof_ms, 0) or status.since_ms
         down = (_now_ms(facts) - since) / 60_000 if since else 0.0
         if down >= minutes:
-            yield Finding(source.subject, f"It is {status.state.value} for {_span(down)}. {status.latest_cause}".strip())
+            yield Finding(source.subject, f"It has been {status.state.value} for {_span(down)}. {status.latest_cause}".strip())
         elif not since:
             yield Doubt(source.subject.id)
 

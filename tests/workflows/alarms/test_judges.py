@@ -41,9 +41,9 @@ SIX_AGO, FOUR_AGO = NOW_MS - 6 * MINUTE, NOW_MS - 4 * MINUTE
 @pytest.mark.parametrize(
     ("kind", "source", "begins"),
     [
-        ("disconnected", line(S.DISCONNECTED, disconnected_ms=SIX_AGO), ["It is disconnected for 6 minutes. It says why."]),
+        ("disconnected", line(S.DISCONNECTED, disconnected_ms=SIX_AGO), ["It has been disconnected for 6 minutes. It says why."]),
         ("disconnected", line(S.DISCONNECTED, disconnected_ms=FOUR_AGO), []),
-        ("disconnected", line(S.UNKNOWN, proof_ms=SIX_AGO), ["It is unknown for 6 minutes. It says why."]),
+        ("disconnected", line(S.UNKNOWN, proof_ms=SIX_AGO), ["It has been unknown for 6 minutes. It says why."]),
         ("disconnected", line(S.UNKNOWN), ["?"]),
         ("disconnected", line(S.CONNECTED, disconnected_ms=SIX_AGO), []),
         ("disconnected", line(S.REFUSED, disconnected_ms=SIX_AGO), []),
