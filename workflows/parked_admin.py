@@ -25,7 +25,7 @@ def pretty(text: str) -> SafeString:
     """Show JSON indented; what is not JSON (cut to size, perhaps) as it is."""
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return format_html('<pre class="wg-code">{}</pre>', text)
+    return format_html('<pre class="wg-code" tabindex="0">{}</pre>', text)
 
 
 class ParkedList(ChangeList):

@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.access import AnyUser, is_operator
 from wegnology.applications.members import find_account, keep_an_administrator, lock_members
@@ -17,7 +19,9 @@ from wegnology.lib.theme import InlineFormSet, ModelForm, TextInput
 class MemberForm(ModelForm):
     """A member: the person is named once, the role can change."""
 
-    who = forms.CharField(label="Person", max_length=254, widget=TextInput(attrs={"placeholder": "user name or e-mail"}))
+    who = forms.CharField(
+        label=gettext_lazy("Person"), max_length=254, widget=TextInput(attrs={"placeholder": gettext_lazy("user name or e-mail")})
+    )
 
     class Meta:
         model = Member
@@ -25,6 +29,9 @@ class MemberForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["who"].widget.attrs["aria-label"] = _("Person")
+        if "role" in self.fields:
+            self.fields["role"].widget.attrs["aria-label"] = _("Role")
         if not self.instance._state.adding:
             self.fields["who"].disabled = True
             self.initial["who"] = name_of(self.instance)
@@ -48,7 +55,7 @@ class MemberFormSet(InlineFormSet):
         people = {form.instance.user_id for form in self.initial_forms}
         if people - {self.actor.pk}:
             return ""
-        return "Only you." if people else "Nobody yet: only operators see this application."
+        return _("Only you.") if people else _("Nobody yet: only operators see this application.")
 
     def clean(self) -> None:
         """Check what only all of them show together."""
@@ -81,7 +88,7 @@ class MemberInline(OwnedInline):
     fields = ("who", "role")
     hide_title = True
     template_before = "admin/applications/application/members.html"
-    verbose_name_plural = "Members"
+    verbose_name_plural = gettext_lazy("Members")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Read the people with their memberships."""
@@ -93,7 +100,7 @@ class MemberInline(OwnedInline):
         made.actor = request.user
         return made
 
-    @admin.display(description="Person")
+    @admin.display(description=gettext_lazy("Person"))
     def who(self, row: Member) -> str:
         """Return the person for who may look but not change."""
         return name_of(row)

@@ -52,7 +52,7 @@ def begin(password_file: Path, broker_port: int) -> FirstStart | None:
 def make_demo(broker_port: int) -> Integration:
     """Make application, global, integration and workflow; what is there already stays as it is."""
     application, _ = Application.objects.get_or_create(
-        name=APPLICATION, defaults={"description": "Readings above the global `threshold` become alerts on `demo/out`."}
+        name=APPLICATION, defaults={"description": "Readings above the global “threshold” become alerts on demo/out."}
     )
     Global.objects.get_or_create(
         application=application, key="threshold", defaults={"value": THRESHOLD, "description": "Alert above this temperature."}
