@@ -1,10 +1,10 @@
 """What of an integration's own settings ends: certificates and signatures, with templates resolved where that is possible."""
 
 from integrations.models import Integration
-from integrations.runtime.snapshot import reveal
 from wegnology.lib.certificates import KEY_MARK, about_private_key
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.expiry import Expiry, expiries
+from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.types import JSONObject
 

@@ -16,10 +16,8 @@ from integrations.models import Integration
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
 from wegnology.applications.sealed_form import SealedConfigForm
-from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.schema import hints
-from wegnology.lib.schema_preview import resolved_preview, show_beside
 from wegnology.lib.topic_fields import TextRowsField
 from wegnology.lib.types import JSONObject
 
@@ -39,32 +37,13 @@ class IntegrationForm(SealedConfigForm):
             self.instance.integration_type = self.connector.name
         if isinstance(field := self.fields.get(CREDENTIAL), CredentialField):
             self.initial[CREDENTIAL] = field.value_of(self.instance.credential_name)
-        self._aid()
-        if not (self.is_bound or self.instance._state.adding):
-            self._show_resolved()
-
-    def _aid(self) -> None:
-        """Tell the script which inputs hold templates or files, and whom to ask about topics."""
-        schema, prefix = self.connector.Config, self.settings.prefix
-        owner = "" if self.instance._state.adding else self.instance.application_id
-        for name in schema.templated_fields():
-            attrs = self.fields[prefix + name].widget.attrs
-            attrs |= {"data-globals": reverse("admin:integrations_integration_globals"), "data-application": owner}
-        for name, field in schema.fields().items():
-            if hints(field).get("multiline"):
-                self.fields[prefix + name].widget.attrs["data-upload"] = ""
         if "topics" in self.fields:
             address = f"{reverse('admin:integrations_integration_topics')}?type={self.connector.name}"
             self.fields["topics"].widget.attrs["data-judge"] = address
 
-    def _show_resolved(self) -> None:
-        """Show beside each template what it gives now, or why it gives nothing."""
-        try:
-            raw = self.instance.raw_config()
-        except (KeyMissing, SealBroken):
-            return  # the status says which key is missing
-        context: JSONObject = {"globals": self.instance.application.globals_for_connections()}
-        show_beside(self, self.settings.prefix, resolved_preview(self.connector.Config, raw, context))
+    def show_resolved(self) -> None:
+        """Show what keys and certificates hold, too."""
+        super().show_resolved()
         for name, text in contents_of(self.instance):
             if field := self.fields.get(self.settings.prefix + name):
                 field.help_text = format_html('{}<span class="wg-resolved">{}</span>', mark_safe(field.help_text or ""), text)  # noqa: S308  (escaped before)

@@ -8,11 +8,12 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
-from wegnology.applications.credentials import find_credential
+from wegnology.applications.credentials import LoginOpen, find_credential
 from wegnology.applications.models import Application, Credential, SavedWhole
 from wegnology.applications.sealing import SealedConfig
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.ids import new_id
+from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 
@@ -60,24 +61,32 @@ class Integration(SealedConfig, SavedWhole):
         """Store raw settings: assign what is assigned once, seal what is secret."""
         super().set_config(self.connector.prepare(dict(raw)))
 
-    def login(self, credentials: Mapping[str, Credential], *, even_disabled: bool = False) -> kinds.Credential | None:
+    def login(
+        self, credentials: Mapping[str, Credential], known: KnownGlobals | None = None, *, even_disabled: bool = False
+    ) -> kinds.Credential | None:
         """Return the opened service credential that the row names, of `credentials` by name; None when it names none.
 
-        Raises `ConfigInvalid` at `credentialName` with the reason.
+        `known` are the globals of the application. Raises `ConfigInvalid` at `credentialName` with the reason.
         """
         if not self.credential_name:
             return None
-        return find_credential(self.credential_name, self.connector.credential_types, credentials, even_disabled=even_disabled)
+        wanted = self.connector.credential_types
+        return find_credential(self.credential_name, wanted, credentials, known, even_disabled=even_disabled)
 
     def check_login(self, raw: JSONObject) -> None:
         """Check that raw settings (templates open) and the named credential go together.
 
-        A disabled credential is one to come back to, so it may be named. Raises `ConfigInvalid` by field.
+        A disabled credential is one to come back to, so it may be named, as may one with templates that give nothing yet.
+        Raises `ConfigInvalid` by field.
         """
         named = Credential.objects.filter(application_id=self.application_id, name=self.credential_name)
-        faults = self.connector.check_access(raw, self.login({row.name: row for row in named}, even_disabled=True))
+        try:
+            login = self.login({row.name: row for row in named.select_related("application")}, even_disabled=True)
+        except LoginOpen:
+            return
+        faults = self.connector.check_access(raw, login)
         if faults:
-            raise ConfigInvalid(faults)
+            raise ConfigInvalid({name: login.scrub(text) if login else text for name, text in faults.items()})
 
     def clean(self) -> None:
         """Check topics, settings and login by the connector's rules."""

@@ -92,6 +92,7 @@ TABLE: dict[str, Line] = {
     "admin:applications_credential_delete": ASK_DELETE,
     "admin:applications_credential_delete_row": DELETE_ROW,
     "admin:applications_credential_history": HISTORY,
+    "admin:applications_credential_globals": Line("login 404 404 404 404 404", "login 405 405 405 405 405"),  # of none
     # API tokens: for administrators
     "admin/applications/apitoken/<path:object_id>/": LEADS_ON,
     "admin:applications_apitoken_changelist": Line("login 403 403 403 200 200"),

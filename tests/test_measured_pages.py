@@ -25,6 +25,7 @@ NOT_PAGES = {
     "admin:view_on_site": "no page here has it",
     "admin:integrations_integration_topics": "a question of the form",
     "admin:integrations_integration_globals": "a question of the form",
+    "admin:applications_credential_globals": "a question of the form",
     "admin:integrations_integration_check_steps": "a part of the page of a check",
     "admin:workflows_workflow_run_path": "for programs",
     "admin:workflows_workflow_pressed": "leads on to the run",

@@ -22,6 +22,7 @@ from integrations.runtime.snapshot import desire
 from wegnology.applications.credentials import find_credential
 from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
+from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.compiling import Compiler
@@ -42,6 +43,8 @@ DEFAULT = "default"
 class _Application:
     integrations: list[str] = field(default_factory=list)
     credentials: dict[str, Credential] = field(default_factory=dict)
+    known: KnownGlobals = field(default_factory=lambda: KnownGlobals({}))
+    """What templates of credentials may name, secrets too; never seen by a workflow."""
     matches: dict[tuple[str, EventKind], list[Match]] = field(default_factory=dict)
     named: dict[tuple[str, EventKind, str], list[Match]] = field(default_factory=dict)
     """By the name of a version, for integrations whose messages name one."""
@@ -98,7 +101,9 @@ class Catalog:
     def credential(self, application_id: str, name: str, wanted: Sequence[str]) -> kinds.Credential:
         """Return an application's service credential, opened; raises `ConfigInvalid` with the reason."""
         application = self._applications.get(application_id)
-        return find_credential(name, wanted, application.credentials if application else {})
+        if application is None:
+            return find_credential(name, wanted, {})
+        return find_credential(name, wanted, application.credentials, application.known)
 
     def refresh(self) -> bool:
         """Load what changed. Raises `DatabaseError` while the database is away."""
@@ -133,8 +138,9 @@ class Catalog:
         if application is None:
             self._forget(application_id)
             return
-        fresh = _Application(credentials={row.name: row for row in application.credentials.all()})
-        context: JSONObject = {"globals": application.globals_for_connections()}
+        known = application.globals_for_connections()
+        fresh = _Application(credentials={row.name: row for row in application.credentials.all()}, known=known)
+        context: JSONObject = {"globals": known}
         integrations = Integration.objects.filter(application_id=application_id)
         rows = {row.pk: _known(row, context, fresh.credentials) for row in integrations}
         fresh.integrations = list(rows)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from integrations.connectors.base import AnyConnector, Source, connectors
 from integrations.exceptions import SendFailed
 from integrations.runtime.send_faults import SendFaults
-from integrations.runtime.snapshot import reveal
+from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 from workflows.catalog import Catalog, Known
@@ -37,6 +37,7 @@ class Requests:
         try:
             answer = await self.senders.send(known.integration_id, desired.digest, make, outgoing, identity)
         except SendFailed as error:
+            _hide_secrets(error, desired.config)
             self.faults.failed(known.integration_id, str(error))
             raise
         self.faults.succeeded(known.integration_id)
@@ -52,15 +53,27 @@ class Requests:
             if login.credential_name:
                 credential = self._catalog.credential(application_id, login.credential_name, connector.credential_types)
             faults = connector.check_access(raw, credential)
+            faults = {name: credential.scrub(text) if credential else text for name, text in faults.items()}
         except ConfigInvalid as error:
             faults = error.errors
         if faults:
             raise NodeFailed("; ".join(faults.values()), "LoginInvalid")
         config = _validated(connector.Config, raw, "LoginInvalid")
+        if credential is not None:
+            config.hide_with(credential)
         parts: list[Any] = [login.connector, raw, reveal(credential.model_dump()) if credential else None]
         digest = hashlib.sha256(orjson.dumps(parts)).hexdigest()
         make = partial(connector.sender, config, Source("", credential=credential))
-        return await self.senders.send(f"login {digest}", digest, make, outgoing, identity)
+        try:
+            return await self.senders.send(f"login {digest}", digest, make, outgoing, identity)
+        except SendFailed as error:
+            _hide_secrets(error, config)
+            raise
+
+
+def _hide_secrets(error: SendFailed, config: Schema) -> None:
+    """Take out of an error what is secret in settings or login: a service may repeat it, and workflows see the error."""
+    error.args = tuple(config.scrub(part) if isinstance(part, str) else part for part in error.args)
 
 
 def _outgoing(connector: type[AnyConnector], message: JSONObject) -> Schema:

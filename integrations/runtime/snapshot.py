@@ -14,14 +14,15 @@ from typing import Any
 import orjson
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
-from pydantic import SecretStr
 
 from integrations.connectors.base import AnyConnector, Connector, Source
 from integrations.models import Integration
 from wegnology.applications.models import Application, Credential
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.known_globals import known_globals
 from wegnology.lib.registry import UnknownName
+from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 
@@ -136,16 +137,19 @@ def _resolve(
     raw = row.raw_config()
     login, errors = None, {}
     try:
-        login = row.login(credentials)
+        login = row.login(credentials, known_globals(context))
     except ConfigInvalid as error:
         errors = error.errors
     try:
         config = connector.Config.resolve(raw, context)
     except ConfigInvalid as error:
         raise ConfigInvalid({**error.errors, **errors}) from None
+    if login is not None:
+        config.hide_with(login)
     if not errors:
         values = reveal(config.model_dump(by_alias=True))
-        errors = connector.check_access({name: values[name] for name in raw if name in values}, login)
+        faults = connector.check_access({name: values[name] for name in raw if name in values}, login)
+        errors = {name: config.scrub(text) for name, text in faults.items()}
     if errors:
         raise ConfigInvalid(errors)
     return config, login
@@ -153,17 +157,6 @@ def _resolve(
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value)).hexdigest()
-
-
-def reveal(value: Any) -> Any:
-    """Replace masked secrets by their values, so that an edit of a password is an edit."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, dict):
-        return {name: reveal(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [reveal(part) for part in value]
-    return value
 
 
 __all__ = ["DatabaseError", "Desired", "Snapshot", "desire"]

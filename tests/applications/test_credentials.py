@@ -107,7 +107,7 @@ def test_the_audit_says_what_changed_and_no_secret(plant: Application) -> None:
 
 class TestFinding:
     def find(self, row: Credential | None, *wanted: str, **flags: bool) -> Any:
-        return find_credential("Feed login", wanted or ("http",), {row.name: row} if row else {}, **flags)
+        return find_credential("Feed login", wanted or ("http",), {row.name: row} if row else {}, None, **flags)
 
     def reason(self, row: Credential | None, *wanted: str, **flags: bool) -> str:
         with pytest.raises(ConfigInvalid) as caught:

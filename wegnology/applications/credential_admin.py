@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -42,8 +42,11 @@ class CredentialList(ChangeList):
         rows: list[Credential] = list(self.result_list)
         self.result_list = rows
         uses = uses_of(rows)
+        prefetch_related_objects(rows, "application__globals")
+        owners = {row.application_id: row.application for row in rows}
+        known = {pk: application.globals_for_connections() for pk, application in owners.items()}
         for row in rows:
-            row.shown = _Shown(facts_of(row), uses[row.pk])  # type: ignore[attr-defined]
+            row.shown = _Shown(facts_of(row, known[row.application_id]), uses[row.pk])  # type: ignore[attr-defined]
 
 
 class _Shown:

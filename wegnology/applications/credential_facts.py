@@ -10,6 +10,8 @@ from wegnology.lib.badges import Badge
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.expiry import Expiry, expiries, expiry_badge
 from wegnology.lib.forms import SchemaFields
+from wegnology.lib.known_globals import KnownGlobals
+from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
 
 
@@ -28,12 +30,15 @@ class CredentialFacts:
         return expiry_badge(self.ends[0], now) if self.ends else None
 
 
-def facts_of(row: Credential) -> CredentialFacts:
-    """Open a credential and return what may be shown of it."""
+def facts_of(row: Credential, known: KnownGlobals | None = None) -> CredentialFacts:
+    """Open a credential and return what may be shown of it: what secret globals gave is masked.
+
+    Whoever asks for many hands in the `known` globals of its application.
+    """
     try:
-        kind = row.kind
-        raw = row.raw_config()
-        return CredentialFacts(kind.resolve(raw, {}).shown(), expiries(raw))
+        login = row.opened(known)
+        facts = [(label, login.hide(text)) for label, text in login.shown()]
+        return CredentialFacts(facts, expiries(reveal(login.model_dump(by_alias=True))))
     except KeyError:
         return CredentialFacts(fault=f"This release has no credentials of kind {row.credential_type}")
     except ConfigInvalid as error:

@@ -7,10 +7,15 @@ from wegnology.applications.credential_users import CredentialUse, Names, places
 from wegnology.applications.models import Credential
 from wegnology.lib import credential_types as kinds
 from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.schema import ConfigInvalid
 
 FIELD = "credentialName"
 """Name of the field, in JSON, by which everything refers to a credential."""
+
+
+class LoginOpen(ConfigInvalid):
+    """The templates of a service credential give nothing that can be used now. What they give is judged when it is used."""
 
 
 def uses_of(credentials: Iterable[Credential]) -> dict[str, list[CredentialUse]]:
@@ -31,11 +36,17 @@ def named_uses(names: Names) -> list[CredentialUse]:
 
 
 def find_credential(
-    name: str, wanted: Collection[str], credentials: Mapping[str, Credential], *, even_disabled: bool = False
+    name: str,
+    wanted: Collection[str],
+    credentials: Mapping[str, Credential],
+    known: KnownGlobals | None = None,
+    *,
+    even_disabled: bool = False,
 ) -> kinds.Credential:
     """Return the opened credential of a name, of one of the `wanted` kinds.
 
-    `credentials` are those of the application by name. Raises `ConfigInvalid` at `credentialName` with the reason.
+    `credentials` are those of the application by name, `known` its globals (None: they are read where a template needs them).
+    Raises `ConfigInvalid` at `credentialName` with the reason, `LoginOpen` where the reason is in templates.
     """
     row = credentials.get(name)
     if row is None:
@@ -46,8 +57,9 @@ def find_credential(
     if not row.enabled and not even_disabled:
         raise ConfigInvalid({FIELD: f"The service credential “{name}” is disabled."})
     try:
-        return row.opened()
+        return row.opened(known)
     except (KeyMissing, SealBroken) as error:
         raise ConfigInvalid({FIELD: f"The service credential “{name}” cannot be opened: {error}."}) from error
     except ConfigInvalid as error:
-        raise ConfigInvalid({FIELD: f"The service credential “{name}” cannot be used: {error}"}) from error
+        kind = LoginOpen if row.kind.templates(row.raw_config()) else ConfigInvalid
+        raise kind({FIELD: f"The service credential “{name}” cannot be used: {error}"}) from error

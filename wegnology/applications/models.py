@@ -231,9 +231,15 @@ class Credential(SealedConfig, SavedWhole):
         """Return the settings of the kind."""
         return self.kind
 
-    def opened(self) -> CredentialKind:
-        """Return the login itself; raises `ConfigInvalid`, `KeyMissing` or `SealBroken`."""
-        return self.kind.resolve(self.raw_config(), {})
+    def opened(self, known: KnownGlobals | None = None) -> CredentialKind:
+        """Return the login itself, its templates rendered over the globals of its application.
+
+        Whoever opens many hands in the `known` globals. Raises `ConfigInvalid`, `KeyMissing` or `SealBroken`.
+        """
+        raw = self.raw_config()
+        if known is None and self.kind.templates(raw):
+            known = self.application.globals_for_connections()
+        return self.kind.resolve(raw, {"globals": known if known is not None else {}})
 
     def clean(self) -> None:
         """Check that what is fixed stays, and the settings by the rules of the kind."""

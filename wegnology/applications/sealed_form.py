@@ -3,9 +3,13 @@
 import copy
 from typing import Any, ClassVar
 
+from django.urls import reverse
+
+from wegnology.applications.global_offers import offers_address
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.forms import SchemaFields
-from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.schema import ConfigInvalid, hints
+from wegnology.lib.schema_preview import resolved_preview, show_beside
 from wegnology.lib.theme import ModelForm
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -20,6 +24,29 @@ class SealedConfigForm(ModelForm):
         self.not_kept: list[str] = []
         """Labels of settings that were given and left out, because others switch them off."""
         self.initial = {**self.settings.initial(self.instance.config), **self.initial}
+        self._aid()
+        if not (self.is_bound or self.instance._state.adding):
+            self.show_resolved()
+
+    def _aid(self) -> None:
+        """Tell the script which inputs hold templates or files."""
+        schema, prefix = self.settings.schema, self.settings.prefix
+        owner = "" if self.instance._state.adding else self.instance.application_id
+        asked = {"data-globals": reverse(offers_address(self.instance)), "data-application": owner}
+        for name, field in schema.fields().items():
+            attrs = self.fields[prefix + name].widget.attrs
+            attrs |= asked if name in schema.templated_fields() else {}
+            attrs |= {"data-upload": ""} if hints(field).get("multiline") else {}
+
+    def show_resolved(self) -> None:
+        """Show beside each template what it gives now, or why it gives nothing."""
+        try:
+            raw = self.instance.raw_config()
+        except (KeyMissing, SealBroken):
+            return  # the page says which key is missing
+        if self.settings.schema.templates(raw):
+            context: JSONObject = {"globals": self.instance.application.globals_for_connections()}
+            show_beside(self, self.settings.prefix, resolved_preview(self.settings.schema, raw, context))
 
     def clean(self) -> dict[str, Any]:
         """Check the settings by the rules of the type; every fault goes beside its field."""

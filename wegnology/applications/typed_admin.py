@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.global_offers import GlobalOffers
 from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.forms import SchemaFields
 
@@ -27,7 +27,7 @@ class TypeCard(NamedTuple):
     address: str = ""
 
 
-class TypedAdmin(OwnedAdmin):
+class TypedAdmin(GlobalOffers):
     """Pages of rows with `SealedConfig`, each of a type. The address of the form names it: ?type=mqtt."""
 
     choose_lead: ClassVar[str]

@@ -1,6 +1,7 @@
 """Kinds of service credentials: logins kept once and used by name, by integrations and nodes of an application.
 
-Names, fields and limits are those of the product's REST schema `credentialPost`. A kind is known here and nowhere else.
+Names, fields and limits are those of the product's REST schema `credentialPost`; limits are of what templates give.
+A kind is known here and nowhere else.
 """
 
 import json
@@ -18,7 +19,7 @@ from wegnology.lib.http_logins import (
     judge_login,
     with_parameter,
 )
-from wegnology.lib.schema import Field, Schema, SecretStr, When, ui
+from wegnology.lib.schema import Field, Schema, SecretStr, Templated, When, ui
 from wegnology.lib.types import JSONValue
 
 SECTION = "Login"
@@ -52,21 +53,21 @@ class AwsCredential(Credential):
     name: ClassVar[str] = "aws"
     label: ClassVar[str] = "AWS"
 
-    access_key_id: str = Field(
+    access_key_id: Templated[str] = Field(
         min_length=16,
         max_length=128,
         title="Access Key ID",
         description="Id of the access key.",
         json_schema_extra=ui(section=SECTION, placeholder="AKIAIOSFODNN7EXAMPLE"),
     )
-    secret_access_key: SecretStr = Field(
+    secret_access_key: Templated[SecretStr] = Field(
         min_length=4,
         max_length=128,
         title="Secret Access Key",
         description="The secret part of the access key.",
         json_schema_extra=ui(section=SECTION),
     )
-    region: str = Field(
+    region: Templated[str] = Field(
         min_length=1,
         max_length=128,
         title="AWS Region",
@@ -85,7 +86,7 @@ class AzureCredential(Credential):
     name: ClassVar[str] = "azure"
     label: ClassVar[str] = "Azure"
 
-    account: str | None = Field(
+    account: Templated[str | None] = Field(
         None,
         min_length=1,
         max_length=128,
@@ -93,7 +94,7 @@ class AzureCredential(Credential):
         description="Name of the storage account, or for Event Hubs of the shared access policy.",
         json_schema_extra=ui(section=SECTION),
     )
-    account_key: SecretStr = Field(
+    account_key: Templated[SecretStr] = Field(
         min_length=4,
         max_length=128,
         title="Account Key",
@@ -113,7 +114,7 @@ class GcpCredential(Credential):
     label: ClassVar[str] = "GCP"
     answers: ClassVar[tuple[str, ...]] = ("keyMetaJson",)
 
-    key_json: SecretStr = Field(
+    key_json: Templated[SecretStr] = Field(
         min_length=4,
         max_length=8192,
         title="Key JSON",
@@ -143,7 +144,7 @@ class HttpCredential(Credential):
     name: ClassVar[str] = "http"
     label: ClassVar[str] = "HTTP"
 
-    uri_match: str = Field(
+    uri_match: Templated[str] = Field(
         min_length=8,
         max_length=1024,
         title="URI Match",
@@ -155,7 +156,7 @@ class HttpCredential(Credential):
         description="Where the login goes: a header, a query parameter, basic authentication, or a client certificate.",
         json_schema_extra=ui(section=SECTION),
     )
-    public_value: str | None = Field(
+    public_value: Templated[str | None] = Field(
         None,
         min_length=1,
         max_length=8196,
@@ -163,7 +164,7 @@ class HttpCredential(Credential):
         description="Name of the header or parameter, the user's name, or the certificate in PEM form.",
         json_schema_extra=ui(section=SECTION, multiline=True),
     )
-    secret_value: SecretStr = Field(
+    secret_value: Templated[SecretStr] = Field(
         min_length=1,
         max_length=8196,
         title="Secret",
@@ -220,14 +221,14 @@ class CertificateCredential(Credential):
     name: ClassVar[str] = "certificateKeyPair"
     label: ClassVar[str] = "Certificate and key"
 
-    certificate: str = Field(
+    certificate: Templated[str] = Field(
         min_length=4,
         max_length=32767,
         title="Certificate",
         description="The certificate in PEM form.",
         json_schema_extra=ui(section=SECTION, multiline=True),
     )
-    private_key: SecretStr = Field(
+    private_key: Templated[SecretStr] = Field(
         min_length=4,
         max_length=32767,
         title="Private Key",

@@ -149,6 +149,14 @@ class Schema(BaseModel):
     def __str__(self) -> str:
         return scrub(super().__str__(), self._from_secrets)
 
+    def hide(self, text: str) -> str:
+        """Return a text of these settings with a mask in place of what secret globals gave."""
+        return scrub(text, self._from_secrets)
+
+    def hide_with(self, other: "Schema") -> None:
+        """Let texts about these settings be scrubbed of what is secret in others, too: a login that is used with them."""
+        self._from_secrets |= other._from_secrets | frozenset(_secrets_in(other))
+
     def scrub(self, text: str) -> str:
         """Return a text with a mask in place of everything secret in these settings: for errors that may repeat them."""
         return scrub(text, self._from_secrets | set(_secrets_in(self)))

@@ -34,10 +34,11 @@ class Endings:
 
 def _endings(application: Application) -> Iterator[Ending]:
     """Yield all that ends of what is switched on."""
+    known = application.globals_for_connections()
     for credential in application.credentials.all():
         if credential.enabled:
             subject = Subject("credential", credential.pk, credential.name)
-            yield from (Ending(subject, entry.subject, entry.not_after) for entry in facts_of(credential).ends)
+            yield from (Ending(subject, entry.subject, entry.not_after) for entry in facts_of(credential, known).ends)
     for integration in application.integrations.all():
         integration.application = application  # with its globals, read once for all
         label = SchemaFields(integration.config_schema).label

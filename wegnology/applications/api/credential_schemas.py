@@ -9,7 +9,7 @@ from wegnology.lib.credential_types import CREDENTIAL_TYPES
 from wegnology.lib.credential_types import Credential as Kind
 from wegnology.lib.rest.answers import ID_PATTERN, Answer
 from wegnology.lib.rest.openapi import Schemas
-from wegnology.lib.rest.typed import collection_schema, config_schema, one_of
+from wegnology.lib.rest.typed import collection_schema, config_schema, one_of, open_to_templates
 from wegnology.lib.schema import Schema
 
 
@@ -50,7 +50,8 @@ def _answered_config(kind: type[Kind]) -> Any:
     def make(registry: ComponentRegistry) -> dict[str, Any]:
         made = kind.model_json_schema(by_alias=True, schema_generator=Schemas)
         names = [name for name in kind.fields() if name not in kind.secret_fields()]
-        properties = {name: made["properties"][name] for name in names} | {name: {"type": "string"} for name in kind.answers}
+        given = {name: made["properties"][name] for name in names}
+        properties = open_to_templates(kind, given) | {name: {"type": "string"} for name in kind.answers}
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
     return make
@@ -61,7 +62,8 @@ def _changed_config(kind: type[Kind]) -> Any:
 
     def make(registry: ComponentRegistry) -> dict[str, Any]:
         made = kind.model_json_schema(by_alias=True, schema_generator=Schemas)
-        return {"type": "object", "properties": made["properties"], "additionalProperties": False, "minProperties": 1}
+        properties = open_to_templates(kind, made["properties"])
+        return {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
 
     return make
 

@@ -1,6 +1,7 @@
 """Service credentials in the API. Secrets are never answered; in a change, settings that are not sent stay."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -19,6 +20,7 @@ from wegnology.applications.api.credential_schemas import (
 from wegnology.applications.models import Credential, Role
 from wegnology.lib.credential_types import CREDENTIAL_TYPES
 from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.masks import unmasked
 from wegnology.lib.rest.answers import DONE, Success, iso, with_links
 from wegnology.lib.rest.errors import Invalid
@@ -40,6 +42,10 @@ UNREADABLE = (KeyMissing, SealBroken, ConfigInvalid, LookupError)
 
 
 class _Views(CalledView):
+    @cached_property
+    def _globals(self) -> KnownGlobals:
+        return self.application.globals_for_connections()
+
     def shown(self, row: Credential) -> dict[str, Any]:
         """Return a credential as it is answered."""
         place = f"/applications/{row.application_id}/credentials/{row.pk}"
@@ -53,7 +59,7 @@ class _Views(CalledView):
             "type": row.credential_type,
             "description": row.description,
             "enabled": row.enabled,
-            config_name(row.credential_type): _shown_config(row),
+            config_name(row.credential_type): self._shown_config(row),
         }
         links = {
             "self": place,
@@ -90,20 +96,21 @@ class _Views(CalledView):
         row.set_config(raw)
         return {}
 
-
-def _shown_config(row: Credential) -> dict[str, Any]:
-    """Return the settings without secrets; of one that cannot be opened what stands there in clear."""
-    try:
-        kind = row.kind
-    except LookupError:
-        return {}
-    shown = {name: value for name, value in row.config.items() if name in kind.fields() and name not in kind.secret_fields()}
-    if not kind.answers:
-        return shown
-    try:
-        return {**shown, **row.opened().in_answers()}
-    except UNREADABLE:
-        return shown
+    def _shown_config(self, row: Credential) -> dict[str, Any]:
+        """Return the settings without secrets; of one that cannot be opened what stands there in clear."""
+        try:
+            kind = row.kind
+        except LookupError:
+            return {}
+        open_names = kind.fields().keys() - kind.secret_fields()
+        shown = {name: value for name, value in row.config.items() if name in open_names}
+        if not kind.answers:
+            return shown
+        try:
+            login = row.opened(self._globals)
+        except UNREADABLE:
+            return shown
+        return shown | {name: login.hide(str(text)) for name, text in login.in_answers().items()}
 
 
 class CredentialsView(_Views):

@@ -18,6 +18,7 @@ from wegnology.lib.schema_leaves import json_names, shape_of
 from wegnology.lib.types import JSONObject
 
 M = TypeVar("M", bound=BaseModel)
+_SHORTEST = len("{{a}}")
 _OPEN = {"type": "string", "pattern": r"\{\{", "description": "A template over the application's globals."}
 
 
@@ -64,13 +65,23 @@ def config_schema(schema: type[Schema], registry: ComponentRegistry) -> dict[str
     """Return a reference to the settings of a type as they are sent: whatever may be a template may be a text."""
     reference = schema_of(schema, registry)
     component: dict[str, Any] = registry._components[schema.__name__, "schemas"].schema
-    shapes = {name: shape_of(field) for name, field in json_names(schema).items()}
-    for name, made in component.get("properties", {}).items():
-        kinds = {part.get("type") for part in [made, *made.get("anyOf", [])]}
-        if shapes[name].templated and "string" not in kinds:
-            said = {key: made.pop(key) for key in ("title", "description", "default") if key in made}
-            component["properties"][name] = {"anyOf": [*made.pop("anyOf", [made]), _OPEN], **said}
+    component["properties"] = open_to_templates(schema, component.get("properties", {}))
     return reference
+
+
+def open_to_templates(schema: type[Schema], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of settings with a template as another way where one may stand and would not fit."""
+    shapes = {name: shape_of(field) for name, field in json_names(schema).items()}
+    found: dict[str, Any] = {}
+    for name, made in properties.items():
+        parts = made.get("anyOf", [made])
+        fits = any(part.get("type") == "string" and part.get("minLength", 0) <= _SHORTEST for part in parts)
+        if name in shapes and shapes[name].templated and not fits:
+            said = {key: made[key] for key in ("title", "description", "default") if key in made}
+            bare = {key: value for key, value in made.items() if key not in said}
+            made = {"anyOf": [*bare.get("anyOf", [bare]), _OPEN], **said}
+        found[name] = made
+    return found
 
 
 def one_of(
