@@ -32,8 +32,8 @@ def _scripts(request: HttpRequest) -> str:
     return static("wegnology/submit-on-change.js")
 
 
-def _icons(request: HttpRequest) -> str:
-    return static("wegnology/icons.js")
+def _theme_aids(request: HttpRequest) -> str:
+    return static("wegnology/theme-aids.js")
 
 
 def _zone(request: HttpRequest) -> str:
@@ -50,6 +50,6 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [_styles],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _favicon}],
     "COLORS": {"primary": BLUE},
-    "SCRIPTS": [_scripts, _icons, _zone],
+    "SCRIPTS": [_scripts, _theme_aids, _zone],
     "SIDEBAR": {"navigation": "wegnology.menu.navigation"},
 }

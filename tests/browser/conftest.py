@@ -1,18 +1,21 @@
 """Everything running, once for all tests in a browser: `manage.py run` with its demo, a broker that can be stopped, Chromium."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, StorageState, expect, sync_playwright
 
-from tests.browser.person import Person
+from tests.browser.person import PATIENCE_MS, Person
+from tests.browser.places import main_pages
 from tests.local_run import LocalRun
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import wait_until
+from tests.traffic import Publisher
 from wegnology.local.demo import ADMIN
 
+expect.set_options(timeout=PATIENCE_MS)  # of whatever is waited for: a machine may be busy with other things
 DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
@@ -66,6 +69,22 @@ def newcomer(hub: LocalRun, chromium: Browser, logged_in: StorageState) -> Itera
     for _, context in people:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def places(hub: LocalRun, chromium: Browser, logged_in: StorageState, demo_ran: Path) -> Mapping[str, str]:
+    """The addresses of the main pages."""
+    context = chromium.new_context(viewport=DESK, storage_state=logged_in)
+    found = main_pages(Person(context.new_page(), f"http://127.0.0.1:{hub.web}"))
+    context.close()
+    return found
+
+
+@pytest.fixture
+def demo_publisher(hub: LocalRun) -> Iterator[Publisher]:
+    """A client of the broker of the demo."""
+    with Publisher(hub.broker) as publisher:
+        yield publisher
 
 
 @pytest.fixture

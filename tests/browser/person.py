@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
+from tests.servers.processes import wait_until
+
 PATIENCE_MS = 40_000
 """How long something may take that happens in the hub; pages follow it by themselves."""
 
@@ -23,6 +25,8 @@ class Person:
         page.on("response", self._answered)
 
     def _said(self, message: ConsoleMessage) -> None:
+        if message.location["url"].endswith("/favicon.ico"):
+            return  # asked for by the browser itself, when a page is left before its head was read
         if message.type == "error" or "Content Security Policy" in message.text:
             self.complaints.append(f"{self.page.url}: {message.text}")
 
@@ -68,6 +72,10 @@ class Person:
             self.page.wait_for_timeout(500)
             self.page.reload()
         raise AssertionError(f"{what} did not come about on {self.page.url}")
+
+    def holds(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until something outside of the browser is so."""
+        wait_until(condition, PATIENCE_MS / 1000, what)
 
     def wider_than_the_window(self) -> int:
         """Return by how many pixels the page can be scrolled sideways."""
