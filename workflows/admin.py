@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -19,6 +18,7 @@ from wegnology.applications.confirming import ConfirmedEdits
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.alarms import admin as alarm_admin  # noqa: F401  (likewise)
+from workflows.deletion_admin import DeletionPages
 from workflows.drawing_admin import DrawnWorkflow
 from workflows.exchange_actions import ExchangeActions
 from workflows.forms import WorkflowForm
@@ -38,6 +38,7 @@ from workflows.version_panel import lines_of
 @admin.register(Workflow)
 class WorkflowAdmin(
     ConfirmedEdits,
+    DeletionPages,
     InsightPages,
     DrawnWorkflow,
     TriggerActions,
@@ -52,9 +53,9 @@ class WorkflowAdmin(
     class Media:
         js = ("wegnology/copy.js", "wegnology/graph.js")
 
+    actions = (*ExchangeActions.actions, *DeletionPages.actions)
     form = WorkflowForm
     change_form_template = "admin/workflows/workflow/change_form.html"
-    delete_confirmation_template = "admin/workflows/workflow/delete_confirmation.html"
     fieldsets = (
         (None, {"fields": ("application", "name", "description", "enabled", "default_version")}),
         ("Develop version", {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
@@ -104,12 +105,6 @@ class WorkflowAdmin(
         lead = f"“{before.name}” is in use. Switch it off?"
         sentences = ["Nothing starts it any more. Runs under way go on; what waits ends without a run, counted as such."]
         return {"lead": lead, "sentences": sentences, "impact": found, "touched": "pages/workflow_impact.html"}
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Say what a deletion touches."""
-        row = self.get_object(request, unquote(object_id))
-        more = {"impact": workflow_impact([row])} if row is not None and request.method == "GET" else {}
-        return super().delete_view(request, object_id, {**more, **(extra_context or {})})
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show triggers by name, parked runs and named versions above the form."""

@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -13,8 +15,9 @@ from integrations.runtime.keys import key
 from tests import factories
 from tests.integrations.runtime.hub import Hub, stored
 from tests.servers.processes import free_port
+from wegnology.applications.models import Role
 from wegnology.lib.types import JSONObject
-from workflows.impact import impact, workflow_impact
+from workflows.impact import MOST_LOOKED_FOR, impact, workflow_impact
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +167,49 @@ def test_switching_a_workflow_off_and_deleting_it_ask(admin_client: Client, row:
     assert not flow.enabled
     page = admin_client.get(reverse("admin:workflows_workflow_delete", args=[flow.pk])).content.decode()
     assert "What this touches" in page
+
+
+class TestDeletingMany:
+    """Workflows chosen in the list."""
+
+    LIST = reverse("admin:workflows_workflow_changelist")
+
+    def ask(self, client: Client, *rows: Workflow, **more: str) -> str:
+        data = {"action": "delete_selected", "_selected_action": [row.pk for row in rows], **more}
+        return client.post(self.LIST, data, follow=True).content.decode()
+
+    def test_it_says_what_that_touches_before(self, admin_client: Client, hub: Hub, row: Integration) -> None:
+        flow, sender = Workflow.objects.get(name="Alert"), Workflow.objects.get(name="Sender")
+        call: JSONObject = {"id": "c", "type": "TriggerWorkflowNode", "config": {"triggerWorkflowId": flow.pk}, "outputIds": [[]]}
+        caller = factories.workflow(row.application, name="Caller", nodes=[call])
+        hub.append(flow.pk, [stored()] * 3, "*")
+        page = self.ask(admin_client, flow, sender)
+        assert "What this touches" in page
+        for text in ("Broker", "Caller", "3 events"):
+            assert text in page
+        assert "Caller" not in self.ask(admin_client, sender)
+        assert Workflow.objects.count() == 3
+        assert "Successfully deleted 3 workflows" in self.ask(admin_client, flow, sender, caller, post="yes")
+        assert not Workflow.objects.exists()
+
+    def test_the_other_actions_stay(self, admin_client: Client, row: Integration) -> None:
+        page = admin_client.get(self.LIST).content.decode()
+        for name in ("enable_selected", "keep_version", "export_yaml", "delete_selected"):
+            assert f'value="{name}"' in page
+
+    def test_a_viewer_is_not_asked(self, client: Client, row: Integration) -> None:
+        client.force_login(factories.person("vic", row.application, Role.VIEWER))
+        assert "What this touches" not in self.ask(client, Workflow.objects.get(name="Alert"), post="yes")
+        assert Workflow.objects.count() == 2
+
+    def test_it_reads_as_often_for_many_as_for_few(self, hub: Hub, row: Integration) -> None:
+        rows = [factories.workflow(row, name=f"flow {number}") for number in range(MOST_LOOKED_FOR + 1)]
+        for flow in rows[::2]:
+            flow.default_version = factories.version(flow, name="1", triggers=[factories.trigger(row)])
+            flow.save()
+        counts = []
+        for some in (rows[:1], rows[:20], rows):
+            with CaptureQueriesContext(connection) as queries:
+                assert workflow_impact(some).sources == ["Broker"]
+            counts.append(len(queries))
+        assert counts[0] == counts[1] == counts[2]
