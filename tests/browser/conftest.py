@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, StorageState, ViewportSize, expect, sync_playwright
 
 from tests.browser.person import PATIENCE_MS, Person
 from tests.browser.places import main_pages
@@ -16,8 +16,8 @@ from tests.traffic import Publisher
 from wegnology.local.demo import ADMIN
 
 expect.set_options(timeout=PATIENCE_MS)  # of whatever is waited for: a machine may be busy with other things
-DESK = {"width": 1280, "height": 860}
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")

@@ -46,17 +46,17 @@ def axe() -> str:
 def visits(hub: LocalRun, chromium: Browser, logged_in: StorageState, places: Mapping[str, str], axe: str) -> Visits:
     """Open each page as somebody at a desk, let it become dark, then narrow."""
     found = Visits()
-    context = chromium.new_context(viewport=DESK, storage_state=logged_in, color_scheme="light")  # type: ignore[arg-type]
+    context = chromium.new_context(viewport=DESK, storage_state=logged_in, color_scheme="light")
     person = Person(context.new_page(), f"http://127.0.0.1:{hub.web}")
     page = person.page
     for name, address in places.items():
-        page.set_viewport_size(DESK)  # type: ignore[arg-type]
+        page.set_viewport_size(DESK)
         person.go(address)
         page.evaluate(axe)
         found.light += _violations(person, name, _TOLD)
         page.evaluate("document.documentElement.classList.add('dark')")
         found.dark += _violations(person, name, _CONTRAST)
-        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        page.set_viewport_size(PHONE)
         if wider := person.wider_than_the_window():
             found.wide[name] = wider
     context.close()
