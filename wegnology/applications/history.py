@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -48,8 +49,6 @@ def kind_of(entry: AuditEntry) -> str:
 
 def name_of_kind(kind: str) -> str:
     """Return the name of a model given by its label; one that this release does not have keeps its label."""
-    from django.apps import apps
-
     try:
         return str(apps.get_model(kind)._meta.verbose_name)
     except (LookupError, ValueError):
