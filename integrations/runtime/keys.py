@@ -24,6 +24,7 @@
 | sends:E | hash | sends of event E that went out before its runs ended |
 | batch:L | string | the last batch of listener L and its outcome: an append asked twice is done once |
 | status:I | string | JSON of the connection's state; `proof`, `last` (hashes): times of proof and of the last message |
+| celery:Q | list | tasks that wait in Celery's queue Q |
 | tasks | sorted set | live processes that take tasks, likewise |
 | check:C | string | what check C is to try, sealed; taken by whoever runs it, gone after a minute |
 | checked:C | string | JSON of what check C found so far |
