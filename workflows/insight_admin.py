@@ -29,6 +29,7 @@ from workflows.insight import reading, watching
 from workflows.insight.runs import Run
 from workflows.insight_views import chosen, milliseconds, periods, readable_hit, run_chart, shown_run, window
 from workflows.models import Workflow
+from workflows.version_panel import changed_since
 
 _PAGE = "workflows_workflow"
 _FOLDER = "admin/workflows/workflow"
@@ -101,7 +102,9 @@ class InsightPages(OwnedAdmin):
         way = {"visits": visits, "failed": failed, "began": (run.trigger, run.source_id)}
         picture = draw_version(version, **way) if version else None
         parked = reverse("admin:workflows_parkedrun_changelist") + f"?q={shown.run.event_id}"
-        return self._page(request, row, "run", _("run"), shown=shown, parked_url=parked, picture=picture)
+        context = {"parked_url": parked, "picture": picture, "version": version}
+        changed = changed_since(version, shown.started) if version else None
+        return self._page(request, row, "run", _("run"), shown=shown, changed=changed, **context)
 
     def _path(self, request: HttpRequest, row: Workflow, run_id: str) -> HttpResponse:
         """Return one run for a script: node ids in order, times, the error."""

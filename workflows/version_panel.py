@@ -1,6 +1,7 @@
 """What the pages of versions show: a line for each, who made it, how develop differs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
@@ -42,6 +43,16 @@ def _authors(workflow: Workflow) -> dict[str, str]:
     """Return by version who made it, as far as the audit remembers."""
     made = AuditEntry.objects.filter(page=page_of(workflow), kind="workflows.workflowversion", action="created")
     return dict(made.values_list("object_id", "actor_name"))
+
+
+def changed_since(version: WorkflowVersion, moment: datetime) -> datetime | None:
+    """Return when what the version holds was changed last, if that was after a moment, as far as the audit remembers.
+
+    Only develop ever changes.
+    """
+    rows = AuditEntry.objects.filter(page=page_of(version.workflow), kind="workflows.workflowversion", object_id=version.pk)
+    last = rows.filter(action="changed", time__gt=moment, changes__has_any_keys=list(PARTS)).first()
+    return last.time if last else None
 
 
 def badge_of(workflow: Workflow, version: WorkflowVersion) -> Badge:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -87,6 +88,24 @@ class TestRuns:
         assert f"?q={run.event_id}" in text
         assert NASTY not in text
         assert page("run", "0-0").status_code == 404
+
+    def test_a_version_that_was_changed_after_the_run_is_named(self, flow: Workflow, page: Any) -> None:
+        run, note = a_run(flow), "was changed after this run"
+        develop = flow.versions.get()
+        develop.nodes = [{"id": "a", "type": "DebugNode", "config": {}, "outputIds": []}]
+        with time_machine.travel(run.started_ms / 1000 - 1, tick=False):
+            develop.save()
+        text = page("run", run.id).content.decode()
+        assert note not in text
+        assert "in the version that ran" in text
+        flow.description = "no part of the version"
+        flow.save()
+        assert note not in page("run", run.id).content.decode()
+        develop.nodes = [{"id": "z", "type": "DebugNode", "config": {}, "outputIds": []}]
+        develop.save()
+        text = page("run", run.id).content.decode()
+        assert note in text
+        assert "in the version as it is now" in text
 
     def test_the_way_of_a_run_is_given_to_scripts(self, flow: Workflow, page: Any) -> None:
         run = a_run(flow, 2, Failure("Error", "too hot", "b", "B"))
