@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, StorageState, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, StorageState, ViewportSize, sync_playwright
 
-from tests.browser.person import PATIENCE_MS, Person
+from tests.browser.person import Person
 from tests.browser.places import main_pages
 from tests.local_run import LocalRun
 from tests.servers.mosquitto import Mosquitto
@@ -15,7 +15,6 @@ from tests.servers.processes import wait_until
 from tests.traffic import Publisher
 from wegnology.local.demo import ADMIN
 
-expect.set_options(timeout=PATIENCE_MS)  # of whatever is waited for: a machine may be busy with other things
 DESK: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 

@@ -9,6 +9,7 @@ from tests.servers.processes import wait_until
 
 PATIENCE_MS = 40_000
 """How long something may take that happens in the hub; pages follow it by themselves."""
+expect.set_options(timeout=PATIENCE_MS)  # a machine may be busy with other things
 
 
 class Person:

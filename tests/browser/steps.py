@@ -65,6 +65,20 @@ def delete_integration(person: Person) -> None:
     person.page.wait_for_url(re.compile("/integration/$"))
 
 
+def disable(person: Person, names: list[str]) -> None:
+    """Disable integrations in the open list, whether or not something waits that is asked about; waits until they are."""
+    page = person.page
+    act_on(person, names, "Disable selected integrations")
+    done = page.get_by_text(re.compile("integrations? (was|were) disabled"))
+    asked = page.get_by_role("button", name="Disable", exact=True)
+    expect(done.or_(asked).first).to_be_visible()
+    if asked.is_visible():
+        asked.click()
+    expect(done).to_be_visible()
+    for name in names:
+        wait_in_list(person, name, "Disabled")
+
+
 def decode_graph(integration_id: str) -> tuple[list[JSONObject], list[JSONObject]]:
     """Return triggers and nodes of a workflow that reads messages as JSON and fails where they are not; with a button."""
     trigger: JSONObject = {"type": "integration", "key": integration_id, "config": {"message": True}, "outputIds": [["decode"]]}

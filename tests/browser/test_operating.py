@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import PATIENCE_MS, Person
-from tests.browser.steps import act_on, add_application, add_mqtt, add_workflow, wait_in_list, work_in
+from tests.browser.steps import act_on, add_application, add_mqtt, add_workflow, disable, wait_in_list, work_in
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.processes import free_port
 
@@ -33,14 +33,7 @@ def test_many_are_disabled_enabled_reconnected_and_deleted_at_once(person: Perso
     names = ["Many A", "Many B"]
     for name in names:
         add_mqtt(person, name, broker.ports["plain"], "x/#")
-    act_on(person, names, "Disable selected integrations")
-    done, asked = page.get_by_text("2 integrations were disabled."), page.get_by_role("button", name="Disable", exact=True)
-    expect(done.or_(asked).first).to_be_visible()
-    if asked.is_visible():  # an event still waits: that is asked about
-        asked.click()
-    expect(done).to_be_visible()
-    for name in names:
-        wait_in_list(person, name, "Disabled")
+    disable(person, names)
     act_on(person, names, "Enable")
     person.sees("2 integrations were enabled.")
     for name in names:
