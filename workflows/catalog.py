@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 INTEGRATION_TRIGGER = "integration"
 DEFAULT = "default"
 """As the name of a version: the one that is live."""
+_NONE: list[Match] = []
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class _Application:
     known: KnownGlobals = field(default_factory=lambda: KnownGlobals({}))
     """What templates of credentials may name, secrets too; never seen by a workflow."""
     matches: dict[tuple[str, EventKind], list[Match]] = field(default_factory=dict)
+    messages: dict[str, list[Match]] = field(default_factory=dict)
+    """Those for messages once more, by integration: the hash of an `EventKind` costs more than the rest of a lookup."""
     named: dict[tuple[str, EventKind, str], list[Match]] = field(default_factory=dict)
     """By the name of a version, for integrations whose messages name one."""
     workflows: list[str] = field(default_factory=list)
@@ -77,6 +80,8 @@ class Catalog:
         if only_workflow and version == DEVELOP:
             plan = application.own.developed(only_workflow)
             return _matches(plan, known.integration_id, kind, [INTEGRATION_TRIGGER]) if plan else []
+        if kind is EventKind.MESSAGE and not version and not only_workflow:
+            return application.messages.get(known.integration_id, _NONE)
         if version and version != DEFAULT:
             matches = application.named.get((known.integration_id, kind, version), [])
         else:
@@ -172,6 +177,7 @@ class Catalog:
             for kind in EventKind:
                 for match in _matches(plan, integration_id, kind, version.triggers):
                     fresh.matches.setdefault((integration_id, kind), []).append(match)
+            fresh.messages[integration_id] = fresh.matches.get((integration_id, EventKind.MESSAGE), _NONE)
 
     def _add_develop(self, fresh: _Application, application: Application, shared: JSONObject, workflow: Workflow) -> None:
         """Remember how to make the develop version where triggers fire another one: a replay may want it."""

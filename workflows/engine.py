@@ -6,12 +6,12 @@ branch that waits does not hold up the others; a failing node ends the whole run
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from integrations.exceptions import LeaseLost
-from wegnology.lib.eager import start
+from wegnology.lib.eager import go_on, start
 from wegnology.lib.paths import copy_json
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import RunFailed, RunLimitReached
@@ -58,6 +58,11 @@ async def run(
     return RunReport(trail.visited, trail.path)
 
 
+def begin(trigger: Trigger, payload: JSONObject, context: RunContext, trace: Trace) -> Coroutine[Any, Any, None] | None:
+    """As `run`, but at once as far as it goes without waiting: most runs end here. Returns the rest of the others."""
+    return _Walk(context, _Trail(trace, MAX_BYTES)).begin(trigger.outputs[0] if trigger.outputs else (), payload)
+
+
 def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
     """Put the targets on the stack, the first on top. All but the last to run copy the payload."""
     fork = Fork(len(targets)) if len(targets) > 1 else None
@@ -68,14 +73,32 @@ def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) ->
 class _Trail:
     """What one run has done so far."""
 
-    __slots__ = ("allowed", "ends", "path", "slice_end", "starts", "visited", "weight")
+    __slots__ = ("_most_bytes", "_weight", "allowed", "ends", "path", "slice_end", "starts", "visited")
 
     def __init__(self, trace: Trace, most_bytes: int) -> None:
         self.visited = 0
         self.allowed = MAX_VISITS
         self.path, self.starts, self.ends = trace.path, trace.starts, trace.ends
-        self.weight = Weight(most_bytes)
-        self.slice_end = perf_counter() + SLICE_SECONDS
+        self._most_bytes = most_bytes
+        self._weight: Weight | None = None
+        self.slice_end = trace.began + SLICE_SECONDS
+
+    @property
+    def weight(self) -> Weight:
+        """What the run holds in memory; most runs are never asked."""
+        if self._weight is None:
+            self._weight = Weight(self._most_bytes)
+        return self._weight
+
+    def count(self, node: GraphNode) -> None:
+        """Note a visit. Raises `RunLimitReached`."""
+        self.visited += 1
+        if self.visited <= MAX_PATH:
+            self.path.append(node.id)
+            if self.visited <= MAX_TIMED:
+                self.starts.append(perf_counter())
+        elif self.visited > self.allowed:
+            raise RunLimitReached(f"The run visited more than {self.allowed} nodes.")
 
     def left(self, visit: int, result: Result | None) -> float:
         """Note the end of a visit, by its number; returns the time."""
@@ -90,6 +113,17 @@ class _End(NamedTuple):
 
     cap: CapNode[Any]
     payload: JSONObject
+
+
+class _Halt(NamedTuple):
+    """Where a walk stopped. `waiting`: what the node waits for; without it others must get a turn, and a walk goes on with
+    `payload`.
+    """
+
+    node: GraphNode
+    payload: JSONObject
+    waiting: asyncio.Task[Result] | None = None
+    visit: int = -1
 
 
 class _Walk:
@@ -108,10 +142,20 @@ class _Walk:
 
     async def through(self, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
         """Walk from these nodes until every branch has ended."""
+        rest = self.begin(targets, payload)
+        if rest is not None:
+            await rest
+
+    def begin(self, targets: tuple[GraphNode, ...], payload: JSONObject) -> Coroutine[Any, Any, None] | None:
+        """Walk from these nodes as far as it goes without waiting; returns the rest of the walk, if there is one."""
         stack: _Stack = []
         _fork(stack, targets, payload)
+        halt = self._flow(stack)
+        return self._rest(stack, halt) if halt is not None or stack else None
+
+    async def _rest(self, stack: _Stack, halt: _Halt | None) -> None:
         try:
-            await self.walk(stack)
+            await self.walk(stack, halt)
             if self.tasks or self.failure:
                 await self.join()
         except BaseException as error:
@@ -119,45 +163,45 @@ class _Walk:
                 await _cancel([*self.tasks, *self.tasks.values()], error)
             raise
 
-    async def walk(self, stack: _Stack, in_task: bool = False) -> None:
-        """Walk until the stack is empty. A branch that waits while others are due goes on in a task of its own."""
+    async def walk(self, stack: _Stack, halt: _Halt | None, in_task: bool = False) -> None:
+        """Go on where `_flow` stopped until the stack is empty. A branch that waits while others are due gets a task."""
         trail = self.trail
-        while (late := self._compute(stack)) or stack:
-            if late is not None:
-                await self._pause(*late)
-                continue
-            node, payload, fork = stack.pop()
-            visit = trail.visited
-            try:
-                if fork is not None:
-                    payload = fork.own(payload, trail.weight)
-                result = self._step(node, payload)
-                if isinstance(result, asyncio.Task):
-                    if stack or (self.tasks and not in_task):
-                        self._branch_off(node, payload, result, visit)
-                        continue
-                    result = await result
+        while halt is not None or stack:
+            if halt is None:
+                halt = self._step(stack)
+            if halt is not None:
+                node, payload, waiting, visit = halt
+                if waiting is None:
+                    await self._pause(node, payload)
+                elif stack or (self.tasks and not in_task):
+                    self._branch_off(halt)
+                else:
+                    result = await self._awaited(halt)
                     trail.slice_end = perf_counter() + SLICE_SECONDS
-            except LeaseLost:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug in a node must end the run, not the engine)
-                raise self._failed(error, node, payload) from error.__cause__
-            if result is not None:
-                self._follow(node, result, stack)
-            if trail.left(visit, result) > trail.slice_end:
-                await self._pause(node, None if result is None else result.payload)
+                    self._follow(node, result, stack)
+                    trail.left(visit, result)
+            halt = self._flow(stack)
 
-    def _compute(self, stack: _Stack) -> tuple[GraphNode, JSONObject] | None:
-        """Run nodes that only compute, until one is due that may wait. Most nodes go this way, so it is written for speed.
+    async def _awaited(self, halt: _Halt) -> Result:
+        node, payload, waiting, _ = halt
+        try:
+            result: Result = await waiting  # type: ignore[misc]
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  (a bug in a node must end the run, not the engine)
+            raise self._failed(error, node, payload) from error.__cause__
+        return result
 
-        Returns the node visited last, and the payload after it, when others must get a turn.
+    def _flow(self, stack: _Stack) -> _Halt | None:  # noqa: C901, PLR0912  (a call here is paid by every node of every run)
+        """Run nodes until one needs the engine or a task, or waits, or the slice is over. Most nodes go this way, so it is
+        written for speed. Returns where it stopped; None with nothing on the stack, or such a node.
         """
         trail, context = self.trail, self.context
         now = perf_counter()
         try:
             while stack:
                 node, payload, fork = stack[-1]
-                if not node.computes:
+                if not node.flows:
                     return None
                 del stack[-1]
                 if fork is not None:
@@ -167,24 +211,33 @@ class _Walk:
                     trail.visited = visit + 1
                     trail.path.append(node.id)
                     trail.starts.append(now)
-                    context.tick()
-                    result = node.run(payload, context)
-                    now = perf_counter()
-                    trail.ends[visit] = (now, result[1])
                 else:
-                    result, now = self._step(node, payload), perf_counter()
-                outputs, output = node.outputs, result[1]
+                    trail.count(node)
+                context.tick()
+                result = node.run(payload, context)
+                if node.waits:
+                    try:
+                        waits_for = result.send(None)
+                    except StopIteration as end:
+                        result = end.value
+                    else:
+                        return _Halt(node, payload, go_on(result, waits_for), visit)
+                now = perf_counter()
+                payload, output = result
+                if visit < MAX_TIMED:
+                    trail.ends[visit] = (now, output)
+                outputs = node.outputs
                 if output < len(outputs):
                     targets = outputs[output]
                     if len(targets) == 1:
-                        stack.append((targets[0], result[0], None))
+                        stack.append((targets[0], payload, None))
                     else:
-                        _fork(stack, targets, result[0])
+                        _fork(stack, targets, payload)
                 if now > trail.slice_end:
-                    return node, result[0]
+                    return _Halt(node, payload)
         except LeaseLost:
             raise
-        except Exception as error:  # noqa: BLE001  (as in `walk`)
+        except Exception as error:  # noqa: BLE001  (as in `_awaited`)
             raise self._failed(error, node, payload) from error.__cause__
         return None
 
@@ -199,34 +252,33 @@ class _Walk:
             raise self._failed(error, node, {}) from None
         self.trail.slice_end = perf_counter() + SLICE_SECONDS
 
-    def _step(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
-        """Run a node, or start it up to its first wait; None when the branch ends here."""
-        trail = self.trail
-        trail.visited += 1
-        if trail.visited <= MAX_PATH:
-            trail.path.append(node.id)
-            if trail.visited <= MAX_TIMED:
-                trail.starts.append(perf_counter())
-        elif trail.visited > trail.allowed:
-            raise RunLimitReached(f"The run visited more than {trail.allowed} nodes.")
-        context = self.context
-        context.tick()
-        if node.is_special:
-            return self._special(node, payload)
-        if not node.waits:
-            return node.run(payload, context)  # type: ignore[no-any-return]
-        if node.needs_task:
-            return asyncio.get_running_loop().create_task(node.run(payload, context))
-        results: list[Result] = []
-        return start(node.run(payload, context), results.append) or results[0]
-
-    def _special(self, node: GraphNode, payload: JSONObject) -> Result | asyncio.Task[Result] | None:
-        if isinstance(node.node, CapNode):
-            self.end = self.end or _End(node.node, payload)
-            return None
-        walks = Loop(self.context, self.trail, node).run(payload)
-        results: list[Result] = []
-        return start(walks, results.append) or results[0]
+    def _step(self, stack: _Stack) -> _Halt | None:
+        """Run the next node, one that the engine itself knows or that needs a task; returns what it waits for."""
+        node, payload, fork = stack.pop()
+        trail, context = self.trail, self.context
+        visit = trail.visited
+        try:
+            if fork is not None:
+                payload = fork.own(payload, trail.weight)
+            trail.count(node)
+            context.tick()
+            if isinstance(node.node, CapNode):
+                self.end = self.end or _End(node.node, payload)
+                trail.left(visit, None)
+                return None
+            if not node.is_special:
+                return _Halt(node, payload, asyncio.get_running_loop().create_task(node.run(payload, context)), visit)
+            results: list[Result] = []
+            waiting = start(Loop(context, trail, node).run(payload), results.append)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  (as in `_awaited`)
+            raise self._failed(error, node, payload) from error.__cause__
+        if waiting is not None:
+            return _Halt(node, payload, waiting, visit)
+        self._follow(node, results[0], stack)
+        late = trail.left(visit, results[0]) > trail.slice_end
+        return _Halt(node, results[0].payload) if late else None
 
     def _follow(self, node: GraphNode, result: Result, stack: _Stack) -> None:
         outputs = node.outputs
@@ -237,28 +289,26 @@ class _Walk:
             else:
                 _fork(stack, targets, result.payload)
 
-    def _branch_off(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result], visit: int) -> None:
+    def _branch_off(self, halt: _Halt) -> None:
+        waiting = halt.waiting
+        if waiting is None:
+            raise TypeError("nothing is waited for")
         try:
-            weight = self.trail.weight.hold(payload)
-        except RunLimitReached:
+            weight = self.trail.weight.hold(halt.payload)
+        except RunLimitReached as error:
             waiting.cancel()
-            raise
-        task = asyncio.get_running_loop().create_task(self._branch(node, payload, waiting, visit))
+            raise self._failed(error, halt.node, halt.payload) from None
+        task = asyncio.get_running_loop().create_task(self._branch(halt))
         self.tasks[task] = waiting
         task.add_done_callback(self._branch_ended)
         task.add_done_callback(lambda _: self.trail.weight.release(weight))
 
-    async def _branch(self, node: GraphNode, payload: JSONObject, waiting: asyncio.Task[Result], visit: int) -> None:
-        try:
-            result = await waiting
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001  (as in `walk`)
-            raise self._failed(error, node, payload) from error.__cause__
-        self.trail.left(visit, result)
+    async def _branch(self, halt: _Halt) -> None:
+        result = await self._awaited(halt)
+        self.trail.left(halt.visit, result)
         stack: _Stack = []
-        self._follow(node, result, stack)
-        await self.walk(stack, in_task=True)
+        self._follow(halt.node, result, stack)
+        await self.walk(stack, self._flow(stack), in_task=True)
 
     def _branch_ended(self, task: asyncio.Task[None]) -> None:
         del self.tasks[task]

@@ -8,7 +8,7 @@ from workflows.nodes.base import AnyNode, AwaitingNode, CapNode, LoopingNode
 class GraphNode:
     """One node in its place."""
 
-    __slots__ = ("body_keeps", "computes", "group", "id", "is_special", "label", "needs_task", "node", "outputs", "run", "waits")
+    __slots__ = ("body_keeps", "flows", "group", "id", "is_special", "label", "node", "outputs", "run", "waits")
 
     def __init__(self, identifier: str, label: str, node: AnyNode, group: str = "") -> None:
         self.id = identifier
@@ -22,8 +22,9 @@ class GraphNode:
         """For a loop: every walk through its body ends in a cap, so that it may work on the payload itself."""
         self.run: Any = None if isinstance(node, (LoopingNode, CapNode)) else node.run
         self.waits = isinstance(node, AwaitingNode)
-        self.computes = not (self.is_special or self.waits)
-        self.needs_task = isinstance(node, AwaitingNode) and node.needs_task
+        needs_task = isinstance(node, AwaitingNode) and node.needs_task
+        self.flows = not (self.is_special or needs_task)
+        """Whether it may run without a task of its own, up to its first wait at least."""
         self.outputs: tuple[tuple[GraphNode, ...], ...] = ()
 
     def __repr__(self) -> str:

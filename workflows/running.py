@@ -132,13 +132,16 @@ class Running:
         payload = payload_of(plan, known, flight.event, own_copy)
         context = Context(self, flight, plan, trace)
         try:
-            task = start(engine.run(trigger, payload, context, trace), lambda _report: self._ended_well(flight, plan, trace))
+            rest = engine.begin(trigger, payload, context, trace)
+            task = None if rest is None else start(rest, partial(self._ended_well, flight, plan, trace))
         except RunFailed as error:
             self._failed(flight, plan, trace, error)
         except LeaseLost:
             return  # the lease ran out: nothing of this event may start or end here any more
         else:
-            if task is not None:
+            if rest is None:
+                self._ended_well(flight, plan, trace)
+            elif task is not None:
                 if flight.tasks is None:
                     flight.tasks = set()
                 flight.tasks.add(task)
@@ -172,7 +175,7 @@ class Running:
         if flight.pending == 0:
             self._conclude(flight, FAILED)
 
-    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace) -> None:
+    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace, _: None = None) -> None:
         self.recorder.ended(flight, plan, trace)
         self._ended(flight)
 
@@ -222,8 +225,8 @@ class Running:
 
         Where it goes to is congested: the integration it comes from rests a moment, so that order is kept.
         """
-        pause = self._settling.congested_until(send.integration_id) - time.monotonic()
-        if pause > 0:
+        until = self._settling.congested_until(send.integration_id)
+        if until and (pause := until - time.monotonic()) > 0:
             self._rest(flight.box, pause)
         if flight.repeated and flight.tasks:
             self._settling.send(flight, send)

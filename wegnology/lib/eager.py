@@ -56,4 +56,9 @@ def start(coroutine: Coroutine[Any, Any, T], done: Callable[[T], None]) -> async
     except StopIteration as end:
         done(end.value)
         return None
+    return go_on(coroutine, waits_for)
+
+
+def go_on(coroutine: Coroutine[Any, Any, T], waits_for: Any) -> asyncio.Task[T]:
+    """Return a task for the rest of a coroutine that `send` brought up to its first wait; `waits_for` is what `send` gave."""
     return asyncio.get_running_loop().create_task(_Rest(coroutine, waits_for))

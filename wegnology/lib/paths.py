@@ -27,11 +27,12 @@ class PathError(ValueError):
 class Path:
     """A compiled path."""
 
-    __slots__ = ("keys", "text")
+    __slots__ = ("_last", "_way", "keys", "text")
 
     def __init__(self, text: str, keys: tuple[str, ...]) -> None:
         self.text = text
         self.keys = keys
+        self._way, self._last = keys[:-1], keys[-1] if keys else ""
 
     def __repr__(self) -> str:
         return f"Path({self.text!r})"
@@ -44,6 +45,14 @@ class Path:
     def get(self, payload: Any, default: Any = None) -> Any:
         """Return the value there, or `default` where the path leads nowhere."""
         value = payload
+        try:  # objects all the way, nearly always
+            for key in self.keys:
+                value = value[key]
+        except (KeyError, TypeError):
+            return self._get(payload, default)
+        return value
+
+    def _get(self, value: Any, default: Any) -> Any:
         for key in self.keys:
             if type(value) is dict:
                 if key not in value:
@@ -60,6 +69,17 @@ class Path:
 
         `.` replaces the whole payload, which must stay an object. An array is lengthened with nulls where needed.
         """
+        holder: Any = payload
+        for key in self._way:
+            if type(holder) is not dict or key not in holder:
+                return self._set(payload, value)
+            holder = holder[key]
+        if type(holder) is not dict or not self.keys:
+            return self._set(payload, value)
+        holder[self._last] = value
+        return payload
+
+    def _set(self, payload: JSONObject, value: JSONValue) -> JSONObject:
         if not self.keys:
             if not isinstance(value, dict):
                 raise PathError(f"the whole payload can only be replaced by an object, not by {kind(value)}")
