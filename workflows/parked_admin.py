@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -19,6 +20,9 @@ from workflows.dropping import discard
 from workflows.models import ParkedRun, Workflow
 from workflows.parked import MOST_IDS, Chosen
 from workflows.replay_admin import ReplayPages
+
+CHOICES = 50
+"""So many are offered by a filter."""
 
 
 def pretty(text: str) -> SafeString:
@@ -41,39 +45,48 @@ class ParkedList(ChangeList):
             row.names = (integrations.get(row.integration_id, "deleted"), workflows.get(row.workflow_id, "—"))
 
 
-class IntegrationFilter(admin.SimpleListFilter):
-    """Integrations, and workflows with triggers of their own, that have parked runs."""
+class CountedFilter(admin.SimpleListFilter):
+    """Those that have parked runs, the ones with the most; others are reached from their own pages."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return them by name, with their numbers, and the one that is chosen."""
+        name: Any = self.parameter_name
+        counted = model_admin.get_queryset(request).order_by().values_list(name).annotate(number=Count("pk"))
+        found = dict(counted.order_by("-number", name)[:CHOICES])
+        chosen = request.GET.get(name, "")
+        if chosen and chosen not in found:
+            found |= dict(counted.filter(**{name: chosen}))
+        return sorted(((pk, f"{said} ({found[pk]:,})") for pk, said in self.names(found).items()), key=lambda pair: pair[1])
+
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return their names by id."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+
+
+class IntegrationFilter(CountedFilter):
+    """Integrations, and workflows with triggers of their own."""
 
     title = "integration"
     parameter_name = "integration_id"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return those that have any, with their numbers."""
-        own = model_admin.get_queryset(request).order_by()
-        counted = dict(own.values_list("integration_id").annotate(Count("pk")))
-        return sorted(((pk, f"{name} ({counted[pk]})") for pk, name in names(counted).items()), key=lambda pair: pair[1])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        return queryset.filter(integration_id=self.value()) if self.value() else queryset
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return their names by id."""
+        return names(ids)
 
 
-class WorkflowFilter(admin.SimpleListFilter):
-    """Workflows that have parked runs."""
+class WorkflowFilter(CountedFilter):
+    """Workflows."""
 
     title = "workflow"
     parameter_name = "workflow_id"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the workflows that have any, with their numbers."""
-        own = model_admin.get_queryset(request).order_by()
-        counted = dict(own.values_list("workflow_id").annotate(Count("pk")))
-        names = Workflow.objects.filter(pk__in=counted).values_list("pk", "name")
-        return [(pk, f"{name} ({counted[pk]})") for pk, name in names]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        return queryset.filter(workflow_id=self.value()) if self.value() else queryset
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Return their names by id."""
+        return dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 @admin.register(ParkedRun)

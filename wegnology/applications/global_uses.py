@@ -61,12 +61,15 @@ def uses_of_global(application_id: str, key: str) -> list[GlobalUse]:
 
 
 def _use_of(row: Model) -> GlobalUse:
-    """Return a row as something that names a global."""
+    return GlobalUse(str(row._meta.verbose_name), str(row), address_of(row))
+
+
+def address_of(row: Model) -> str:
+    """Return the address of a row's page; "" where it has none."""
     try:
-        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     except NoReverseMatch:
-        address = ""
-    return GlobalUse(str(row._meta.verbose_name), str(row), address)
+        return ""
 
 
 def _settings(application_id: str) -> Iterator[Mention]:

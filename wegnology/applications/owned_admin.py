@@ -36,6 +36,7 @@ from django.http import Http404, HttpRequest
 
 from wegnology.applications.access import applications_of, is_operator, may, may_anywhere
 from wegnology.applications.current import current_of, follow
+from wegnology.applications.deletion_preview import CountedDeletion
 from wegnology.applications.history import AuditedPages
 from wegnology.applications.models import Application, Role
 from wegnology.applications.operator_admin import Permissions
@@ -81,7 +82,7 @@ class OwnFilter(admin.RelatedFieldListFilter):
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": rows})  # type: ignore[no-any-return]
 
 
-class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
+class OwnedAdmin(Permissions, CountedDeletion, AuditedPages, ModelAdmin):
     """Pages of rows that belong to an application (see the module)."""
 
     application_path: ClassVar[str] = "application"
@@ -125,13 +126,6 @@ class OwnedAdmin(Permissions, AuditedPages, ModelAdmin):
         if narrowed is not None:
             rows = self.within(rows, Application.objects.filter(pk=narrowed.pk))
         return rows if is_operator(request.user) else self.within(rows, applications_of(request.user))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Let what only tells about rows go with them, whoever may delete those."""
-        found, counts, needed, protected = super().get_deleted_objects(objs, request)
-        pages = self.admin_site._registry.items()
-        alongside = {str(model._meta.verbose_name) for model, page in pages if getattr(page, "goes_along", False)}
-        return found, counts, {name for name in needed if str(name) not in alongside}, protected
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the rows of the chosen application, or of all; a filter by application goes before."""

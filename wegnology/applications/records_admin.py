@@ -59,6 +59,8 @@ class KindFilter(admin.SimpleListFilter):
 class RecordAdmin(OwnedAdmin):
     """Rows that name their application by id, for reading: it may be gone; then they are for operators."""
 
+    application_path = "application_id"
+
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of some applications."""
         return queryset.filter(application_id__in=applications.order_by().values("pk"))
