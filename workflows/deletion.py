@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from integrations.models import Integration
 from wegnology.applications.records import TrashEntry
@@ -18,6 +18,7 @@ from wegnology.applications.trash import put_away
 from wegnology.lib.types import JSONValue
 from workflows.graph import INTEGRATION
 from workflows.models import Workflow, WorkflowVersion
+from workflows.version_search import holding
 
 
 class Take(StrEnum):
@@ -44,21 +45,20 @@ class Affected(NamedTuple):
 def affected_workflows(integration_ids: Collection[str]) -> Affected:
     """Find the workflows that have a trigger of one of the integrations, in any version."""
     ours = set(integration_ids)
+    holding_ours = holding(_versions_beside(ours), ours, "triggers")
+    touched = {pk for pk, triggers in holding_ours.values_list("workflow_id", "triggers") if True in _is_ours(triggers, ours)}
     triggers: dict[str, set[bool]] = {}
-    applications = Integration.objects.filter(pk__in=ours).values("application")
-    versions = WorkflowVersion.objects.filter(workflow__application__in=applications).order_by()
+    versions = WorkflowVersion.objects.filter(workflow__in=touched).order_by()
     for workflow_id, version_triggers in versions.values_list("workflow_id", "triggers"):
         triggers.setdefault(workflow_id, set()).update(_is_ours(version_triggers, ours))
-    touched = {workflow_id for workflow_id, found in triggers.items() if True in found}
     rows = list(Workflow.objects.filter(pk__in=touched).order_by("name", "id"))
     return Affected([row for row in rows if triggers[row.pk] == {True}], rows)
 
 
 def workflows_by_integration(integration_ids: Collection[str]) -> dict[str, list[Workflow]]:
-    """Return the workflows that have a trigger of each integration, in any version; three queries for any number."""
+    """Return the workflows that have a trigger of each integration, in any version; four queries for any number."""
     ours, found = set(integration_ids), dict[str, set[str]]()
-    applications = Integration.objects.filter(pk__in=ours).values("application")
-    versions = WorkflowVersion.objects.filter(workflow__application__in=applications).order_by()
+    versions = holding(_versions_beside(ours), ours, "triggers")
     for workflow_id, triggers in versions.values_list("workflow_id", "triggers"):
         for trigger in triggers:
             if isinstance(trigger, dict) and trigger.get("type") == INTEGRATION and trigger.get("key") in ours:
@@ -68,6 +68,12 @@ def workflows_by_integration(integration_ids: Collection[str]) -> dict[str, list
         row.pk: row for row in Workflow.objects.filter(pk__in=wanted).only("pk", "name", "application_id").order_by("name", "id")
     }
     return {key: [row for pk, row in rows.items() if pk in ids] for key, ids in found.items()}
+
+
+def _versions_beside(integration_ids: Collection[str]) -> QuerySet[WorkflowVersion]:
+    """Return the versions of the applications of these integrations."""
+    applications = Integration.objects.filter(pk__in=integration_ids).values("application")
+    return WorkflowVersion.objects.filter(workflow__application__in=applications).order_by()
 
 
 def _is_ours(triggers: Iterable[JSONValue], ours: set[str]) -> Iterable[bool]:

@@ -8,8 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from integrations.models import Integration
 from integrations.runtime.keys import key
@@ -17,9 +16,8 @@ from wegnology.lib.redis import RedisAway, sync_client
 from workflows.graph import INTEGRATION
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
 from workflows.triggers import ALARM, BUTTON, FLOW_ERROR, TIMER, WEBHOOK
+from workflows.version_search import holding
 
-MOST_LOOKED_FOR = 100
-"""Ids that the database looks for; of more all versions are read: SQLite takes no condition of a thousand parts."""
 _OWN = {BUTTON: "virtual button", TIMER: "timer", WEBHOOK: "webhook", FLOW_ERROR: "error trigger", ALARM: "alarm trigger"}
 
 
@@ -125,13 +123,7 @@ def is_trigger_of(raw: Any, ids: Collection[str]) -> bool:
 
 def _versions(applications: Collection[str], ids: Collection[str]) -> list[WorkflowVersion]:
     """Return the versions of some applications whose triggers or nodes may hold one of the ids."""
-    rows = WorkflowVersion.objects.filter(workflow__application__in=applications)
-    rows = rows.annotate(trigger_text=Cast("triggers", TextField()), node_text=Cast("nodes", TextField()))
-    if len(ids) <= MOST_LOOKED_FOR:
-        holds = Q(pk__in=())
-        for identifier in ids:
-            holds |= Q(trigger_text__contains=f'"{identifier}"') | Q(node_text__contains=f'"{identifier}"')
-        rows = rows.filter(holds)
+    rows = holding(WorkflowVersion.objects.filter(workflow__application__in=applications), ids, "triggers", "nodes")
     return list(rows.select_related("workflow").order_by("workflow__name", "workflow_id", "name"))
 
 
