@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import DateTimeField, Model
 from django.urls import NoReverseMatch, reverse
 
 from wegnology.applications.sealing import SealedConfig
@@ -75,8 +75,10 @@ def address_of(row: Model) -> str:
 def _settings(application_id: str) -> Iterator[Mention]:
     """Yield the templates in the settings of integrations and the like; what cannot be opened or read names nothing."""
     for model in apps.get_models():
-        if issubclass(model, SealedConfig) and any(field.name == "application" for field in model._meta.fields):
-            for row in model._base_manager.filter(**{"application_id": application_id}):
+        fields = model._meta.concrete_fields
+        if issubclass(model, SealedConfig) and any(field.name == "application" for field in fields):
+            times = [field.name for field in fields if isinstance(field, DateTimeField)]  # dear to read, and not needed
+            for row in model._base_manager.filter(**{"application_id": application_id}).defer(*times):
                 try:
                     templates = row.config_schema.templates(row.raw_config())
                 except (KeyMissing, SealBroken, LookupError):
