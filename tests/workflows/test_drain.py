@@ -298,7 +298,8 @@ class TestSending:
             wait_until(lambda: hub.outbox(target.pk) == ["a1"])
             ((_, fields),) = hub.client.xrange(key("outbox", target.pk))
             channel, _, reply = orjson.loads(fields[b"m"])["r"].partition("#")
-            hub.client.publish(channel, orjson.dumps({"reply": reply, "outcome": outcome}))
+            answer = orjson.dumps({"reply": reply, "outcome": outcome})
+            wait_until(lambda: hub.client.publish(channel, answer) == 1)  # the worker may not listen yet
             wait_until(lambda: hub.line(row.pk).waiting == 0)
         assert hub.line(row.pk).finished == (0 if error else 1)
         assert [parked.error_name for parked in ParkedRun.objects.all()] == ([error] if error else [])
