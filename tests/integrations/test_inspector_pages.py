@@ -100,6 +100,22 @@ def test_without_redis_it_says_so(admin_client: Client, row: Integration, settin
     assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404
 
 
+@pytest.mark.parametrize("days", [1, 7])
+def test_connections_that_came_and_went_are_no_messages(
+    admin_client: Client, row: Integration, redis_here: RedisServer, days: int
+) -> None:
+    hour = int(time.time() * 1000) // HOUR_MS * HOUR_MS
+    with redis_here.client() as client:
+        client.hset(key("ledger", row.pk, hour), mapping={"messages": 4, "signals": 3, "finished": 4, "unmatched": 3})
+        client.sadd(key("dirty"), f"ledger:{row.pk}:{hour}")
+        write_ledger(client)
+    for address in (page(row, "ledger") + f"?days={days}", reverse("overview", args=[row.application_id])):
+        html = " ".join(admin_client.get(address).content.decode().split())
+        assert "all together 4 messages; besides, 3 connection events and replays" in html
+        assert "4 messages and 3 other events (connections, replays): 7 finished" in html
+        assert "<td>4</td><td>3</td><td>4</td><td>3</td>" in html
+
+
 def test_the_ledger_page_shows_both_sides_by_hour_and_by_day(
     admin_client: Client, row: Integration, redis_here: RedisServer
 ) -> None:

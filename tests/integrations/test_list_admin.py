@@ -87,6 +87,22 @@ class TestColumns:
             counts.append(len(seen))
         assert counts[0] == counts[1]
 
+    def test_headers_are_worked_out_once_and_checkboxes_are_named(self, client: Client, plant: Application) -> None:
+        for name in ("One", "Two", "Three"):
+            factories.integration(plant, name=name)
+        from unfold.templatetags import unfold_list
+
+        client.get(LIST)
+        asked: list[object] = []
+        page = client.get(LIST)
+        listed = (page.context_data or {})["cl"]
+        listed.get_query_string = lambda *given, **more: asked.append(given)
+        assert list(unfold_list.result_headers(listed)) == list(unfold_list.result_headers(listed))
+        assert asked == []
+        html = page.content.decode()
+        assert html.count('aria-label="Select Two"') == 1
+        assert html.count('name="_selected_action"') == 3
+
 
 @pytest.mark.usefixtures("editor")
 class TestLive:

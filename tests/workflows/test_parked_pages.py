@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from integrations.models import LedgerMove
@@ -16,7 +17,9 @@ from tests.servers.processes import free_port
 from tests.workflows.harness import source
 from tests.workflows.test_replay import FLOW, events, parked
 from wegnology.applications.models import Role
+from wegnology.lib.ids import new_id
 from workflows.models import ParkedRun, ReplayJob
+from workflows.parked_admin import CHOICES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("far_ends")]
 LIST = reverse("admin:workflows_parkedrun_changelist")
@@ -100,6 +103,22 @@ def test_what_is_deleted_on_the_page_is_counted(editor: Client, hub: Hub) -> Non
     editor.post(reverse("admin:workflows_parkedrun_delete", args=[run.pk]), {"post": "yes"})
     move = LedgerMove.objects.get()
     assert (move.source, move.target, move.number) == ("parked:failed", "dropped:discarded", 1)
+
+
+def test_filters_offer_those_with_the_most_and_the_chosen_one(admin_client: Client) -> None:
+    plant = factories.application("Plant")
+    few = factories.integration(plant, name="source 00")
+    for number in range(CHOICES + 2):
+        origin = factories.integration(plant, name=f"source {number:02}") if number else few
+        for _ in range(1 if number < 2 else 2):
+            run = {"integration_id": origin.pk, "event_id": new_id(), "event": "{}", "reason": "failed"}
+            ParkedRun.objects.create(application=plant, error_name="Error", created_at=timezone.now(), **run)
+    html = admin_client.get(LIST).content.decode()
+    assert "source 00 (1)" not in html
+    assert "source 02 (2)" in html
+    html = admin_client.get(LIST, {"integration_id": few.pk}).content.decode()
+    assert "source 00 (1)" in html
+    assert "source 01 (1)" not in html
 
 
 class TestCommand:
