@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from integrations.models import Integration
 from wegnology.applications.credential_users import CredentialUse, CredentialUsers, Names
@@ -20,7 +21,11 @@ class IntegrationUsers(CredentialUsers):
             if row.credential_name in names[row.application_id]:
                 address = reverse("admin:integrations_integration_change", args=[row.pk])
                 detail = _type_label(row) if row.enabled else f"{_type_label(row)}, disabled"
-                yield row.application_id, row.credential_name, CredentialUse("Integration", row.name, address, detail)
+                yield (
+                    row.application_id,
+                    row.credential_name,
+                    CredentialUse(gettext_noop("Integration"), row.name, address, detail),
+                )
 
     def rename(self, application_id: str, before: str, after: str) -> None:
         """Let integrations refer to the credential by its new name."""

@@ -1,4 +1,4 @@
-"""The log-in form, and accounts in the look of the other pages, for operators."""
+"""Log-in and password pages, and accounts in the look of the other pages, for operators."""
 
 from typing import Any
 
@@ -7,13 +7,15 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from wegnology.applications.operator_admin import OperatorAdmin
 from wegnology.lib.theme import SwitchInput
-from wegnology.login import LoginForm
+from wegnology.login import LoginForm, change_password
 
 admin.site.login_form = LoginForm
+admin.site.password_change = change_password  # type: ignore[method-assign]
 admin.site.unregister(User)
 admin.site.unregister(Group)  # groups carry permissions of models, which mean nothing here: members have roles
 
@@ -22,10 +24,10 @@ class AccountForm(UserChangeForm):  # type: ignore[misc]
     """An account, and the one right that is not a role in an application."""
 
     creates_applications = forms.BooleanField(
-        label="May create applications",
+        label=gettext_lazy("May create applications"),
         required=False,
         widget=SwitchInput(),
-        help_text="Operators may always. Whoever creates an application is its administrator.",
+        help_text=gettext_lazy("Operators may always. Whoever creates an application is its administrator."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,9 +48,9 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "creates_applications")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (gettext_lazy("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "creates_applications")}),
+        (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),)
 
@@ -69,9 +71,15 @@ class UserAdmin(OperatorAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
 
 
 _WORDS = {
-    "is_active": ("Active", "Switch off instead of deleting: the person cannot log in and counts as no member."),
-    "is_staff": ("May log in", "Switched on by itself for who becomes a member of an application."),
-    "is_superuser": ("Operator", "Sees all applications, the processes and the accounts, and may do everything."),
+    "is_active": (
+        gettext_lazy("Active"),
+        gettext_lazy("Switch off instead of deleting: the person cannot log in and counts as no member."),
+    ),
+    "is_staff": (gettext_lazy("May log in"), gettext_lazy("Switched on by itself for who becomes a member of an application.")),
+    "is_superuser": (
+        gettext_lazy("Operator"),
+        gettext_lazy("Sees all applications, the processes and the accounts, and may do everything."),
+    ),
 }
 
 

@@ -1,6 +1,8 @@
 """The platform itself as a Django app: its checks and commands."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+
+from wegnology.lib.model_names import translate_names
 
 
 class WegnologyConfig(AppConfig):
@@ -10,5 +12,8 @@ class WegnologyConfig(AppConfig):
     verbose_name = "WEGnology"
 
     def ready(self) -> None:
-        """Register the system checks, and let every process know our queues: pages ask for tasks too."""
+        """Register the system checks, let every process know our queues (pages ask for tasks too), translate names of models."""
         from wegnology import celery, checks  # noqa: F401  (importing registers them)
+
+        for name in ("applications", "integrations", "workflows"):
+            translate_names(apps.get_app_config(name).get_models())

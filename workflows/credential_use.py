@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from wegnology.applications.credential_users import CredentialUse, CredentialUsers, Names
 from workflows.models import WorkflowVersion
@@ -30,7 +31,7 @@ class NodeUsers(CredentialUsers):
             address = reverse("admin:workflows_workflow_change", args=[pk])
             where = f"in {', '.join(sorted(versions))}"
             detail = where if certain else f"{where}: chosen by a template"
-            yield application_id, name, CredentialUse("Workflow", workflow_name, address, detail, certain)
+            yield application_id, name, CredentialUse(gettext_noop("Workflow"), workflow_name, address, detail, certain)
 
     def rename(self, application_id: str, before: str, after: str) -> None:
         """Leave nodes as they are: versions never change, so pages name those that keep the old name."""

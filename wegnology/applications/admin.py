@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications import credential_admin, records_admin, token_admin  # noqa: F401  (importing registers the pages)
 from wegnology.applications.access import forget, is_operator
@@ -105,12 +106,12 @@ class ApplicationAdmin(OwnedAdmin):
         counted: QuerySet[Any] = rows.annotate(**{f"{name}_count": _count(name) for name in ("integrations", "workflows")})
         return counted
 
-    @admin.display(description="Integrations", ordering="integrations_count")
+    @admin.display(description=gettext_lazy("Integrations"), ordering="integrations_count")
     def integration_count(self, row: Any) -> int:
         """Return how many integrations it has."""
         return int(row.integrations_count)
 
-    @admin.display(description="Workflows", ordering="workflows_count")
+    @admin.display(description=gettext_lazy("Workflows"), ordering="workflows_count")
     def workflow_count(self, row: Any) -> int:
         """Return how many workflows it has."""
         return int(row.workflows_count)

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 
 from wegnology.applications.sealing import keyring
 from wegnology.lib.crypto import KeyMissing, SealBroken
@@ -52,7 +53,7 @@ class ConfirmedEdits:
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Save {before}?",
+            "title": gettext("Save %(name)s?") % {"name": before},
             "opts": self.opts,
             "original": before,
             "sealed_name": SEALED,
@@ -79,5 +80,5 @@ def _restore(request: HttpRequest, object_id: str) -> None:
         asked, entries = 0, ""
     restored = QueryDict(entries if time.time() - asked < LIFE_SECONDS else "", mutable=True)
     if not restored:
-        messages.error(request, "Nothing was saved: the question was too old. Enter the change again.")
+        messages.error(request, gettext("Nothing was saved: the question was too old. Enter the change again."))
     request.POST = restored  # type: ignore[assignment]

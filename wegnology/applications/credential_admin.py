@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from wegnology.applications.credential_facts import CredentialFacts, ending_lines, facts_of, use_words
@@ -29,8 +30,8 @@ from wegnology.lib.reference import said_of
 from wegnology.lib.theme import ChangeList, row_action
 
 COMMON = ("application", "name", "enabled", "description")
-_ENABLED = Badge("check_circle", "Enabled", "success")
-_DISABLED = Badge("pause_circle", "Disabled", "muted")
+_ENABLED = Badge("check_circle", gettext_lazy("Enabled"), "success")
+_DISABLED = Badge("pause_circle", gettext_lazy("Disabled"), "muted")
 
 
 class CredentialList(ChangeList):
@@ -60,7 +61,7 @@ class CredentialAdmin(TypedAdmin):
     """List, page and form of every kind."""
 
     nothing = gettext_lazy("No service credentials yet. One keeps a login that integrations and workflow nodes then name.")
-    choose_lead = "What is the login for? The kind of a service credential cannot be changed later."
+    choose_lead = gettext_lazy("What is the login for? The kind of a service credential cannot be changed later.")
     list_display = ("name_", "state", "kind_", "application", "whose", "ends", "used_by")
     list_display_links = ("name_",)
     list_select_related = ("application",)
@@ -68,7 +69,7 @@ class CredentialAdmin(TypedAdmin):
     list_filter_submit = False
     list_per_page = 100
     search_fields = ("name", "id", "description")
-    search_help_text = "Search by name, id or description"
+    search_help_text = gettext_lazy("Search by name, id or description")
     ordering = ("name", "id")
     change_form_template = "admin/applications/credential/change_form.html"
     actions = ("delete_selected",)
@@ -76,34 +77,34 @@ class CredentialAdmin(TypedAdmin):
 
     # -- the list
 
-    @admin.display(description="Name", ordering="name")
+    @admin.display(description=gettext_lazy("Name"), ordering="name")
     def name_(self, row: Credential) -> str:
         """Return the name; a column that links."""
         return row.name
 
-    @admin.display(description="State", ordering="enabled")
+    @admin.display(description=gettext_lazy("State"), ordering="enabled")
     def state(self, row: Credential) -> SafeString:
         """Return whether it may be used."""
         return badge_html(_ENABLED if row.enabled else _DISABLED)
 
-    @admin.display(description="Kind", ordering="credential_type")
+    @admin.display(description=gettext_lazy("Kind"), ordering="credential_type")
     def kind_(self, row: Credential) -> str:
         """Return the kind's label."""
         return row.kind_label
 
-    @admin.display(description="Login")
+    @admin.display(description=gettext_lazy("Login"))
     def whose(self, row: Credential) -> str:
         """Return what helps to recognise it."""
         facts = row.shown.facts.facts  # type: ignore[attr-defined]
         return str(facts[0][1]) if facts else "—"
 
-    @admin.display(description="Ends")
+    @admin.display(description=gettext_lazy("Ends"))
     def ends(self, row: Credential) -> SafeString | str:
         """Return how many days are left, where it ends at all."""
         badge = row.shown.facts.badge(timezone.now())  # type: ignore[attr-defined]
         return badge_html(badge) if badge else "—"
 
-    @admin.display(description="Used by")
+    @admin.display(description=gettext_lazy("Used by"))
     def used_by(self, row: Credential) -> str:
         """Return how many use it."""
         return use_words(row.shown.uses) or "—"  # type: ignore[attr-defined]
@@ -132,7 +133,7 @@ class CredentialAdmin(TypedAdmin):
             return [(None, {"fields": ("kind_", *COMMON, "settings_readonly")})]
         sections = SchemaFields(self._kind(request, obj)).sections()
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("kind_",) if obj else ()))})]
-        return [*fieldsets, *((name or "Settings", {"fields": fields}) for name, fields in sections.items())]
+        return [*fieldsets, *((name or _("Settings"), {"fields": fields}) for name, fields in sections.items())]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and kind are chosen once."""
@@ -144,7 +145,11 @@ class CredentialAdmin(TypedAdmin):
         context = dict(extra_context or {})
         if row is not None and self.has_view_permission(request, row):
             if row.credential_type not in kinds.CREDENTIAL_TYPES:
-                messages.error(request, f"This release knows no service credentials of kind {row.credential_type}.")
+                messages.error(
+                    request,
+                    _("This release knows no service credentials of kind %(credential_type)s.")
+                    % {"credential_type": row.credential_type},
+                )
                 return self.response_post_save_change(request, row)
             facts = facts_of(row)
             ends = ending_lines(row.kind, facts.ends, timezone.now())
@@ -168,13 +173,15 @@ class CredentialAdmin(TypedAdmin):
     def _tell_who_keeps_the_name(self, request: HttpRequest, row: Credential, before: str) -> None:
         left = [use for use in named_uses({row.application_id: {before}}) if use.certain]
         if left:
-            names = ", ".join(f"{use.kind.lower()} {use.name} ({use.detail})" for use in left)
-            messages.warning(request, f"These still say “{before}” and have to be changed: {names}.")
+            names = ", ".join(f"{_(use.kind).lower()} {use.name} ({use.detail})" for use in left)
+            messages.warning(
+                request, _("These still say “%(before)s” and have to be changed: %(names)s.") % {"before": before, "names": names}
+            )
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """Lead to the question where one is open."""
         if getattr(request, "ask_before_disabling", False):
-            messages.info(request, "It stays enabled until you answer. Everything else is saved.")
+            messages.info(request, _("It stays enabled until you answer. Everything else is saved."))
             return redirect("admin:applications_credential_disable", obj.pk)
         return super().response_change(request, obj)
 
@@ -197,10 +204,10 @@ class CredentialAdmin(TypedAdmin):
             return self._ask(request, [row], "disable")
         row.enabled = False
         row.save()
-        messages.success(request, f"Disabled: {row.name}. What uses it does not connect.")
+        messages.success(request, _("Disabled: %(name)s. What uses it does not connect.") % {"name": row.name})
         return HttpResponseRedirect(reverse("admin:applications_credential_change", args=[row.pk]))
 
-    @row_action(description="Delete", icon="delete", permissions=["delete"])
+    @row_action(description=gettext_lazy("Delete"), icon="delete", permissions=["delete"])
     def delete_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the page that asks."""
         return redirect("admin:applications_credential_delete", object_id)
@@ -214,7 +221,7 @@ class CredentialAdmin(TypedAdmin):
             raise PermissionDenied
         return self._delete(request, [row]) or self._ask(request, [row], "delete")
 
-    @admin.action(description="Delete selected service credentials", permissions=["delete"])
+    @admin.action(description=gettext_lazy("Delete selected service credentials"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Credential]) -> HttpResponse | None:
         """Ask, naming what uses them, or delete."""
         rows = list(queryset)
@@ -222,10 +229,9 @@ class CredentialAdmin(TypedAdmin):
 
     def _ask(self, request: HttpRequest, rows: Sequence[Credential], what: str) -> HttpResponse:
         uses = uses_of(rows)
-        several = f"{len(rows)} service credentials"
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{what.capitalize()} {f'the service credential “{rows[0].name}”' if len(rows) == 1 else several}",
+            "title": _question(rows, what),
             "what": what,
             "rows": [(row, uses[row.pk]) for row in rows],
             "used": any(uses.values()),
@@ -238,5 +244,12 @@ class CredentialAdmin(TypedAdmin):
         if request.method != "POST" or "confirmed" not in request.POST:
             return None
         Credential.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        messages.success(request, f"Deleted: {', '.join(row.name for row in rows)}.")
+        messages.success(request, _("Deleted: %(names)s.") % {"names": ", ".join(row.name for row in rows)})
         return HttpResponseRedirect(reverse("admin:applications_credential_changelist"))
+
+
+def _question(rows: Sequence[Credential], what: str) -> str:
+    if len(rows) > 1:
+        return _("Delete %(count)s service credentials") % {"count": len(rows)}
+    text = _("Delete the service credential “%(name)s”") if what == "delete" else _("Disable the service credential “%(name)s”")
+    return text % {"name": rows[0].name}

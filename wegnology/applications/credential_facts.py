@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from wegnology.applications.credential_users import CredentialUse
 from wegnology.applications.models import Credential
 from wegnology.lib.badges import Badge
@@ -13,6 +15,7 @@ from wegnology.lib.forms import SchemaFields
 from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
+from wegnology.lib.speaking import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class CredentialFacts:
     def badge(self, now: datetime) -> Badge | None:
         """Return what matters most: that it cannot be used, or what ends first; None when nothing ends."""
         if self.fault:
-            return Badge("error", "Unusable", "danger", self.fault)
+            return Badge("error", _("Unusable"), "danger", self.fault)
         return expiry_badge(self.ends[0], now) if self.ends else None
 
 
@@ -37,10 +40,12 @@ def facts_of(row: Credential, known: KnownGlobals | None = None) -> CredentialFa
     """
     try:
         login = row.opened(known)
-        facts = [(label, login.hide(text)) for label, text in login.shown()]
+        facts = [(_(label), login.hide(text)) for label, text in login.shown()]
         return CredentialFacts(facts, expiries(reveal(login.model_dump(by_alias=True))))
     except KeyError:
-        return CredentialFacts(fault=f"This release has no credentials of kind {row.credential_type}")
+        return CredentialFacts(
+            fault=_("This release has no credentials of kind %(credential_type)s") % {"credential_type": row.credential_type}
+        )
     except ConfigInvalid as error:
         shown = SchemaFields(row.kind)
         said = [f"{shown.label(name)}: {text}" if name in row.kind.fields() else text for name, text in error.errors.items()]
@@ -61,6 +66,6 @@ def use_words(uses: Sequence[CredentialUse]) -> str:
     for use in uses:
         if use.certain:
             counts[use.kind] = counts.get(use.kind, 0) + 1
-    parts = [f"{count:,} {kind.lower()}{'' if count == 1 else 's'}" for kind, count in counts.items()]
+    parts = [counted(count, kind.lower(), f"{kind.lower()}s") for kind, count in counts.items()]
     perhaps = sum(not use.certain for use in uses)
-    return ", ".join([*parts, *([f"perhaps {perhaps:,} more"] if perhaps else [])])
+    return ", ".join([*parts, *([_("perhaps %(perhaps)s more") % {"perhaps": f"{perhaps:,}"}] if perhaps else [])])

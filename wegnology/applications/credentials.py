@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+from django.utils.translation import gettext
+
 from wegnology.applications.credential_users import CredentialUse, Names, places_of_use
 from wegnology.applications.models import Credential
 from wegnology.lib import credential_types as kinds
@@ -50,16 +52,25 @@ def find_credential(
     """
     row = credentials.get(name)
     if row is None:
-        raise ConfigInvalid({FIELD: f"There is no service credential “{name}” in this application."})
+        raise ConfigInvalid({FIELD: gettext("There is no service credential “%(name)s” in this application.") % {"name": name}})
     if row.credential_type not in wanted:
         expected = " or ".join(kinds.CREDENTIAL_TYPES[kind].label for kind in wanted) or "none"
-        raise ConfigInvalid({FIELD: f"The service credential “{name}” is of kind {row.kind_label}; needed is {expected}."})
+        raise ConfigInvalid(
+            {
+                FIELD: gettext("The service credential “%(name)s” is of kind %(kind_label)s; needed is %(expected)s.")
+                % {"name": name, "kind_label": row.kind_label, "expected": expected}
+            }
+        )
     if not row.enabled and not even_disabled:
-        raise ConfigInvalid({FIELD: f"The service credential “{name}” is disabled."})
+        raise ConfigInvalid({FIELD: gettext("The service credential “%(name)s” is disabled.") % {"name": name}})
     try:
         return row.opened(known)
     except (KeyMissing, SealBroken) as error:
-        raise ConfigInvalid({FIELD: f"The service credential “{name}” cannot be opened: {error}."}) from error
+        raise ConfigInvalid(
+            {FIELD: gettext("The service credential “%(name)s” cannot be opened: %(error)s.") % {"name": name, "error": error}}
+        ) from error
     except ConfigInvalid as error:
         kind = LoginOpen if row.kind.templates(row.raw_config()) else ConfigInvalid
-        raise kind({FIELD: f"The service credential “{name}” cannot be used: {error}"}) from error
+        raise kind(
+            {FIELD: gettext("The service credential “%(name)s” cannot be used: %(error)s") % {"name": name, "error": error}}
+        ) from error

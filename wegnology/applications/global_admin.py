@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.global_uses import GlobalUse, uses_of_globals
 from wegnology.applications.global_values import MAX_GLOBALS, value_fault
@@ -17,9 +19,9 @@ from wegnology.lib.fields import JSONTextField
 from wegnology.lib.theme import InlineFormSet, ModelForm, SwitchInput, TextInput
 from wegnology.lib.types import JSONValue
 
-_HELP = 'JSON: 30, "text" in quotes, true, [1, 2] or {"a": 1}.'
-_HIDDEN = "Type the value: a stored secret is never shown."
-_NOT_JSON = "This is not JSON, or a key stands twice in one object."
+_HELP = gettext_lazy('JSON: 30, "text" in quotes, true, [1, 2] or {"a": 1}.')
+_HIDDEN = gettext_lazy("Type the value: a stored secret is never shown.")
+_NOT_JSON = gettext_lazy("This is not JSON, or a key stands twice in one object.")
 _SHOWN_USES = 3
 
 
@@ -35,7 +37,11 @@ class SecretJSONTextField(JSONTextField):
             return super().to_python(value)
         except ValidationError as error:
             place = str(error.message).partition(" near ")[0]
-            text = f"{place}: this is not JSON. Text stands in quotes." if place.startswith("Line ") else _NOT_JSON
+            text = (
+                _("%(place)s: this is not JSON. Text stands in quotes.") % {"place": place}
+                if place.startswith("Line ")
+                else _NOT_JSON
+            )
             raise ValidationError(text, code="json") from None
 
     def has_changed(self, initial: object, data: object) -> bool:
@@ -54,7 +60,7 @@ class GlobalForm(ModelForm):
         widgets: ClassVar = {
             "key": TextInput(attrs={"spellcheck": "false", "class": "wg-code", "placeholder": "name"}),
             "secret": SwitchInput(),
-            "description": TextInput(attrs={"placeholder": "what it is for"}),
+            "description": TextInput(attrs={"placeholder": gettext_lazy("what it is for")}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +70,7 @@ class GlobalForm(ModelForm):
             self.fields["value"] = SecretJSONTextField(rows=1, required=False, help_text=_HELP)
         if self.was_secret:
             self.initial["value"] = None
-            self.fields["value"].widget.attrs["placeholder"] = "Stored, not shown. Type to replace."
+            self.fields["value"].widget.attrs["placeholder"] = _("Stored, not shown. Type to replace.")
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = str(field.label)
         self._value: JSONValue = None
@@ -79,7 +85,7 @@ class GlobalForm(ModelForm):
             self._keep()
         elif typed is None:
             self.add_error(
-                "value", "Type the value: a stored secret is never shown." if self.was_secret else "This field is required."
+                "value", _("Type the value: a stored secret is never shown.") if self.was_secret else _("This field is required.")
             )
         elif fault := value_fault(typed):
             self.add_error("value", fault)
@@ -92,7 +98,10 @@ class GlobalForm(ModelForm):
             self._value = Global.objects.get(pk=self.instance.pk).opened()
         except (KeyMissing, SealBroken) as error:
             if "key" in self.changed_data:
-                self.add_error("value", f"The stored value cannot be opened: {error}. Type it, or leave the key as it is.")
+                self.add_error(
+                    "value",
+                    _("The stored value cannot be opened: %(error)s. Type it, or leave the key as it is.") % {"error": error},
+                )
 
     def _get_validation_exclusions(self) -> set[str]:
         """Leave the value to `clean`: the model's field would refuse [] and {} as blank."""
@@ -115,12 +124,14 @@ class GlobalFormSet(InlineFormSet):
         for form in kept:
             key = getattr(form, "cleaned_data", {}).get("key")
             if key in seen:
-                form.add_error("key", f"There is another global `{key}`.")
+                form.add_error("key", _("There is another global `%(key)s`.") % {"key": key})
             if key:
                 seen.add(key)
         if len(kept) > MAX_GLOBALS:
             raise ValidationError(
-                f"An application has at most {MAX_GLOBALS} globals; here are {len(kept)}.", code="too_many_globals"
+                _("An application has at most %(max_globals)s globals; here are %(count)s.")
+                % {"max_globals": MAX_GLOBALS, "count": len(kept)},
+                code="too_many_globals",
             )
         super().clean()
 
@@ -133,7 +144,7 @@ class GlobalInline(OwnedInline):
     formset = GlobalFormSet
     fields = ("key", "value", "secret", "description", "used_by")
     readonly_fields = ("used_by",)
-    verbose_name_plural = "Globals"
+    verbose_name_plural = gettext_lazy("Globals")
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Look up what uses the globals, once for the page."""
@@ -141,7 +152,7 @@ class GlobalInline(OwnedInline):
         self._uses = uses_of_globals(obj.pk, keys) if keys else {}
         return super().get_formset(request, obj, **kwargs)
 
-    @admin.display(description="Used by")
+    @admin.display(description=gettext_lazy("Used by"))
     def used_by(self, row: Global) -> SafeString:
         """Return links to the first few that name it."""
         uses = self._uses.get(row.key, [])
@@ -149,7 +160,7 @@ class GlobalInline(OwnedInline):
             ", ", '<a class="wg-link" href="{}">{}</a>', ((use.address, use.name) for use in uses[:_SHOWN_USES])
         )
         more = len(uses) - _SHOWN_USES
-        return format_html("{} and {} more", links, more) if more > 0 else links or SafeString("—")
+        return format_html("{} {}", links, _("and %(count)s more") % {"count": more}) if more > 0 else links or SafeString("—")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Show the uses, and to who may only look, no value of a secret."""
@@ -160,10 +171,10 @@ class GlobalInline(OwnedInline):
         change = self.has_change_permission(request, obj)
         return self.fields if change else ("key", "value_shown", "secret", "description", "used_by")
 
-    @admin.display(description="Value")
+    @admin.display(description=gettext_lazy("Value"))
     def value_shown(self, row: Global) -> str:
         """Return the value as JSON; of a secret only that there is one."""
-        return "stored, not shown" if row.secret else str(JSONTextField().prepare_value(row.value))
+        return _("stored, not shown") if row.secret else str(JSONTextField().prepare_value(row.value))
 
 
 def warn_of_deleted(request: HttpRequest, formset: Any) -> None:
@@ -174,10 +185,13 @@ def warn_of_deleted(request: HttpRequest, formset: Any) -> None:
     uses = uses_of_globals(gone[0].application_id, [row.key for row in gone])
     for key, names in uses.items():
         if names:
-            messages.warning(request, f"The global `{key}` is gone, and still named by {_listed(names)}.")
+            messages.warning(
+                request,
+                _("The global `%(key)s` is gone, and still named by %(listed)s.") % {"key": key, "listed": _listed(names)},
+            )
 
 
 def _listed(uses: list[GlobalUse]) -> str:
     shown = ", ".join(f"{use.kind} {use.name}" for use in uses[:_SHOWN_USES])
     more = len(uses) - _SHOWN_USES
-    return f"{shown} and {more} more" if more > 0 else shown
+    return _("%(shown)s and %(more)s more") % {"shown": shown, "more": more} if more > 0 else shown

@@ -68,7 +68,7 @@ class MemberFormSet(InlineFormSet):
         for form in changed:
             user_id = form.instance.user_id
             if user_id in changes or (form.instance._state.adding and user_id in members):
-                form.add_error("who", f"{form.instance.user.get_username()} is a member already.")
+                form.add_error("who", _("%(username)s is a member already.") % {"username": form.instance.user.get_username()})
                 return
             changes[user_id] = None if self._leaves(form) else Role(form.cleaned_data["role"])
         if not is_operator(self.actor):

@@ -6,10 +6,14 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.models import Application, Member, Role
 
-UNKNOWN = "There is no account of this user name or e-mail address. Check the spelling, or have an operator create it."
+UNKNOWN = gettext_lazy(
+    "There is no account of this user name or e-mail address. Check the spelling, or have an operator create it."
+)
 
 
 def find_account(text: str) -> AbstractBaseUser:
@@ -22,9 +26,9 @@ def find_account(text: str) -> AbstractBaseUser:
     if not text or not found:
         raise ValidationError(UNKNOWN)
     if len(found) > 1:
-        raise ValidationError("Several accounts have this e-mail address. Enter the user name instead.")
+        raise ValidationError(_("Several accounts have this e-mail address. Enter the user name instead."))
     if not found[0].is_active:
-        raise ValidationError("This account is switched off. An operator can switch it on again under Users.")
+        raise ValidationError(_("This account is switched off. An operator can switch it on again under Users."))
     return found[0]
 
 
@@ -40,4 +44,4 @@ def keep_an_administrator(members: Mapping[int, Role], changes: Mapping[int, Rol
     after: dict[int, Any] = {**members, **changes}
     administrators = [user_id for user_id, role in after.items() if role is Role.ADMINISTRATOR]
     if not get_user_model()._default_manager.filter(pk__in=administrators, is_active=True).exists():
-        raise ValidationError("At least one administrator must stay. Make somebody else an administrator first.")
+        raise ValidationError(_("At least one administrator must stay. Make somebody else an administrator first."))

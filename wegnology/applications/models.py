@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.credential_users import follow_name
 from wegnology.applications.global_values import KEY, KEY_SAID, MAX_DESCRIPTION, as_text, value_fault
@@ -40,13 +42,17 @@ class Application(SavedWhole):
     payload_limit = models.PositiveBigIntegerField(
         null=True,
         blank=True,
-        help_text="Payloads a calendar month (UTC). Empty means no limit. What goes beyond still runs, counted and shown.",
+        help_text=gettext_lazy(
+            "Payloads a calendar month (UTC). Empty means no limit. What goes beyond still runs, counted and shown."
+        ),
     )
     stop_at_limit = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="At the limit, take nothing more in until the month ends. Sources that can wait do; what others send is "
-        "dropped and counted.",
+        help_text=gettext_lazy(
+            "At the limit, take nothing more in until the month ends. Sources that can wait do; what others send is "
+            "dropped and counted."
+        ),
     )
     stopped_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -92,11 +98,11 @@ def touch(application_id: str) -> None:
 class Role(models.TextChoices):
     """What a member may do; each role may also do what those before it may."""
 
-    VIEWER = "viewer", "Viewer"
+    VIEWER = "viewer", gettext_lazy("Viewer")
     """Looks at everything."""
-    EDITOR = "editor", "Editor"
+    EDITOR = "editor", gettext_lazy("Editor")
     """Changes integrations, workflows and globals, replays parked runs."""
-    ADMINISTRATOR = "administrator", "Administrator"
+    ADMINISTRATOR = "administrator", gettext_lazy("Administrator")
     """Manages members and tokens, and deletes."""
 
     def covers(self, other: "Role") -> bool:
@@ -139,11 +145,13 @@ class Global(SavedWhole):
         max_length=255,
         validators=[RegexValidator(KEY, KEY_SAID)],
     )
-    value = models.JSONField(help_text='A JSON value: 30, "text", true, [1, 2] or {"a": 1}.')
+    value = models.JSONField(help_text=gettext_lazy('A JSON value: 30, "text", true, [1, 2] or {"a": 1}.'))
     secret = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="Sealed, never shown again, and only for the settings of integrations and credentials: no workflow sees it.",
+        help_text=gettext_lazy(
+            "Sealed, never shown again, and only for the settings of integrations and credentials: no workflow sees it."
+        ),
     )
     description = models.CharField(max_length=MAX_DESCRIPTION, blank=True)
 
@@ -196,12 +204,12 @@ class Credential(SealedConfig, SavedWhole):
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
-        verbose_name = "service credential"
+        verbose_name = gettext_lazy("service credential")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["application", "name"],
                 name="unique_credential_name",
-                violation_error_message="The application has a service credential of this name already.",
+                violation_error_message=gettext_lazy("The application has a service credential of this name already."),
             )
         ]
 
@@ -245,9 +253,9 @@ class Credential(SealedConfig, SavedWhole):
         """Check that what is fixed stays, and the settings by the rules of the kind."""
         before = None if self._state.adding else Credential.objects.filter(pk=self.pk).first()
         if before is not None and before.credential_type != self.credential_type:
-            raise ValidationError({"credential_type": "The type of a service credential cannot be changed; add another one."})
+            raise ValidationError({"credential_type": _("The type of a service credential cannot be changed; add another one.")})
         if before is not None and before.application_id != self.application_id:
-            raise ValidationError({"application": "A service credential stays in its application."})
+            raise ValidationError({"application": _("A service credential stays in its application.")})
         try:
             self.kind.check(self.raw_config())
         except ConfigInvalid as error:

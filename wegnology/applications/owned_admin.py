@@ -33,6 +33,7 @@ from django.contrib.admin.utils import NotRelationField, get_model_from_relation
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, PermissionDenied
 from django.db.models import Field, Model, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
 
 from wegnology.applications.access import applications_of, is_operator, may, may_anywhere
 from wegnology.applications.current import current_of, follow
@@ -179,8 +180,10 @@ class OwnedAdmin(Permissions, CountedDeletion, AuditedPages, ModelAdmin):
             if not is_operator(request.user):
                 refused = queryset.count() - self.within(queryset, applications_of(request.user, needed)).count()
                 if refused:
-                    text = "Nothing was done: for {} of the chosen rows you would have to be {} of the application."
-                    messages.error(request, text.format(refused, needed.label.lower()))
+                    text = _(
+                        "Nothing was done: for %(count)s of the chosen rows you would have to be %(role)s of the application."
+                    )
+                    messages.error(request, text % {"count": refused, "role": needed.label.lower()})
                     return None
             return action(model_admin, request, queryset)
 

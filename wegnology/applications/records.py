@@ -6,6 +6,7 @@ None of these rows points to others with a foreign key: they outlive what they t
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 from pydantic import SecretStr
 
 from wegnology.applications.sealing import SealedConfig
@@ -33,8 +34,8 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-time", "-id"]
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit entries"
+        verbose_name = gettext_lazy("audit entry")
+        verbose_name_plural = gettext_lazy("audit entries")
         indexes: ClassVar = [
             models.Index(fields=["application_id", "-time", "-id"], name="audit_by_application"),
             models.Index(fields=["page", "-time", "-id"], name="audit_by_page"),
@@ -69,8 +70,8 @@ class TrashEntry(SealedConfig):
 
     class Meta:
         ordering: ClassVar = ["-deleted_at", "-id"]
-        verbose_name = "deleted item"
-        verbose_name_plural = "deleted items"
+        verbose_name = gettext_lazy("deleted item")
+        verbose_name_plural = gettext_lazy("deleted items")
         indexes: ClassVar = [
             models.Index(fields=["application_id", "-deleted_at"], name="trash_by_application"),
             models.Index(fields=["expires_at"], name="trash_by_expiry"),

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST
 
 from wegnology.applications import audit
@@ -22,6 +22,7 @@ from wegnology.applications.models import Application, Role
 from wegnology.applications.owned_admin import OwnedAdmin
 from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.applications.restoring import CannotRestore, restore
+from wegnology.lib.speaking import counted
 from wegnology.lib.theme import row_action
 
 
@@ -77,7 +78,7 @@ class RecordAdmin(OwnedAdmin):
         """Nobody changes."""
         return False
 
-    @admin.display(description="Kind")
+    @admin.display(description=gettext_lazy("Kind"))
     def kind_name(self, row: Any) -> str:
         """Return the kind as people say it."""
         return kind_of(row)
@@ -92,7 +93,7 @@ class AuditEntryAdmin(RecordAdmin):
     list_per_page = 100
     show_full_result_count = False
     search_fields = ("object_name", "object_id", "actor_name")
-    search_help_text = "Search by name or id of the object, or by person"
+    search_help_text = gettext_lazy("Search by name or id of the object, or by person")
     fields = ("time", "who", "actor_kind", "action", "kind_name", "object_", "object_id", "application_id", "what")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -103,17 +104,17 @@ class AuditEntryAdmin(RecordAdmin):
         """Let people filter by those who acted in their own applications."""
         return [ActorFilter if entry == "actor_name" else entry for entry in super().get_list_filter(request)]
 
-    @admin.display(description="Who", ordering="actor_name")
+    @admin.display(description=gettext_lazy("Who"), ordering="actor_name")
     def who(self, row: AuditEntry) -> str:
         """Return who acted, and whether a token did."""
-        return f"{row.actor_name} (token)" if row.actor_kind == "token" else row.actor_name
+        return gettext("%(actor_name)s (token)") % {"actor_name": row.actor_name} if row.actor_kind == "token" else row.actor_name
 
-    @admin.display(description="Object", ordering="object_name")
+    @admin.display(description=gettext_lazy("Object"), ordering="object_name")
     def object_(self, row: AuditEntry) -> str:
         """Return the object's name at that time."""
         return row.object_name
 
-    @admin.display(description="Change")
+    @admin.display(description=gettext_lazy("Change"))
     def what(self, row: AuditEntry) -> SafeString:
         """Return what changed."""
         return format_html('<div class="wg-detail">{}</div>', changes_html(row))
@@ -160,35 +161,35 @@ class TrashEntryAdmin(RecordAdmin):
         """Say who may bring something back."""
         return self.allowed(request, "restore", obj)
 
-    @admin.display(description="Application", ordering="application_name")
+    @admin.display(description=gettext_lazy("Application"), ordering="application_name")
     def application_(self, row: TrashEntry) -> str:
         """Return the application's name when it was deleted."""
         return row.application_name
 
-    @admin.display(description="Days left", ordering="expires_at")
+    @admin.display(description=gettext_lazy("Days left"), ordering="expires_at")
     def days_left(self, row: TrashEntry) -> int:
         """Return for how many days it can still be restored."""
         return max((row.expires_at - timezone.now() + timedelta(days=1)).days, 0)
 
-    @admin.display(description="Contents")
+    @admin.display(description=gettext_lazy("Contents"))
     def contents_short(self, row: TrashEntry) -> str:
         """Return how much of what is in it."""
         kinds = [str(kind) for kind, _ in row.contents]
         counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-        return ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+        return ", ".join(counted(count, kind, f"{kind}s") for kind, count in counts.items())
 
-    @admin.display(description="Contents")
+    @admin.display(description=gettext_lazy("Contents"))
     def contents_(self, row: TrashEntry) -> SafeString:
         """Return everything in it by name; more cannot be seen without restoring it."""
-        lines = format_html_join("", "<li>{}: {}</li>", row.contents)
+        lines = format_html_join("", "<li>{}: {}</li>", ((gettext(kind), name) for kind, name in row.contents))
         return format_html('<ul class="wg-list">{}</ul>', lines)
 
-    @row_action(description="Restore", icon="restore_from_trash", permissions=["restore"])
+    @row_action(description=gettext_lazy("Restore"), icon="restore_from_trash", permissions=["restore"])
     def restore_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the page with the button."""
         return HttpResponseRedirect(reverse("admin:applications_trashentry_change", args=[object_id]))
 
-    @admin.action(description="Restore", permissions=["restore"])
+    @admin.action(description=gettext_lazy("Restore"), permissions=["restore"])
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[TrashEntry]) -> None:
         """Bring the chosen entries back, the latest first: what was deleted before it may belong to it."""
         for pk in list(queryset.order_by("-deleted_at", "-pk").values_list("pk", flat=True)):
@@ -201,10 +202,11 @@ class TrashEntryAdmin(RecordAdmin):
             messages.error(request, str(error))
             return
         names = ", ".join(audit.title_of(row) for row in restored.rows[:10])
-        messages.success(request, f"Restored: {names}{' and more' if len(restored.rows) > 10 else ''}.")
+        text = gettext("Restored: %(names)s and more.") if len(restored.rows) > 10 else gettext("Restored: %(names)s.")
+        messages.success(request, text % {"names": names})
         for note in restored.notes:
             messages.warning(request, note)
-        messages.info(request, "What was enabled is enabled again. Events that waited when it was deleted are gone.")
+        messages.info(request, gettext("What was enabled is enabled again. Events that waited when it was deleted are gone."))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the address of the restore button."""
@@ -219,7 +221,7 @@ class TrashEntryAdmin(RecordAdmin):
         if self.has_restore_permission(request, row):
             self._restore(request, row.pk)
         else:
-            messages.error(request, "Only an administrator of the application may restore what was deleted.")
+            messages.error(request, gettext("Only an administrator of the application may restore what was deleted."))
         return HttpResponseRedirect(reverse("admin:applications_trashentry_changelist"))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.core import serializers
 from django.core.serializers.base import DeserializationError
 from django.db import models, transaction
+from django.utils.translation import gettext
 
 from wegnology.applications import audit
 from wegnology.applications.models import Global, Member
@@ -38,7 +39,7 @@ def restore(entry_id: str) -> Restored:
     with transaction.atomic(), audit.restoring():
         entry = TrashEntry.objects.select_for_update().filter(pk=entry_id).first()
         if entry is None:
-            raise CannotRestore("This is not in the trash any more: someone restored or removed it.")
+            raise CannotRestore(gettext("This is not in the trash any more: someone restored or removed it."))
         notes: list[str] = []
         stored = _rows(entry)
         _refuse_what_is_there(stored)
@@ -72,9 +73,9 @@ def _rows(entry: TrashEntry) -> list[models.Model]:
         stored = contents_of(entry)
         return [_row(record) for record in stored]
     except (KeyMissing, SealBroken) as error:
-        raise CannotRestore(f"What is in the trash cannot be opened: {error}.") from None
+        raise CannotRestore(gettext("What is in the trash cannot be opened: %(error)s.") % {"error": error}) from None
     except DeserializationError as error:
-        raise CannotRestore(f"This release cannot read what is in the trash: {error}") from None
+        raise CannotRestore(gettext("This release cannot read what is in the trash: %(error)s") % {"error": error}) from None
 
 
 def _row(record: dict[str, Any]) -> models.Model:
@@ -111,7 +112,10 @@ def _targets(row: models.Model) -> Iterator[tuple["models.Field[Any, Any]", Plac
 def _refuse_what_is_there(rows: Sequence[models.Model]) -> None:
     for model, key in _existing((type(row), row.pk) for row in rows):
         row = model._base_manager.get(pk=key)
-        raise CannotRestore(f"The {model._meta.verbose_name} {row} is there already: remove it first.")
+        raise CannotRestore(
+            gettext("The %(verbose_name)s %(row)s is there already: remove it first.")
+            % {"verbose_name": model._meta.verbose_name, "row": row}
+        )
 
 
 def _fits(row: models.Model, notes: list[str]) -> bool:
@@ -125,11 +129,15 @@ def _fits(row: models.Model, notes: list[str]) -> bool:
             return False
         if "name" not in fields:
             raise CannotRestore(
-                f"There is another {model._meta.verbose_name} called {row} now: rename or remove it, then restore this one."
+                gettext("There is another %(verbose_name)s called %(row)s now: rename or remove it, then restore this one.")
+                % {"verbose_name": model._meta.verbose_name, "row": row}
             )
         old = str(row)
         _rename(row, fields)
-        notes.append(f"There is another {model._meta.verbose_name} called {old} now; this one is called {row}.")
+        notes.append(
+            gettext("There is another %(verbose_name)s called %(old)s now; this one is called %(row)s.")
+            % {"verbose_name": model._meta.verbose_name, "old": old, "row": row}
+        )
     return True
 
 
@@ -151,7 +159,7 @@ def _rename(row: Any, fields: Sequence[str]) -> None:
         row.name = base[: NAME_LENGTH - len(suffix)] + suffix
         if not type(row)._base_manager.filter(name=row.name, **others).exists():
             return
-    raise CannotRestore(f"Every name like {base} is taken: rename those first.")
+    raise CannotRestore(gettext("Every name like %(base)s is taken: rename those first.") % {"base": base})
 
 
 def _leads_somewhere(row: models.Model, there: set[Place], notes: list[str]) -> bool:
@@ -163,7 +171,9 @@ def _leads_somewhere(row: models.Model, there: set[Place], notes: list[str]) -> 
         if isinstance(row, OPTIONAL):
             return False
         if not field.null:
-            raise CannotRestore(f"The {what} that {row} belongs to is gone: restore the {what} first.")
+            raise CannotRestore(
+                gettext("The %(what)s that %(row)s belongs to is gone: restore the %(what)s first.") % {"what": what, "row": row}
+            )
         setattr(row, field.attname, None)
-        notes.append(f"The {what} that {row} used is gone: choose another.")
+        notes.append(gettext("The %(what)s that %(row)s used is gone: choose another.") % {"what": what, "row": row})
     return True

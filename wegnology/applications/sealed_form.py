@@ -4,6 +4,7 @@ import copy
 from typing import Any, ClassVar
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from wegnology.applications.global_offers import offers_address
 from wegnology.lib.crypto import KeyMissing, SealBroken
@@ -80,7 +81,10 @@ class SealedConfigForm(ModelForm):
         except ConfigInvalid as error:
             self.settings.add_errors(self, error)
         except (KeyMissing, SealBroken) as error:
-            self.add_error(None, f"The stored secrets cannot be opened: {error}. Enter them anew, or bring the key back.")
+            self.add_error(
+                None,
+                _("The stored secrets cannot be opened: %(error)s. Enter them anew, or bring the key back.") % {"error": error},
+            )
         else:
             self.instance.set_config(raw)
 

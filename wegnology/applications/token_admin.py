@@ -33,9 +33,9 @@ ACCESS = (
     (CHOSEN, gettext_lazy("What the scopes below say")),
 )
 _ACTIVE, _PAUSED, _ENDED = (
-    Badge("check_circle", "Active", "success"),
-    Badge("pause_circle", "Inactive", "muted"),
-    Badge("schedule", "Ended", "warning"),
+    Badge("check_circle", gettext_lazy("Active"), "success"),
+    Badge("pause_circle", gettext_lazy("Inactive"), "muted"),
+    Badge("schedule", gettext_lazy("Ended"), "warning"),
 )
 
 
@@ -103,7 +103,7 @@ class ApiTokenAdmin(OwnedAdmin):
     list_filter_submit = False
     list_per_page = 100
     search_fields = ("name", "id", "description")
-    search_help_text = "Search by name, id or description"
+    search_help_text = gettext_lazy("Search by name, id or description")
     ordering = ("name", "id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -138,12 +138,12 @@ class ApiTokenAdmin(OwnedAdmin):
             kwargs["form"] = _without_access()
         return super().get_form(request, obj, change=change, **kwargs)
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state(self, row: ApiToken) -> SafeString:
         """Return whether it opens anything now."""
         return badge_html(_ACTIVE if row.usable else _ENDED if row.active else _PAUSED)
 
-    @admin.display(description="May do")
+    @admin.display(description=gettext_lazy("May do"))
     def may_do(self, row: ApiToken) -> SafeString:
         """Return its scopes, in words where there are some."""
         words = {name: str(text) for name, text in ACCESS}

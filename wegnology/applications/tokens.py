@@ -8,6 +8,8 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.saved_whole import SavedWhole
 from wegnology.lib.ids import new_id
@@ -43,7 +45,7 @@ class ApiToken(SavedWhole):
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
-        verbose_name = "API token"
+        verbose_name = gettext_lazy("API token")
 
     def __str__(self) -> str:
         return self.name
@@ -70,7 +72,7 @@ class UserToken(models.Model):
     password_mark = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     logged_in_at = models.DateTimeField(
-        null=True, help_text="When the password was given; a token that replaces another keeps it."
+        null=True, help_text=gettext_lazy("When the password was given; a token that replaces another keeps it.")
     )
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -80,7 +82,7 @@ class UserToken(models.Model):
         indexes: ClassVar = [models.Index(fields=["user", "created_at"], name="user_token_by_user")]
 
     def __str__(self) -> str:
-        return f"login of {self.user_id}"
+        return _("login of %(user_id)s") % {"user_id": self.user_id}
 
     @property
     def begun_at(self) -> datetime:

@@ -20,6 +20,7 @@ from django.core import serializers
 from django.db import models, router, transaction
 from django.db.models.deletion import Collector
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wegnology.applications import audit
 from wegnology.applications.models import Application, Global, SavedWhole
@@ -95,7 +96,7 @@ def _entry(application_id: str, heads: Sequence[models.Model], rows: Sequence[mo
         application_name=application.name if application else "",
         kind=heads[0]._meta.label_lower,
         name=_title(heads),
-        contents=[[row._meta.verbose_name, audit.title_of(row)] for row in rows],
+        contents=[[str(row._meta.verbose_name_raw), audit.title_of(row)] for row in rows],
         deleted_by=audit.current_actor().name,
         deleted_at=now,
         expires_at=now + timedelta(days=settings.TRASH_DAYS),
@@ -107,7 +108,7 @@ def _entry(application_id: str, heads: Sequence[models.Model], rows: Sequence[mo
 
 def _title(heads: Sequence[models.Model]) -> str:
     names = ", ".join(audit.title_of(head) for head in heads[:NAMES_IN_TITLE])
-    more = f" and {len(heads) - NAMES_IN_TITLE} more" if len(heads) > NAMES_IN_TITLE else ""
+    more = _(" and %(count)s more") % {"count": len(heads) - NAMES_IN_TITLE} if len(heads) > NAMES_IN_TITLE else ""
     return names[: 255 - len(more)] + more
 
 

@@ -9,10 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.global_offers import GlobalOffers
 from wegnology.applications.sealed_form import SealedConfigForm
 from wegnology.lib.forms import SchemaFields
+from wegnology.lib.speaking import Said
 
 
 class TypeCard(NamedTuple):
@@ -30,9 +33,9 @@ class TypeCard(NamedTuple):
 class TypedAdmin(GlobalOffers):
     """Pages of rows with `SealedConfig`, each of a type. The address of the form names it: ?type=mqtt."""
 
-    choose_lead: ClassVar[str]
+    choose_lead: ClassVar[Said]
     """What is asked above the types."""
-    choose_empty: ClassVar[str] = ""
+    choose_empty: ClassVar[Said] = ""
     """What is said when there are none."""
 
     class Media:
@@ -42,13 +45,13 @@ class TypedAdmin(GlobalOffers):
         """Return every type."""
         raise NotImplementedError
 
-    @admin.display(description="Settings")
+    @admin.display(description=gettext_lazy("Settings"))
     def settings_readonly(self, row: Any) -> SafeString:
         """Return the settings for who may look but not change; secrets only say that they are there."""
         shown, masked = SchemaFields(row.config_schema), row.config_schema.masked(row.config)
         secret = row.config_schema.secret_fields()
-        pairs = [(choice.title, choice.option_of(masked).label) for choice in row.config_schema.choices]
-        pairs += [(shown.label(name), "stored, not shown" if name in secret else value) for name, value in masked.items()]
+        pairs = [(_(choice.title), _(choice.option_of(masked).label)) for choice in row.config_schema.choices]
+        pairs += [(shown.label(name), _("stored, not shown") if name in secret else value) for name, value in masked.items()]
         lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
         return format_html('<dl class="wg-facts">{}</dl>', lines)
 
@@ -60,13 +63,14 @@ class TypedAdmin(GlobalOffers):
         chosen = request.GET.get("type", "")
         if chosen not in labels:
             return self._choose_type(request)
-        context = {"title": f"Add {labels[chosen]} {self.opts.verbose_name}", **(extra_context or {})}
+        title = _("Add %(type)s %(kind)s") % {"type": labels[chosen], "kind": self.opts.verbose_name}
+        context = {"title": title, **(extra_context or {})}
         return super().add_view(request, form_url, context)
 
     def _choose_type(self, request: HttpRequest) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Add {self.opts.verbose_name}",
+            "title": _("Add %(kind)s") % {"kind": self.opts.verbose_name},
             "types": self.types(),
             "lead": self.choose_lead,
             "empty": self.choose_empty,
@@ -78,4 +82,4 @@ class TypedAdmin(GlobalOffers):
         super().save_model(request, obj, form, change)
         if isinstance(form, SealedConfigForm) and form.not_kept:
             names = ", ".join(form.not_kept)
-            messages.warning(request, f"Not kept, because they do not apply with these settings: {names}.")
+            messages.warning(request, _("Not kept, because they do not apply with these settings: %(names)s.") % {"names": names})

@@ -5,14 +5,16 @@ from typing import NamedTuple
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from wegnology.lib.speaking import Said
+
 
 class Badge(NamedTuple):
     """What a person sees of a state: an icon's name, one or two words, how it is coloured, one sentence."""
 
     icon: str
-    words: str
+    words: Said
     tone: str
-    detail: str = ""
+    detail: Said = ""
 
 
 def badge_html(badge: Badge) -> SafeString:

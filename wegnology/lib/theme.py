@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from django.forms import NumberInput, PasswordInput, Select, Textarea, TextInput
     from django.forms import NumberInput as DecimalInput
 
+    from wegnology.lib.speaking import Said
+
     ModelAdmin = _ModelAdmin[Any]
     ModelForm = _ModelForm[Any]
     InlineFormSet = _InlineFormSet[Any, Any, Any]
 
-    def row_action(*, description: str, icon: str, permissions: Sequence[str]) -> Callable[[F], F]: ...
+    def row_action(*, description: Said, icon: str, permissions: Sequence[str]) -> Callable[[F], F]: ...
 
     TabularInline = _TabularInline[Any, Any]
 else:

@@ -165,7 +165,7 @@ def _as_json(row: Workflow, version: WorkflowVersion) -> JSONObject:
         "version": version.name,
         "enabled": version.enabled,
         "isDefault": (row.default_version_id or DEVELOP) in (version.pk, version.name),
-        "state": badge_of(row, version).words,
+        "state": str(badge_of(row, version).words),
         "notes": version.notes,
         "creationDate": version.created_at.isoformat(),
     }
