@@ -1,4 +1,4 @@
-"""The log-in page: who comes in, and who is slowed."""
+"""The log-in page and that of one's own password: who comes in, and who is slowed."""
 
 from typing import Any
 
@@ -65,7 +65,14 @@ class TestWhoComesIn:
         assert f"at most {LENGTHS[field]} characters" in response.content.decode()
 
     def test_what_is_missing_is_named(self, client: Client) -> None:
-        assert "This field is required." in log_in(client, "")
+        page = log_in(client, "")
+        assert "This field is required." in page
+        assert "Correct what is marked below." in page
+
+    def test_what_is_wrong_is_said_once(self, client: Client) -> None:
+        page = log_in(client, "no")
+        assert page.count("errornote") == 1
+        assert WRONG in page
 
 
 @pytest.mark.usefixtures("plant")
@@ -109,3 +116,44 @@ class TestGuessing:
         settings.LOGIN_TRIES = 1
         assert WRONG in log_in(client, "no")
         assert WAIT in log_in(client)
+
+
+NEW = "crocuses under Snow 8"
+
+
+def change(client: Client, old: str = PASSWORD, new: str = NEW, **extra: Any) -> str:
+    """Enter a new password; return what the page says, "" when it was changed."""
+    entered = {"old_password": old, "new_password1": new, "new_password2": new}
+    response = client.post(reverse("admin:password_change"), entered, **extra)
+    return "" if response.status_code == 302 else response.content.decode()
+
+
+@pytest.mark.usefixtures("plant")
+class TestOwnPassword:
+    @pytest.fixture(autouse=True)
+    def _ann(self, client: Client, plant: Application) -> None:
+        assert log_in(client) == ""
+
+    def test_is_changed(self, client: Client) -> None:
+        assert change(client) == ""
+        assert client.get(reverse("admin:password_change_done")).status_code == 200
+        client.logout()
+        assert WRONG in log_in(client)
+        assert log_in(client, NEW) == ""
+
+    def test_guesses_are_slowed(self, client: Client, settings: Settings) -> None:
+        settings.LOGIN_TRIES = 2
+        for _ in range(2):
+            assert "Your old password was entered incorrectly" in change(client, "no")
+        assert WAIT in change(client)
+
+    def test_guesses_count_with_those_at_the_log_in_page(self, client: Client, settings: Settings) -> None:
+        settings.LOGIN_TRIES = 1
+        assert "entered incorrectly" in change(client, "no")
+        client.logout()
+        assert WAIT in log_in(client)
+
+    def test_passwords_have_a_length(self, client: Client) -> None:
+        most = LENGTHS["password"]
+        assert f"at most {most} characters" in change(client, "x" * (most + 1))
+        assert f"at most {most} characters" in change(client, new="Tulip 7" + "x" * most)

@@ -15,7 +15,7 @@ from wegnology.lib.theme import SwitchInput
 from wegnology.login import LoginForm, change_password
 
 admin.site.login_form = LoginForm
-admin.site.password_change = change_password  # type: ignore[method-assign]
+admin.site.password_change = change_password  # type: ignore[method-assign, assignment]
 admin.site.unregister(User)
 admin.site.unregister(Group)  # groups carry permissions of models, which mean nothing here: members have roles
 
