@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations import history_admin  # noqa: F401  (importing registers the pages)
 from integrations.connectors.base import AnyConnector, connectors
@@ -41,8 +42,8 @@ def _notice(connector: type[AnyConnector]) -> str:
 class IntegrationAdmin(ListPages, InspectorPages):
     """List, page and form of every type."""
 
-    choose_lead = "What do you want to connect to? The type of an integration cannot be changed later."
-    choose_empty = "No type of integration is installed. A type is one file in integrations/connectors/."
+    choose_lead = gettext_lazy("What do you want to connect to? The type of an integration cannot be changed later.")
+    choose_empty = gettext_lazy("No type of integration is installed. A type is one file in integrations/connectors/.")
     operator_fields = ("throttle_per_second",)
 
     list_select_related = ("application",)
@@ -56,7 +57,7 @@ class IntegrationAdmin(ListPages, InspectorPages):
             for cls in connectors
         ]
 
-    @admin.display(description="Type")
+    @admin.display(description=gettext_lazy("Type"))
     def type_label(self, row: Integration) -> str:
         """Return the type for the form, where it cannot be changed."""
         return self.type_(row)
@@ -91,10 +92,10 @@ class IntegrationAdmin(ListPages, InspectorPages):
         sections = sections_of(connector)
         common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": _notice(connector)}
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, common)]
-        fieldsets += [(name or "Settings", {"fields": fields}) for name, fields in sections.items()]
+        fieldsets += [(name or _("Settings"), {"fields": fields}) for name, fields in sections.items()]
         fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
         limits = self.operator_fields if obj or is_operator(request.user) else ()
-        return [*fieldsets, *([("Limits", {"fields": limits, "classes": ("collapse",)})] if limits else [])]
+        return [*fieldsets, *([(_("Limits"), {"fields": limits, "classes": ("collapse",)})] if limits else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and type are chosen once."""
@@ -107,7 +108,11 @@ class IntegrationAdmin(ListPages, InspectorPages):
         context = dict(extra_context or {})
         if row is not None and self.has_view_permission(request, row):
             if row.integration_type not in connectors:
-                messages.error(request, f"This release knows no integrations of type {row.integration_type}.")
+                messages.error(
+                    request,
+                    _("This release knows no integrations of type %(integration_type)s.")
+                    % {"integration_type": row.integration_type},
+                )
                 return self.response_post_save_change(request, row)
             context = {**self.tab_context(request, row, "change"), **context}
         return super().change_view(request, object_id, form_url, context)

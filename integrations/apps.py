@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models.signals import post_delete
+from django.utils.translation import gettext_lazy
 
 from wegnology.lib import egress, endpoints
 
@@ -23,7 +24,7 @@ class IntegrationsConfig(AppConfig):
     """Knows connections, nothing of workflows."""
 
     name = "integrations"
-    verbose_name = "Integrations"
+    verbose_name = gettext_lazy("Integrations")
 
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers; say where connections may go."""

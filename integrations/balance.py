@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from integrations.models import LedgerHour
 from integrations.runtime.ledger import LedgerLine, SentLine, books_of
@@ -40,9 +41,13 @@ class Imbalance:
 
     def __str__(self) -> str:
         hour = datetime.fromtimestamp(self.line.hour_ms / 1000, UTC)
-        what = "sent" if self.outgoing else "received"
-        parts = ", ".join(f"{count:,} {name}" for name, count in self.line.parts.items())
-        return f"{hour:%Y-%m-%d %H}:00 UTC: {self.line.total:,} {what}, but {parts}"
+        parts = ", ".join(f"{count:,} {_(name)}" for name, count in self.line.parts.items())
+        said = (
+            _("%(hour)s UTC: %(total)s sent, but %(parts)s")
+            if self.outgoing
+            else _("%(hour)s UTC: %(total)s received, but %(parts)s")
+        )
+        return said % {"hour": f"{hour:%Y-%m-%d %H}:00", "total": f"{self.line.total:,}", "parts": parts}
 
 
 def imbalances(integration_ids: Collection[str] | None = None, client: SyncRedis | None = None) -> list[Imbalance]:

@@ -112,12 +112,12 @@ def _parts(line: LedgerLine | SentLine, messages: bool) -> dict[str, int]:
 
 
 def _said(line: LedgerLine | SentLine, style: Style) -> str:
-    counted = ", ".join(f"{count:,} {kind}" for kind, count in line.parts.items() if count) or _("nothing")
+    counted = ", ".join(f"{count:,} {_(kind)}" for kind, count in line.parts.items() if count) or _("nothing")
     text = f"{_local(line.hour_ms):{style.title}}: "
     if style.messages and isinstance(line, LedgerLine) and line.signals:
         said = _("%(messages)s messages and %(others)s other events (connections, replays): ")
         text += said % {"messages": f"{line.messages:,}", "others": f"{line.signals:,}"}
-    return f"{text}{counted}{'' if line.balanced else _(' (does not balance)')}"
+    return f"{text}{counted}" if line.balanced else f"{text}{counted} {_('(does not balance)')}"
 
 
 def _local(hour_ms: int) -> datetime:

@@ -14,6 +14,8 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integrations import check_records
 from integrations.check_records import CheckRecord, TooManyChecks
@@ -31,7 +33,7 @@ from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.redis import RedisAway, sync_client
 from wegnology.lib.types import JSONObject
 
-UNNAMED = "Not saved yet"
+UNNAMED = gettext_noop("Not saved yet")
 _PAGE = "integrations_integration"
 
 
@@ -91,7 +93,7 @@ class CheckPages(TypedAdmin):
     def _check(self, request: HttpRequest, row: Integration | None) -> HttpResponse:
         stored = settings_of(row) if row is not None else None
         typed = request.POST.copy()
-        typed["name"] = typed.get("name") or UNNAMED
+        typed["name"] = typed.get("name") or _(UNNAMED)
         form = self.get_form(request, row, change=row is not None)(typed, instance=row)
         if not form.is_valid():
             return self._faults(
@@ -106,16 +108,18 @@ class CheckPages(TypedAdmin):
         """Ask a tasks process for a check of a row as it stands in memory; its answer is for a script, or leads to a page."""
         record = _record_of(request, wanted, saved=saved)
         if told := [text for _name, text in contents_of(wanted)]:
-            record = record.with_step(CheckStep("Read keys and certificates", "ok", 0.0, " ".join(told)))
+            record = record.with_step(CheckStep(_("Read keys and certificates"), "ok", 0.0, " ".join(told)))
         try:
             check_records.ask(record, _wanted(wanted))
             enqueue_check(record.id)
         except TooManyChecks as error:
             return self._faults(request, [str(error)])
         except RedisAway as error:
-            return self._faults(request, [f"Nothing can be checked while Redis cannot be reached: {error}"])
+            return self._faults(
+                request, [_("Nothing can be checked while Redis cannot be reached: %(error)s") % {"error": error}]
+            )
         with transaction.atomic():
-            what = "as saved" if record.saved else "not saved"
+            what = _("as saved") if record.saved else _("not saved")
             record_audit(None, "checked", wanted, {"settings": what}, application_id=wanted.application_id)
         if _by_script(request):
             return JsonResponse({"steps": reverse(f"admin:{_PAGE}_check_steps", args=[record.id])}, status=202)
@@ -125,7 +129,7 @@ class CheckPages(TypedAdmin):
         """Say why nothing was checked."""
         if _by_script(request):
             return JsonResponse({"html": render_to_string("pages/check.html", {"faults": faults}), "over": True}, status=422)
-        context = {**self.admin_site.each_context(request), "title": "Check", "faults": faults}
+        context = {**self.admin_site.each_context(request), "title": _("Check"), "faults": faults}
         return TemplateResponse(request, "admin/integrations/integration/check.html", context, status=422)
 
     def check_page(self, request: HttpRequest, check_id: str) -> HttpResponse:
@@ -133,7 +137,7 @@ class CheckPages(TypedAdmin):
         record, found = self._found(request, check_id)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Check of {record.name}",
+            "title": _("Check of %(name)s") % {"name": record.name},
             "record": record,
             "check": found,
             "steps_url": reverse(f"admin:{_PAGE}_check_steps", args=[record.id]),
@@ -203,7 +207,7 @@ def _wanted(row: Integration) -> JSONObject:
 
 
 def _label(form: Any, name: str) -> str:
-    return str(form.fields[name].label or name) if name in form.fields else "Settings"
+    return str(form.fields[name].label or name) if name in form.fields else _("Settings")
 
 
 def _by_script(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext as _
 
 from integrations.runtime.keys import key
 from wegnology.applications.sealing import keyring
@@ -99,7 +100,10 @@ def ask(record: CheckRecord, wanted: JSONObject) -> None:
             under_way = int(pipe.execute()[-1])
         if under_way > AT_ONCE:
             client.zrem(mine, record.id)
-            raise TooManyChecks(f"{AT_ONCE} checks of this application are under way; wait until one of them has ended.")
+            raise TooManyChecks(
+                _("%(at_once)s checks of this application are under way; wait until one of them has ended.")
+                % {"at_once": AT_ONCE}
+            )
         with client.pipeline(transaction=True) as pipe:
             pipe.set(key("check", record.id), sealed, ex=ASKED_SECONDS)
             pipe.set(key("checked", record.id), record.to_json(), ex=KEPT_SECONDS)
@@ -163,7 +167,7 @@ def _judged(record: CheckRecord) -> CheckRecord:
 
 def _unfinished(step: CheckStep) -> CheckStep:
     if step.state == "running":
-        return step._replace(state="failed", detail="The process that ran the check ended in the middle of it.")
+        return step._replace(state="failed", detail=_("The process that ran the check ended in the middle of it."))
     return step._replace(state="skipped") if step.state == "waiting" else step
 
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
+from django.utils.translation import gettext, gettext_noop
+
 from integrations.connectors.base import AnyConnector, Source
 from integrations.exceptions import IntegrationError
 from integrations.runtime.snapshot import Desired
@@ -21,9 +23,9 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """How long a whole check may take."""
-SETTINGS = "Read the settings"
+SETTINGS = gettext_noop("Read the settings")
 _CLOSING_SECONDS = 1.5
-_NOT_TRIED = "Not tried: the time of the check was over."
+_NOT_TRIED = gettext_noop("Not tried: the time of the check was over.")
 
 
 async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncGenerator[CheckStep, None]:
@@ -31,9 +33,11 @@ async def run_check(desired: Desired, seconds: float = CHECK_SECONDS) -> AsyncGe
     connector, config = desired.connector, desired.config
     if connector is None or config is None:
         detail = "; ".join(f"{name}: {text}" if name else text for name, text in desired.errors.items())
-        yield CheckStep(SETTINGS, "failed", 0.0, detail, "Correct the settings, or the globals and the credential they name.")
+        yield CheckStep(
+            SETTINGS, "failed", 0.0, detail, gettext("Correct the settings, or the globals and the credential they name.")
+        )
         return
-    yield CheckStep(SETTINGS, "ok", 0.0, "They are complete.")
+    yield CheckStep(SETTINGS, "ok", 0.0, gettext("They are complete."))
     async with aclosing(_bounded(connector, config, desired.source, seconds)) as steps:
         async for step in steps:
             yield step._replace(detail=config.scrub(step.detail), advice=config.scrub(step.advice))
@@ -48,7 +52,7 @@ async def _bounded(
     standing: dict[str, CheckStep] = {}
     began: dict[str, float] = {}
     steps = connector.check(config, source)
-    fault = f"It was given up: a whole check may take {seconds:g} s."
+    fault = gettext("It was given up: a whole check may take %(seconds)s s.") % {"seconds": f"{seconds:g}"}
     try:
         while (step := await _next(steps, deadline - loop.time())) is not None:
             standing[step.name] = step
@@ -107,7 +111,7 @@ def _explain(connector: type[AnyConnector], config: Schema, source: Source, erro
     if isinstance(error, (IntegrationError, *connector.refused, *connector.transient)):
         return connector(config, source).explain(error)
     logger.error("%s connector: unexpected %s in a check", connector.name, type(error).__name__, exc_info=error)
-    return f"The check itself failed ({type(error).__name__}); the log of the tasks process says more."
+    return gettext("The check itself failed (%(name)s); the log of the tasks process says more.") % {"name": type(error).__name__}
 
 
 def check_in_thread(

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.credentials import FIELD
 from wegnology.applications.models import Credential
@@ -14,7 +16,7 @@ from wegnology.lib.theme import Select
 CREDENTIAL = f"config_{FIELD}"
 """Name of the form's field: it stands among the settings, some of which it replaces."""
 _LOST = "lost"
-_HELP = (
+_HELP = gettext_lazy(
     'A login kept under <a class="wg-link" href="{}">Service credentials</a> and used by its name; it takes the place of one '
     "entered here."
 )
@@ -29,15 +31,15 @@ class CredentialField(forms.ChoiceField):
         super().__init__(
             choices=self._offered(named, by_application=by_application),
             required=False,
-            label="Credential",
-            help_text=format_html(_HELP, reverse("admin:applications_credential_changelist")),
+            label=_("Credential"),
+            help_text=format_html(str(_HELP), reverse("admin:applications_credential_changelist")),
             widget=Select(),
         )
 
     def _offered(self, named: str, *, by_application: bool) -> list[Any]:
-        offered: list[Any] = [("", "Enter connection info")]
+        offered: list[Any] = [("", _("Enter connection info"))]
         if named and named not in self._ids:
-            offered.append((_LOST, f"{named} (missing)"))
+            offered.append((_LOST, _("%(named)s (missing)") % {"named": named}))
         if not by_application:
             return [*offered, *((row.pk, _label(row)) for row in self._rows.values())]
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -56,4 +58,5 @@ class CredentialField(forms.ChoiceField):
 
 
 def _label(row: Credential) -> str:
-    return f"{row.name} ({row.kind_label}{'' if row.enabled else ', disabled'})"
+    text = "%(name)s (%(kind)s)" if row.enabled else _("%(name)s (%(kind)s, disabled)")
+    return text % {"name": row.name, "kind": row.kind_label}

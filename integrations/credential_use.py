@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from integrations.models import Integration
@@ -20,7 +21,7 @@ class IntegrationUsers(CredentialUsers):
         for row in rows:
             if row.credential_name in names[row.application_id]:
                 address = reverse("admin:integrations_integration_change", args=[row.pk])
-                detail = _type_label(row) if row.enabled else f"{_type_label(row)}, disabled"
+                detail = _type_label(row) if row.enabled else _("%(type_label)s, disabled") % {"type_label": _type_label(row)}
                 yield (
                     row.application_id,
                     row.credential_name,

@@ -1,5 +1,7 @@
 """What of an integration's own settings ends: certificates and signatures, with templates resolved where that is possible."""
 
+from django.utils.translation import gettext as _
+
 from integrations.models import Integration
 from wegnology.lib.certificates import KEY_MARK, about_private_key
 from wegnology.lib.crypto import KeyMissing, SealBroken
@@ -21,16 +23,17 @@ def contents_of(row: Integration) -> list[tuple[str, str]]:
     for name, value in raw.items():
         if isinstance(value, str) and KEY_MARK in value:
             try:
-                found.append((name, f"Holds a private key: {about_private_key(value)}."))
+                found.append((name, _("Holds a private key: %(what)s.") % {"what": about_private_key(value)}))
             except ValueError as error:
                 found.append((name, str(error)))
     return found
 
 
 def _about(entry: Expiry) -> str:
-    issuer = f", issued by {entry.issuer}" if entry.issuer else ""
-    kind = "the certificate of " if entry.issuer else ""
-    return f"Holds {kind}{entry.subject}{issuer}, good until {entry.not_after:%d %b %Y}."
+    text = _("Holds %(subject)s, good until %(end)s.")
+    if entry.issuer:
+        text = _("Holds the certificate of %(subject)s, issued by %(issuer)s, good until %(end)s.")
+    return text % {"subject": entry.subject, "issuer": entry.issuer, "end": f"{entry.not_after:%d %b %Y}"}
 
 
 def _resolved(row: Integration) -> JSONObject:

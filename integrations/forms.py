@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from integrations.connectors.base import AnyConnector
 from integrations.credential_field import CREDENTIAL, CredentialField
@@ -87,8 +88,10 @@ class IntegrationForm(SealedConfigForm):
         chosen = cleaned[CREDENTIAL]
         if isinstance(chosen, Credential):
             if application is not None and chosen.application_id != application.pk:
-                text = f"“{chosen.name}” belongs to {chosen.application}, not to {application}."
-                self.add_error(CREDENTIAL, f"{text} Choose one of {application}, or add it there first.")
+                text = _("“%(name)s” belongs to %(owner)s, not to %(application)s.")
+                text = f"{text} {_('Choose one of %(application)s, or add it there first.')}"
+                said = {"name": chosen.name, "owner": chosen.application, "application": application}
+                self.add_error(CREDENTIAL, text % said)
             self.instance.credential_name = chosen.name
         elif chosen is None:
             self.instance.credential_name = ""
@@ -110,7 +113,7 @@ def form_for(
     declared: dict[str, Any] = dict(settings.form_fields(stored))
     if connector.topics_label:
         declared["topics"] = TextRowsField(
-            label=connector.topics_label, help_text=escape(connector.topics_help), required=connector.topics_required
+            label=_(connector.topics_label), help_text=escape(_(connector.topics_help)), required=connector.topics_required
         )
     if connector.credential_types:
         declared[CREDENTIAL] = CredentialField(credentials, named, by_application=by_application)

@@ -1,4 +1,4 @@
-"""What the runtime wrote about integrations, for reading: ledger hours and status changes."""
+"""What the runtime wrote about integrations, for reading: ledger hours and state changes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,13 +6,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.ledger_reading import stored_line, stored_sent_line
 from integrations.models import LedgerHour, StatusChange
 from integrations.runtime import sources
 from integrations.templatetags.ledger import reasons
+from integrations.wording import recorded
 from wegnology.applications.models import Application
 from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.lib.badges import badge_html
 from wegnology.lib.theme import ChangeList
 
 
@@ -65,7 +70,7 @@ class OfIntegrationAdmin(ReadOnlyAdmin):
         """Use the list that knows names."""
         return NamedList
 
-    @admin.display(description="Integration")
+    @admin.display(description=gettext_lazy("Integration"))
     def integration(self, row: Any) -> str:
         """Return the integration's name."""
         return str(getattr(row, "integration_name", row.integration_id))
@@ -75,47 +80,48 @@ class OfIntegrationAdmin(ReadOnlyAdmin):
 class LedgerHourAdmin(OfIntegrationAdmin):
     """The ledger, hour by hour."""
 
+    place = gettext_lazy("Ledger")
     list_display = ("hour", "integration", "received", "finished", "waiting", "parked", "dropped", "sent", "not_sent")
     list_filter = (("hour", admin.DateFieldListFilter),)
     list_per_page = 100
     search_fields = ("integration_id",)
     ordering = ("-hour", "integration_id")
 
-    @admin.display(description="Received")
+    @admin.display(description=gettext_lazy("Received"))
     def received(self, row: LedgerHour) -> int:
         """Return how many arrived."""
         return stored_line(row.hour, row.counts).received
 
-    @admin.display(description="Finished")
+    @admin.display(description=gettext_lazy("Finished"))
     def finished(self, row: LedgerHour) -> int:
         """Return how many ended well, matched by a workflow or not."""
         line = stored_line(row.hour, row.counts)
         return line.finished + line.unmatched
 
-    @admin.display(description="Waiting")
+    @admin.display(description=gettext_lazy("Waiting"))
     def waiting(self, row: LedgerHour) -> int:
         """Return how many had not ended when the hour was last written."""
         return stored_line(row.hour, row.counts).waiting
 
-    @admin.display(description="Sent")
+    @admin.display(description=gettext_lazy("Sent"))
     def sent(self, row: LedgerHour) -> str:
         """Return how many messages of workflows went out through it, of how many."""
         line = stored_sent_line(row.hour, row.counts)
-        return f"{line.sent:,} of {line.queued:,}" if line.queued else ""
+        return _("%(sent)s of %(queued)s") % {"sent": f"{line.sent:,}", "queued": f"{line.queued:,}"} if line.queued else ""
 
-    @admin.display(description="Not sent")
+    @admin.display(description=gettext_lazy("Not sent"))
     def not_sent(self, row: LedgerHour) -> str:
         """Return how many of these failed, expired or wait."""
         line = stored_sent_line(row.hour, row.counts)
         found = {"failed": line.failed, "waiting": line.waiting, **line.dropped}
         return reasons({name: count for name, count in found.items() if count}) if line.queued else ""
 
-    @admin.display(description="Parked")
+    @admin.display(description=gettext_lazy("Parked"))
     def parked(self, row: LedgerHour) -> str:
         """Return how many were parked, by reason."""
         return reasons(stored_line(row.hour, row.counts).parked)
 
-    @admin.display(description="Dropped")
+    @admin.display(description=gettext_lazy("Dropped"))
     def dropped(self, row: LedgerHour) -> str:
         """Return how many were dropped, by reason."""
         return reasons(stored_line(row.hour, row.counts).dropped)
@@ -125,7 +131,18 @@ class LedgerHourAdmin(OfIntegrationAdmin):
 class StatusChangeAdmin(OfIntegrationAdmin):
     """When connections came and went."""
 
-    list_display = ("time", "integration", "state", "cause")
+    list_display = ("time", "integration", "state_", "cause_")
     list_filter = ("state",)
     search_fields = ("integration_id", "cause")
     list_per_page = 100
+    fields = ("time", "integration", "state_", "cause_")
+
+    @admin.display(description=gettext_lazy("State"), ordering="state")
+    def state_(self, row: StatusChange) -> SafeString:
+        """Return the state, as it looks on other pages."""
+        return badge_html(recorded(row.state))
+
+    @admin.display(description=gettext_lazy("Cause"))
+    def cause_(self, row: StatusChange) -> str:
+        """Return why, where there was a reason."""
+        return row.cause or "—"

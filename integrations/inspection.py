@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from integrations.runtime.keys import key
 from wegnology.lib.redis import SyncRedis, sync_client
@@ -232,5 +233,5 @@ def hex_dump(content: bytes) -> str:
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
         lines.append(f"{at:06x}  {part.hex(' '):<{_HEX_WIDTH * 3 - 1}}  {shown}")
     if len(content) > _HEX_LINES * _HEX_WIDTH:
-        lines.append(f"… {len(content) - _HEX_LINES * _HEX_WIDTH:,} bytes more")
+        lines.append(_("… %(count)s bytes more") % {"count": f"{len(content) - _HEX_LINES * _HEX_WIDTH:,}"})
     return "\n".join(lines)

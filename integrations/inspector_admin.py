@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integrations.inspection import (
     ENDED,
@@ -33,7 +34,7 @@ from wegnology.lib.redis import RedisAway
 _PAGE = "integrations_integration_messages"
 OUTCOMES = (WAITING, "finished", "unmatched", "parked", "dropped", ENDED)
 _TONES = {"finished": "success", "parked": "warning", "dropped": "danger", WAITING: "info"}
-_WORDS = {"unmatched": "no workflow", ENDED: "ended"}
+_WORDS = {"unmatched": gettext_noop("no workflow"), ENDED: gettext_noop("ended")}
 PREVIEW = 160
 
 
@@ -90,7 +91,7 @@ class InspectorPages(LedgerPages):
         try:
             inspection = read_inspection(row.pk)
         except RedisAway:
-            return JsonResponse({"error": "Redis cannot be reached."}, status=503)
+            return JsonResponse({"error": _("Redis cannot be reached.")}, status=503)
         if request.GET.get("place") == inspection.place:
             return JsonResponse({"place": inspection.place})
         rows = _rows(row, matching(inspection.messages, text, outcome))
@@ -135,7 +136,7 @@ def _shown(integration: Integration, message: Message) -> dict[str, Any]:
     """Return what a row shows of a message."""
     kind, _dot, reason = message.outcome.partition(":")
     times = (message.throttle_ms or None, message.queue_ms, message.run_ms, message.send_ms)
-    names = ("throttle", "queue", "run", "send")
+    names = (_("throttle"), _("queue"), _("run"), _("send"))
     return {
         "id": message.event_id,
         "url": reverse(f"admin:{_PAGE[:-1]}", args=[integration.pk, message.event_id]),
@@ -144,7 +145,7 @@ def _shown(integration: Integration, message: Message) -> dict[str, Any]:
         "topic": message.topic,
         "preview": _preview(message),
         "tone": _TONES.get(kind, "muted"),
-        "outcome": f"{_WORDS.get(kind, kind)}{f': {reason}' if reason else ''}",
+        "outcome": ": ".join(_(part) for part in (_WORDS.get(kind, kind), reason) if part),
         "times": ", ".join(f"{name} {_took(took)}" for name, took in zip(names, times, strict=True) if took is not None),
         "runs": len(message.runs),
         "size": message.size,

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.connectors.base import connectors
 from integrations.list_page import MOST_LIVE, IntegrationList, StateFilter, shown, topics_html
@@ -34,7 +34,7 @@ class ListPages(OwnedAdmin):
     list_per_page = 50
     list_before_template = "pages/redis_away.html"
     search_fields = ("name", "id", "topics")
-    search_help_text = "Search by name, topic or id"
+    search_help_text = gettext_lazy("Search by name, topic or id")
     ordering = ("name", "id")
 
     @property
@@ -63,22 +63,22 @@ class ListPages(OwnedAdmin):
         found = {row.pk: one.parts for row, one in zip(rows, shown(rows, live), strict=True)}
         return JsonResponse({"rows": found}, headers={"Cache-Control": "no-store"})
 
-    @admin.display(description="Name", ordering="name")
+    @admin.display(description=gettext_lazy("Name"), ordering="name")
     def name_(self, row: Integration) -> str:
         """Return the name; a column that links."""
         return row.name
 
-    @admin.display(description="Status")
+    @admin.display(description=gettext_lazy("Status"))
     def status(self, row: Integration) -> SafeString:
         """Return the live state."""
         return _live(row, "status")
 
-    @admin.display(description="Type", ordering="integration_type")
+    @admin.display(description=gettext_lazy("Type"), ordering="integration_type")
     def type_(self, row: Integration) -> str:
         """Return the type's label; a type that this release does not have keeps its name."""
         return connectors.get(row.integration_type).label if row.integration_type in connectors else row.integration_type
 
-    @admin.display(description="Topics")
+    @admin.display(description=gettext_lazy("Topics"))
     def topics_(self, row: Integration) -> SafeString:
         """Return what it listens to."""
         return topics_html(row.topics if isinstance(row.topics, list) else [])
@@ -88,17 +88,17 @@ class ListPages(OwnedAdmin):
         """Return messages a second against the limit."""
         return _live(row, "rate")
 
-    @admin.display(description="Last hours")
+    @admin.display(description=gettext_lazy("Last hours"))
     def hours(self, row: Integration) -> SafeString:
         """Return a small chart."""
         return _live(row, "hours")
 
-    @admin.display(description="Last message")
+    @admin.display(description=gettext_lazy("Last message"))
     def last_message(self, row: Integration) -> SafeString:
         """Return when something last arrived."""
         return _live(row, "last")
 
-    @admin.display(description="Workflows")
+    @admin.display(description=gettext_lazy("Workflows"))
     def workflows_(self, row: Integration) -> SafeString:
         """Return links to the workflows that it triggers."""
         rows: Sequence[Any] = row.workflows  # type: ignore[attr-defined]
@@ -111,18 +111,18 @@ class ListPages(OwnedAdmin):
         more = len(rows) - WORKFLOWS_SHOWN
         return format_html("{} {}", links, _("and %d more") % more) if more > 0 else links or SafeString("—")
 
-    @admin.action(description="Enable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         """Switch the chosen ones on."""
         self._switch(request, queryset, on=True)
 
-    @admin.action(description="Disable", permissions=["change"])
+    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
         """Switch the chosen ones off."""
         self._switch(request, queryset, on=False)
         return None
 
-    @admin.action(description="Reconnect", permissions=["change"])
+    @admin.action(description=gettext_lazy("Reconnect"), permissions=["change"])
     def reconnect(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         """Make the connections of the chosen ones anew."""
         count = len(reconnect(list(queryset)))

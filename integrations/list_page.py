@@ -13,12 +13,13 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.live import Live, read_live
 from integrations.models import Integration, LedgerHour
 from integrations.panel import badges
 from integrations.runtime.status import NEVER_SEEN, ConnectionState, Status
-from integrations.wording import ago
+from integrations.wording import ago, state_words
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.theme import ChangeList
 
@@ -130,19 +131,19 @@ def topics_html(topics: Iterable[Any]) -> SafeString:
     names = [str(topic) for topic in topics]
     listed = format_html_join(" ", "<code>{}</code>", ((name,) for name in names[:TOPICS_SHOWN]))
     more = len(names) - TOPICS_SHOWN
-    text = format_html(' <span class="wg-detail">{}</span>', _("and %d more") % more) if more > 0 else ""
+    text = format_html(' <span class="wg-detail">{}</span>', _("and %(count)s more") % {"count": more}) if more > 0 else ""
     return format_html('<span class="wg-topics">{}{}</span>', listed, text) if names else SafeString("—")
 
 
 class StateFilter(admin.SimpleListFilter):
     """Integrations in one state. States are judged as they are read, so all of a person's integrations are looked at."""
 
-    title = "state"
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every state."""
-        return [(state.value, state.value.capitalize()) for state in ConnectionState]
+        return [(state.value, state_words(state)) for state in ConnectionState]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Integration]) -> QuerySet[Integration]:
         """Narrow to the rows that are in the state now."""

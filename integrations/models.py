@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from integrations.connectors.base import AnyConnector, connector_choices, connectors
 from wegnology.applications.credentials import LoginOpen, find_credential
@@ -34,7 +35,7 @@ class Integration(SealedConfig, SavedWhole):
         null=True,
         blank=True,
         validators=[MinValueValidator(0.01)],
-        help_text="Messages a second; empty means the installation's default. Set by operators.",
+        help_text=gettext_lazy("Messages a second; empty means the installation's default. Set by operators."),
     )
     reconnects = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -108,8 +109,12 @@ class LedgerHour(models.Model):
     hour = models.DateTimeField()
     counts = models.JSONField(default=dict)
     application_id = models.CharField(max_length=24, blank=True, default="", db_default="")
-    unended = models.IntegerField(default=0, db_default=0, help_text="Received and not ended, when this was written.")
-    unsent = models.IntegerField(default=0, db_default=0, help_text="Given to be sent and neither sent nor failed nor dropped.")
+    unended = models.IntegerField(
+        default=0, db_default=0, help_text=gettext_lazy("Received and not ended, when this was written.")
+    )
+    unsent = models.IntegerField(
+        default=0, db_default=0, help_text=gettext_lazy("Given to be sent and neither sent nor failed nor dropped.")
+    )
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["integration_id", "hour"], name="unique_ledger_hour")]
@@ -130,8 +135,8 @@ class LedgerMove(models.Model):
 
     integration_id = models.CharField(max_length=24)
     hour = models.DateTimeField()
-    source = models.CharField(max_length=80, help_text="As the ledger counted it: parked:failed.")
-    target = models.CharField(max_length=80, help_text="As it is to be counted: dropped:parked too long.")
+    source = models.CharField(max_length=80, help_text=gettext_lazy("As the ledger counted it: parked:failed."))
+    target = models.CharField(max_length=80, help_text=gettext_lazy("As it is to be counted: dropped:parked too long."))
     number = models.PositiveIntegerField()
 
     def __str__(self) -> str:
@@ -148,6 +153,8 @@ class StatusChange(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-time"]
+        verbose_name = gettext_lazy("state change")
+        verbose_name_plural = gettext_lazy("state changes")
         indexes: ClassVar = [models.Index(fields=["integration_id", "-time"], name="status_by_integration")]
 
     def __str__(self) -> str:

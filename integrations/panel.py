@@ -69,12 +69,15 @@ def badges(integrations: Sequence[Integration], live: Live, now_ms: int) -> dict
     if live.away_since is not None:
         known = last_known([row.pk for row in integrations])
         return {
-            row.pk: remembered(f"{known[row.pk][0]} at {timezone.localtime(known[row.pk][1]):%d %b %H:%M}", row.enabled)
-            if row.pk in known
-            else remembered("", row.enabled)
+            row.pk: remembered(_remembered(*known[row.pk]), row.enabled) if row.pk in known else remembered("", row.enabled)
             for row in integrations
         }
     return {row.pk: badge(live.statuses.get(row.pk, NEVER_SEEN), enabled=row.enabled, now_ms=now_ms) for row in integrations}
+
+
+def _remembered(state: str, since: datetime) -> str:
+    at = f"{timezone.localtime(since):%d %b %H:%M}"
+    return _("%(state)s at %(time)s") % {"state": _(state), "time": at}
 
 
 def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
@@ -84,8 +87,8 @@ def facts(status: Status, now_ms: int) -> list[tuple[str, str]]:
         (_("Last proof of life"), ago(status.proof_ms, now_ms) if status.proof_ms else ""),
         (_("Last message"), ago(status.last_message_ms, now_ms)),
         (_("Usual pause"), _("up to %(span)s") % {"span": span(status.usual_gap_ms)} if status.usual_gap_ms else ""),
-        (_("First cause"), status.first_cause if not status.live or status.first_cause != status.latest_cause else ""),
-        (_("Latest cause"), status.latest_cause if status.latest_cause != status.first_cause else ""),
+        (_("First cause"), _(status.first_cause) if not status.live or status.first_cause != status.latest_cause else ""),
+        (_("Latest cause"), _(status.latest_cause) if status.latest_cause != status.first_cause else ""),
         (_("Attempts since then"), str(status.attempts) if status.attempts else ""),
         (
             _("Next attempt"),
@@ -155,8 +158,8 @@ def _backlog(waiting: dict[str, int]) -> str:
     """Say how many messages wait at the source, the longest queues first."""
     behind = sorted(((count, part) for part, count in waiting.items() if count > 0), reverse=True)
     parts = [f"{part}: {count:,}" for count, part in behind[:BACKLOG_PARTS]]
-    more = f" and {len(behind) - BACKLOG_PARTS} more" if len(behind) > BACKLOG_PARTS else ""
-    return f"{sum(waiting.values()):,} ({', '.join(parts)}{more})" if behind else "nothing" if waiting else ""
+    more = _(" and %(count)s more") % {"count": len(behind) - BACKLOG_PARTS} if len(behind) > BACKLOG_PARTS else ""
+    return f"{sum(waiting.values()):,} ({', '.join(parts)}{more})" if behind else _("nothing") if waiting else ""
 
 
 def stored_ledger(integration_ids: Sequence[str] | None = None, hours: int = HOURS) -> Ledger:

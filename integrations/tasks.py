@@ -7,6 +7,7 @@ from contextlib import closing
 
 from celery import current_app, shared_task
 from django.db import close_old_connections
+from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from integrations import check_records, trial_records, trial_sending
@@ -40,7 +41,7 @@ def _enqueue(task: str, identifier: str, seconds: float) -> None:
     try:
         current_app.send_task(task, args=[identifier], queue="tasks", ignore_result=True, retry=False, expires=seconds)
     except OperationalError as error:
-        raise ConnectionError(f"the queue cannot be reached: {error}") from error
+        raise ConnectionError(_("the queue cannot be reached: %(error)s") % {"error": error}) from error
 
 
 @shared_task(name=CHECK_TASK, ignore_result=True, acks_late=False)
@@ -117,7 +118,7 @@ class _Book:
             for step in self._record.steps:
                 if not in_time and step.state in ("running", "waiting"):
                     late = step.state == "running"
-                    detail = "It did not end in time and was left to itself." if late else ""
+                    detail = _("It did not end in time and was left to itself.") if late else ""
                     self._record = self._record.with_step(step._replace(state="failed" if late else "skipped", detail=detail))
             self._record = self._record.ended()
             check_records.write(self._client, self._record)

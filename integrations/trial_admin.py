@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import ValidationError
 
 from integrations import trial_records
@@ -30,12 +31,12 @@ from wegnology.lib.types import JSONObject
 
 _PAGE = "integrations_integration"
 _LOOKS = {
-    "waiting": ("schedule", "Waiting for a tasks process", "info"),
-    "running": ("progress_activity", "Being sent", "info"),
-    "sent": ("check_circle", "Sent", "success"),
-    "failed": ("error", "Not sent", "danger"),
-    "unknown": ("help", "Not known", "warning"),
-    "lost": ("help", "No answer", "warning"),
+    "waiting": ("schedule", gettext_noop("Waiting for a tasks process"), "info"),
+    "running": ("progress_activity", gettext_noop("Being sent"), "info"),
+    "sent": ("check_circle", gettext_noop("Sent"), "success"),
+    "failed": ("error", gettext_noop("Not sent"), "danger"),
+    "unknown": ("help", gettext_noop("Not known"), "warning"),
+    "lost": ("help", gettext_noop("No answer"), "warning"),
 }
 
 
@@ -144,7 +145,7 @@ def _told(row: Integration, trial_id: str) -> HttpResponse:
 
 def _badge(trial: Trial) -> Badge:
     icon, words, tone = _LOOKS[trial.state]
-    return Badge(icon, words, tone, trial.detail)
+    return Badge(icon, _(words), tone, trial.detail)
 
 
 def _by_script(request: HttpRequest) -> bool:

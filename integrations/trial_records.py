@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import orjson
+from django.utils.translation import gettext as _
 
 from integrations.runtime.keys import key
 from wegnology.applications.sealing import keyring
@@ -63,7 +64,10 @@ def ask(trial: Trial, message: JSONObject) -> None:
             pipe.expire(mine, ASKED_SECONDS, nx=True)
             asked = int(pipe.execute()[0])
         if asked > MOST_A_MINUTE:
-            raise TooManyTrials(f"{MOST_A_MINUTE} test messages of this application were sent within a minute; wait a little.")
+            raise TooManyTrials(
+                _("%(most_a_minute)s test messages of this application were sent within a minute; wait a little.")
+                % {"most_a_minute": MOST_A_MINUTE}
+            )
         sealed = keyring().seal(orjson.dumps(message).decode(), _place(trial.id))
         with client.pipeline(transaction=True) as pipe:
             pipe.set(key("trial", trial.id), sealed, ex=ASKED_SECONDS)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.conf import settings
+from django.utils.translation import gettext
 
 from integrations import trial_records
 from integrations.exceptions import SendFailed, SendUnknown
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 SEND_SECONDS = 20.0
 ANSWER_SECONDS = 12.0
 """How long the outcome of a send through the live connection is waited for: a little longer than the listener tries."""
-_UNKNOWN = "Nobody answered within {:g} s; whether the message was sent is not known."
 
 
 class SendOutcome(NamedTuple):
@@ -56,12 +56,12 @@ def perform(client: SyncRedis, trial_id: str, desired_of: Callable[[str], Desire
 
 def _send(client: SyncRedis, desired: Desired | None, message: JSONObject, trial_id: str) -> SendOutcome:
     if desired is None:
-        return SendOutcome("failed", "The integration was deleted meanwhile.")
+        return SendOutcome("failed", gettext("The integration was deleted meanwhile."))
     if not desired.enabled:
-        return SendOutcome("failed", "The integration is disabled: enable it first.")
+        return SendOutcome("failed", gettext("The integration is disabled: enable it first."))
     if desired.connector is None or desired.connector.Outgoing is None or desired.config is None:
         faults = "; ".join(f"{name}: {text}" if name else text for name, text in desired.errors.items())
-        return SendOutcome("failed", f"The integration cannot be used: {faults}")
+        return SendOutcome("failed", gettext("The integration cannot be used: %(faults)s") % {"faults": faults})
     if desired.connector.sends_live:
         return send_live(client, desired, message, trial_id)
     outcome = send_by_request(desired, desired.connector.Outgoing.model_validate(message), trial_id)
@@ -74,7 +74,8 @@ def send_live(client: SyncRedis, desired: Desired, message: JSONObject, trial_id
     """Send through the connection that a listener holds, and wait for what it says."""
     status = read_statuses(client, [desired.integration_id]).get(desired.integration_id, NEVER_SEEN)
     if not status.live:
-        return SendOutcome("failed", f"It is not connected, so nothing was sent. {status.latest_cause}".strip())
+        text = gettext("It is not connected, so nothing was sent. %(cause)s") % {"cause": gettext(status.latest_cause)}
+        return SendOutcome("failed", text.strip())
     channel = key("trial", trial_id)
     with client.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
         heard.subscribe(channel)
@@ -82,9 +83,9 @@ def send_live(client: SyncRedis, desired: Desired, message: JSONObject, trial_id
         arguments = [prefix(), settings.OUTBOX_MESSAGES, partition_of(desired.integration_id), desired.integration_id, body]
         posted = scripts.post.call_sync(client, arguments)
         if posted == b"nobody":
-            return SendOutcome("failed", "No listener holds it, so nothing was sent.")
+            return SendOutcome("failed", gettext("No listener holds it, so nothing was sent."))
         if posted == b"full":
-            return SendOutcome("failed", "As many messages as may wait for this connection already; nothing was sent.")
+            return SendOutcome("failed", gettext("As many messages as may wait for this connection already; nothing was sent."))
         return _answer(heard)
 
 
@@ -98,7 +99,7 @@ def _answer(heard: Any) -> SendOutcome:
         if not kind:
             return SendOutcome("sent", "")
         return SendOutcome("unknown" if kind == "unknown" else "failed", text)
-    return SendOutcome("unknown", _UNKNOWN.format(ANSWER_SECONDS))
+    return SendOutcome("unknown", _unknown(ANSWER_SECONDS))
 
 
 def send_by_request(desired: Desired, message: Any, identity: str, seconds: float = SEND_SECONDS) -> SendOutcome:
@@ -118,7 +119,7 @@ def send_by_request(desired: Desired, message: Any, identity: str, seconds: floa
 
     threading.Thread(target=run, name=f"test message {desired.integration_id}", daemon=True).start()
     ended.wait(seconds + 5.0)
-    return found[0] if found else SendOutcome("unknown", _UNKNOWN.format(seconds))
+    return found[0] if found else SendOutcome("unknown", _unknown(seconds))
 
 
 async def _request(desired: Desired, message: Any, identity: str, seconds: float) -> SendOutcome:
@@ -129,13 +130,21 @@ async def _request(desired: Desired, message: Any, identity: str, seconds: float
             answer = await sender.send(message, identity)
         return SendOutcome("sent", orjson.dumps(answer).decode() if answer else "")
     except TimeoutError:
-        return SendOutcome("unknown", _UNKNOWN.format(seconds))
+        return SendOutcome("unknown", _unknown(seconds))
     except SendUnknown as error:
         return SendOutcome("unknown", str(error))
     except SendFailed as error:
         return SendOutcome("failed", str(error))
     except Exception as error:
         logger.error("%s: unexpected fault while sending", type(sender).__name__, exc_info=error)
-        return SendOutcome("unknown", f"Sending failed ({type(error).__name__}); the log of the tasks process says more.")
+        return SendOutcome(
+            "unknown",
+            gettext("Sending failed (%(name)s); the log of the tasks process says more.") % {"name": type(error).__name__},
+        )
     finally:
         await sender.close()
+
+
+def _unknown(seconds: float) -> str:
+    text = gettext("Nobody answered within %(seconds)s s; whether the message was sent is not known.")
+    return text % {"seconds": f"{seconds:g}"}

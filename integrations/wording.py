@@ -18,11 +18,26 @@ _LOOKS: dict[ConnectionState, tuple[str, str, str]] = {
     ConnectionState.NOT_CONFIGURED: ("build_circle", gettext_noop("Not configured"), "warning"),
     ConnectionState.DISABLED: ("pause_circle", gettext_noop("Disabled"), "muted"),
 }
+_NAMES = (
+    *(gettext_noop("connecting"), gettext_noop("connected"), gettext_noop("degraded"), gettext_noop("silent")),
+    *(gettext_noop("disconnected"), gettext_noop("refused"), gettext_noop("unknown"), gettext_noop("not configured")),
+    *(gettext_noop("disabled"), gettext_noop("received"), gettext_noop("finished"), gettext_noop("unmatched")),
+    *(gettext_noop("parked"), gettext_noop("dropped"), gettext_noop("waiting"), gettext_noop("queued"), gettext_noop("sent")),
+    *(gettext_noop("failed"), gettext_noop("expired"), gettext_noop("full"), gettext_noop("limit"), gettext_noop("deleted")),
+    *(gettext_noop("too large"), gettext_noop("parked too long"), gettext_noop("too many parked"), gettext_noop("unreadable")),
+    *(gettext_noop("stops the worker"), gettext_noop("no such version"), gettext_noop("nothing to run")),
+)
+"""Names of states, and of what the ledger counts, for translators; pages look them up where they show them."""
 
 
 def _look(state: ConnectionState) -> tuple[str, str, str]:
     icon, words, tone = _LOOKS[state]
     return icon, _(words), tone
+
+
+def state_words(state: ConnectionState) -> str:
+    """Return the name of a state."""
+    return _look(state)[1]
 
 
 def badge(status: Status, *, enabled: bool, now_ms: int) -> Badge:
@@ -50,6 +65,15 @@ def subscription_badge(row: JSONObject, now_ms: int) -> Badge:
     return Badge(icon, words, tone, "; ".join(text.rstrip(".") for text in told if text))
 
 
+def recorded(state: str) -> Badge:
+    """Say what the history holds; a state that this release does not know keeps its name."""
+    try:
+        icon, words, tone = _look(ConnectionState(state))
+    except ValueError:
+        icon, words, tone = "help", state, "muted"
+    return Badge(icon, words, tone)
+
+
 def remembered(state: str, enabled: bool) -> Badge:
     """Say what the database knew last, for when Redis is away: never more than "unknown"."""
     if not enabled:
@@ -64,7 +88,7 @@ def _connected(status: Status, icon: str, tone: str, now_ms: int) -> Badge:
 
 
 def _trouble(status: Status, now_ms: int) -> str:
-    cause = status.latest_cause or next(iter(status.errors.values()), "")
+    cause = _(status.latest_cause) or next(iter(status.errors.values()), "")
     if status.next_attempt_ms > now_ms:
         next_one = _("Next attempt in %(span)s.") % {"span": span(status.next_attempt_ms - now_ms)}
         cause = f"{cause}{'' if cause.endswith(('.', '!', '?')) else '.'} {next_one}" if cause else next_one

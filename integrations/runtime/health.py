@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from integrations.runtime.keys import key
 from wegnology.lib.redis import RedisAway, SyncRedis
@@ -67,7 +68,7 @@ def survey(client: SyncRedis) -> Survey:
     try:
         return _survey(client)
     except RedisAway as error:
-        return Survey(reasons=[f"Redis cannot be reached: {error}"])
+        return Survey(reasons=[_("Redis cannot be reached: %(error)s") % {"error": error}])
 
 
 def _survey(client: SyncRedis) -> Survey:
@@ -119,9 +120,9 @@ def storage_fault(memory: Mapping[str, Any], persistence: Mapping[str, Any]) -> 
     """Say why Redis stores nothing more, given its answers to INFO; "" when it does."""
     limit = int(memory.get("maxmemory", 0))
     if limit and int(memory.get("used_memory", 0)) >= limit:
-        return "Redis has no memory left: nothing more is accepted until there is room, or its maxmemory is raised."
+        return _("Redis has no memory left: nothing more is accepted until there is room, or its maxmemory is raised.")
     if persistence.get("aof_last_write_status", "ok") != "ok":
-        return "Redis cannot write its append-only file, so nothing more is accepted: is its disk full?"
+        return _("Redis cannot write its append-only file, so nothing more is accepted: is its disk full?")
     return ""
 
 
@@ -153,16 +154,22 @@ def _holdings(processes: list[bytes], tokens: list[bytes | None]) -> dict[str, i
 def _reasons(found: Survey, stuck: dict[int, float]) -> list[str]:
     reasons = []
     if not found.append_only:
-        reasons.append("Redis has no append-only file: a restart of Redis would lose accepted messages.")
+        reasons.append(_("Redis has no append-only file: a restart of Redis would lose accepted messages."))
     if found.eviction_policy != "noeviction":
-        reasons.append(f"Redis may evict keys (maxmemory-policy {found.eviction_policy}): set it to noeviction.")
+        reasons.append(
+            _("Redis may evict keys (maxmemory-policy %(eviction_policy)s): set it to noeviction.")
+            % {"eviction_policy": found.eviction_policy}
+        )
     if found.storage_fault:
         reasons.append(found.storage_fault)
     if not found.listeners:
-        reasons.append("No listener process is alive: nothing is received.")
+        reasons.append(_("No listener process is alive: nothing is received."))
     if not found.workers:
-        reasons.append("No worker process is alive: nothing is run.")
+        reasons.append(_("No worker process is alive: nothing is run."))
     longest = max(stuck.values(), default=0.0)
     if longest > STUCK_SECONDS:
-        reasons.append(f"Events of {len(stuck)} partitions have waited {longest:.0f} s for a worker to take them.")
+        reasons.append(
+            _("Events of %(count)s partitions have waited %(longest)s s for a worker to take them.")
+            % {"count": len(stuck), "longest": f"{longest:.0f}"}
+        )
     return reasons

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from integrations.runtime.send_faults import SendFault
 from integrations.runtime.status import Status
@@ -22,33 +23,57 @@ def _found(status: Status, send_fault: SendFault | None, now_ms: int, storage_fa
     yield storage_fault
     yield status.degraded or _refused(status)
     if send_fault is not None:
-        yield f"The last {send_fault.number} messages could not be sent: {send_fault.latest}"
+        yield _("The last %(number)s messages could not be sent: %(latest)s") % {
+            "number": send_fault.number,
+            "latest": send_fault.latest,
+        }
     yield _delay(status, now_ms)
     share = status.flow.waiting / settings.INBOX_EVENTS
     if share >= NEARLY_FULL:
-        yield f"The inbox is {share:.0%} full: {status.flow.waiting:,} of {settings.INBOX_EVENTS:,} messages wait in it."
+        yield _("The inbox is %(share)s full: %(waiting)s of %(inbox_events)s messages wait in it.") % {
+            "share": f"{share:.0%}",
+            "waiting": f"{status.flow.waiting:,}",
+            "inbox_events": f"{settings.INBOX_EVENTS:,}",
+        }
     if status.lagging_ms:
         total = sum(status.backlog.values())
         minutes = (now_ms - status.lagging_ms) // 60_000
-        yield f"More and more messages wait at the source: {total:,}, growing for {minutes} min."
+        yield _("More and more messages wait at the source: %(total)s, growing for %(minutes)s min.") % {
+            "total": f"{total:,}",
+            "minutes": minutes,
+        }
 
 
 def _refused(status: Status) -> str:
     refused = [str(row.get("topic")) for row in status.subscriptions if not row.get("granted")]
     if not refused:
         return ""
-    named = ", ".join(refused[:SHOWN]) + (f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else "")
-    return f"{len(refused)} of {len(status.subscriptions)} topics refused: {named}."
+    named = ", ".join(refused[:SHOWN]) + (
+        _(" and %(count)s more") % {"count": len(refused) - SHOWN} if len(refused) > SHOWN else ""
+    )
+    return _("%(count)s of %(count2)s topics refused: %(named)s.") % {
+        "count": len(refused),
+        "count2": len(status.subscriptions),
+        "named": named,
+    }
 
 
 def _delay(status: Status, now_ms: int) -> str:
     flow = status.flow
     age = now_ms - flow.oldest_ms if flow.oldest_ms else 0
     if flow.throttled_ms and now_ms - flow.throttled_ms >= LONG_MS:
-        return (
-            f"Throttled for {(now_ms - flow.throttled_ms) // 1000:,} s: more come than the {flow.limit_per_second:g} a second "
-            f"that may start; {flow.waiting:,} wait, the oldest for {age // 1000:,} s."
-        )
+        return _(
+            "Throttled for %(now_ms)s s: more come than the %(limit_per_second)s a second that may start; "
+            "%(waiting)s wait, the oldest for %(age)s s."
+        ) % {
+            "now_ms": f"{(now_ms - flow.throttled_ms) // 1000:,}",
+            "limit_per_second": f"{flow.limit_per_second:g}",
+            "waiting": f"{flow.waiting:,}",
+            "age": f"{age // 1000:,}",
+        }
     if age >= LONG_MS and not flow.throttled_ms:
-        return f"Messages wait to be run, {flow.waiting:,} of them, the oldest for {age // 1000:,} s."
+        return _("Messages wait to be run, %(waiting)s of them, the oldest for %(age)s s.") % {
+            "waiting": f"{flow.waiting:,}",
+            "age": f"{age // 1000:,}",
+        }
     return ""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.conf import settings
+from django.utils.translation import gettext
 
 from integrations.runtime import scripts
 from integrations.runtime.health import storage_fault
@@ -145,9 +146,14 @@ def judge(kept: Kept, flow: Flow, partition: int, moment: Moment) -> Status:
     fault = SendFault.from_json(kept.send_fault) if kept.send_fault else None
     if problems := problems_of(status, fault, moment.now_ms, moment.storage_fault):
         status = replace(status, problems=problems)
-    doubt = _doubt(status, moment.holders[partition], moment)
+    holder = moment.holders[partition]
+    doubt = _doubt(status, holder, moment)
     if doubt:
-        since = status.proof_ms + int(settings.PROOF_SECONDS * 1000) if doubt.startswith("No proof of life for") else 0
+        since = (
+            status.proof_ms + int(settings.PROOF_SECONDS * 1000)
+            if status.proof_ms and holder and holder == status.listener
+            else 0
+        )
         return replace(status, state=ConnectionState.UNKNOWN, since_ms=since, latest_cause=doubt)
     if status.state is not ConnectionState.CONNECTED:
         return status
@@ -159,14 +165,18 @@ def _doubt(status: Status, holder: str, moment: Moment) -> str:
     if not holder and moment.storage_fault:
         return moment.storage_fault
     if not holder:
-        return "No listener process holds this integration."
+        return gettext("No listener process holds this integration.")
     if holder != status.listener:
-        return "Another listener is taking this integration over."
+        return gettext("Another listener is taking this integration over.")
     if status.state is not ConnectionState.CONNECTED or moment.now_ms - status.proof_ms <= settings.PROOF_SECONDS * 1000:
         return ""
     age = (moment.now_ms - status.proof_ms) // 1000
     why = f" {status.problems[0]}" if status.problems else ""
-    return f"No proof of life for {age} s.{why}" if status.proof_ms else f"No proof of life yet.{why}"
+    return (
+        gettext("No proof of life for %(age)s s.%(why)s") % {"age": age, "why": why}
+        if status.proof_ms
+        else gettext("No proof of life yet.%(why)s") % {"why": why}
+    )
 
 
 def _connected(status: Status, now_ms: int) -> Status:
@@ -182,7 +192,10 @@ def _connected(status: Status, now_ms: int) -> Status:
         )
     quiet = now_ms - max(status.last_message_ms, status.connected_ms)
     if status.usual_gap_ms and status.last_message_ms and quiet > silence_ms(status.usual_gap_ms):
-        cause = f"Nothing has come for {quiet // 1000:,} s; usually something comes within {status.usual_gap_ms // 1000:,} s."
+        cause = gettext("Nothing has come for %(quiet)s s; usually something comes within %(usual_gap_ms)s s.") % {
+            "quiet": f"{quiet // 1000:,}",
+            "usual_gap_ms": f"{status.usual_gap_ms // 1000:,}",
+        }
         since = now_ms - quiet + silence_ms(status.usual_gap_ms)
         return replace(status, state=ConnectionState.SILENT, since_ms=since, latest_cause=cause)
     return status

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext_noop
 
 from wegnology.lib.types import JSONObject
 
@@ -160,4 +161,4 @@ def _subscription(topic: str, state: ConnectionState, cause: str, proof_ms: int 
     return {"topic": topic, "state": state, "cause": cause, "proof_ms": proof_ms, "last_message_ms": last_ms}
 
 
-NEVER_SEEN = Status(latest_cause="No listener has reported on this integration yet.")
+NEVER_SEEN = Status(latest_cause=gettext_noop("No listener has reported on this integration yet."))

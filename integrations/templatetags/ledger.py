@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext
 
 register = template.Library()
 
@@ -55,7 +56,7 @@ def day(day_ms: int) -> str:
 @register.filter
 def reasons(counts: Mapping[str, int]) -> str:
     """Write counts by reason: "3 error, 1 too large"; nothing is 0."""
-    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items())) or "0"
+    return ", ".join(f"{count:,} {gettext(reason)}" for reason, count in sorted(counts.items())) or "0"
 
 
 @register.filter
