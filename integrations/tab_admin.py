@@ -27,6 +27,7 @@ from integrations.form_aids import FormAids
 from integrations.models import Integration, StatusChange
 from integrations.panel import status_panel
 from integrations.reconnecting import reconnect
+from integrations.wording import recorded
 from wegnology.applications.credential_facts import ending_lines
 
 CHANGES_A_PAGE = 100
@@ -141,7 +142,8 @@ class TabPages(FormAids):
         """Show when the connection came and went, newest first."""
         changes = StatusChange.objects.filter(integration_id=row.pk)
         pages = Paginator(changes, CHANGES_A_PAGE).get_page(request.GET.get("p"))
-        return self.tab_page(request, row, "states", _("History of %(name)s") % {"name": row.name}, pages=pages)
+        shown = [(change, recorded(change.state)) for change in pages]
+        return self.tab_page(request, row, "states", _("History of %(name)s") % {"name": row.name}, pages=pages, changes=shown)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show the audit in the frame of the other pages."""
@@ -150,7 +152,7 @@ class TabPages(FormAids):
         if isinstance(answer, TemplateResponse) and answer.context_data and isinstance(row, Integration):
             answer.template_name = f"{_FOLDER}/history.html"
             answer.context_data |= self.tab_context(request, row, "history")
-            answer.context_data["title"] = _("Audit of %(name)s") % {"name": row.name}
+            answer.context_data |= {"title": _("Audit of %(name)s") % {"name": row.name}, "part_title": ""}
         return answer
 
     def panel_context(self, request: HttpRequest, row: Integration) -> dict[str, Any]:

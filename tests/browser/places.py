@@ -58,7 +58,7 @@ def main_pages(person: Person) -> dict[str, str]:
         "audit": "/admin/applications/auditentry/",
         "trash": "/admin/applications/trashentry/",
         "ledger hours": "/admin/integrations/ledgerhour/",
-        "status changes": "/admin/integrations/statuschange/",
+        "state changes": "/admin/integrations/statuschange/",
         "replays": "/admin/workflows/replayjob/",
         "alarms": "/admin/workflows/alarm/",
         "alarm rules": "/admin/workflows/alarmrule/",

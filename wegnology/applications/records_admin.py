@@ -88,6 +88,7 @@ class RecordAdmin(OwnedAdmin):
 class AuditEntryAdmin(RecordAdmin):
     """Who changed what."""
 
+    place = gettext_lazy("Audit")
     list_display = ("time", "who", "action", "kind_name", "object_", "what")
     list_filter = ("action", KindFilter, "actor_name", "time", ApplicationFilter)
     list_per_page = 100
@@ -140,6 +141,7 @@ class ActorFilter(admin.SimpleListFilter):
 class TrashEntryAdmin(RecordAdmin):
     """What was deleted: to bring it back, or to remove it for good."""
 
+    place = gettext_lazy("Trash")
     nothing = gettext_lazy("The trash is empty. What is deleted stays here for some days, and can be restored.")
 
     roles: ClassVar[Mapping[str, Role]] = dict.fromkeys(("view", "add", "change", "delete", "restore"), Role.ADMINISTRATOR)

@@ -1,8 +1,9 @@
 """Where a page is: the list that it belongs to, its row, and what is done there."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django import template
+from django.contrib import admin
 from django.db.models import Model
 from django.template import Context
 from django.urls import NoReverseMatch, reverse
@@ -22,11 +23,11 @@ class Crumb(NamedTuple):
 def crumbs(context: Context) -> list[Crumb]:
     """Return the way to the page, ending with its name. What Django's views and ours put into the context tells it."""
     title, row = str(context.get("title") or ""), context.get("original") or context.get("object")
-    admin = context.get("model_admin") or getattr(context.get("cl"), "model_admin", None)
-    opts = context.get("opts") or (row._meta if isinstance(row, Model) else getattr(admin, "opts", None))
+    pages = context.get("model_admin") or getattr(context.get("cl"), "model_admin", None)
+    opts = context.get("opts") or (row._meta if isinstance(row, Model) else getattr(pages, "opts", None))
     if opts is None:
         return [Crumb(title)]
-    found = [Crumb(capfirst(str(opts.verbose_name_plural)), _address(opts, "changelist"))]
+    found = [Crumb(_place(opts), _address(opts, "changelist"))]
     if isinstance(row, Model):
         found.append(Crumb(str(row), _address(row._meta, "change", str(row.pk))))
         if name := _part(context, title):
@@ -34,6 +35,12 @@ def crumbs(context: Context) -> list[Crumb]:
     elif not context.get("cl"):
         found.append(Crumb(title))
     return [*found[:-1], Crumb(found[-1].words)]
+
+
+def _place(opts: Any) -> str:
+    """Return the name of a list: as its line in the menu says (`place` of its admin), else that of its rows."""
+    pages = admin.site.get_model_admin(opts.model) if admin.site.is_registered(opts.model) else None
+    return str(getattr(pages, "place", "")) or capfirst(str(opts.verbose_name_plural))
 
 
 def _part(context: Context, title: str) -> str:
