@@ -13,12 +13,11 @@ from django.db.models import Q
 from integrations.models import Integration
 from integrations.runtime.keys import key
 from wegnology.lib.redis import RedisAway, sync_client
+from wegnology.lib.speaking import counted
 from workflows.graph import INTEGRATION
 from workflows.models import DEVELOP, ParkedRun, Workflow, WorkflowVersion
-from workflows.triggers import ALARM, BUTTON, FLOW_ERROR, TIMER, WEBHOOK
+from workflows.trigger_words import OWN_WORDS
 from workflows.version_search import holding
-
-_OWN = {BUTTON: "virtual button", TIMER: "timer", WEBHOOK: "webhook", FLOW_ERROR: "error trigger", ALARM: "alarm trigger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,8 @@ def _names(value: Any, ids: Collection[str]) -> bool:
 
 
 def _counted(triggers: Iterable[dict[str, Any]]) -> list[str]:
-    kinds = [_OWN[raw["type"]] for raw in triggers if raw.get("type") in _OWN]
-    return [f"{kinds.count(kind)} {kind}{'s' if kinds.count(kind) > 1 else ''}" for kind in dict.fromkeys(kinds)]
+    kinds = [OWN_WORDS[raw["type"]] for raw in triggers if raw.get("type") in OWN_WORDS]
+    return [counted(kinds.count(kind), kind, f"{kind}s") for kind in dict.fromkeys(kinds)]
 
 
 def _waiting(ids: Collection[str], parked: int) -> Waiting:

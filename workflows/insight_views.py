@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 
 from integrations.chart import HEIGHT, WIDTH, Bar, Chart
 from wegnology.lib.bars import stacked
+from workflows.graph import INTEGRATION
 from workflows.insight.hits import ShownHit
 from workflows.insight.hours import moment
 from workflows.insight.reading import HOUR, StatLine, floor
 from workflows.insight.runs import Run, Visit
+from workflows.trigger_words import trigger_words
 
 LABELS = 6
 
@@ -111,7 +113,7 @@ def shown_run(run: Run, versions: Mapping[str, str], sources: Mapping[str, str])
     return ShownRun(
         run,
         versions.get(run.version_id, _("deleted version")),
-        trigger if run.trigger == "integration" else run.trigger,
+        trigger if run.trigger == INTEGRATION else trigger_words(run.trigger),
         moment(run.started_ms),
         milliseconds(run.ms),
         milliseconds(run.waited_ms),

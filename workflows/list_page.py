@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.list_page import spark_html
 from integrations.models import Integration
@@ -26,6 +27,7 @@ from workflows.graph import INTEGRATION
 from workflows.insight.records import RunHour
 from workflows.insight.runs import Run
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
+from workflows.trigger_words import trigger_words
 
 HOURS = 24
 SPARK_HOURS = 12
@@ -79,7 +81,7 @@ def triggers_of(rows: Sequence[Workflow]) -> dict[str, list[str]]:
 def _said(raw: Mapping[str, Any], names: Mapping[str, str]) -> str:
     if raw.get("type") == INTEGRATION:
         return names.get(str(raw.get("key")), _("an integration that is gone"))
-    return str(raw.get("type", "?"))[:64]
+    return trigger_words(raw.get("type"))
 
 
 def last_runs_of(ids: Sequence[str]) -> dict[str, Run]:
@@ -145,27 +147,27 @@ class ListPages(OwnedAdmin):
         """Use the list that reads what workflows did."""
         return WorkflowList
 
-    @admin.display(description="Started by")
+    @admin.display(description=gettext_lazy("Started by"))
     def triggers_(self, row: Any) -> SafeString:
         """Return what starts it."""
         return listed(row.shown.triggers)
 
-    @admin.display(description="Live version")
+    @admin.display(description=gettext_lazy("Live version"))
     def live_version(self, row: Workflow) -> str:
         """Return the version that triggers fire."""
         return row.default_version.name if row.default_version else DEVELOP
 
-    @admin.display(description="Last run")
+    @admin.display(description=gettext_lazy("Last run"))
     def last_run(self, row: Any) -> SafeString:
         """Return when it last ran, and how that ended."""
         return last_html(row.shown.last)
 
-    @admin.display(description="Last hours")
+    @admin.display(description=gettext_lazy("Last hours"))
     def hours(self, row: Any) -> SafeString:
         """Return a small chart of its runs."""
         return spark_html(row.shown.hours, _("%(count)s runs in %(hours)s hours"))
 
-    @admin.display(description="Failed in 24 h")
+    @admin.display(description=gettext_lazy("Failed in 24 h"))
     def failures(self, row: Any) -> SafeString:
         """Return how many runs failed, with the way to their errors."""
         if not row.shown.failed:

@@ -109,7 +109,7 @@ def test_it_is_run_with_a_payload_and_shows_what_happened(newcomer: Callable[...
 
     _press(person, workflow, '{"message": "no JSON"}')
     person.sees("Failed")
-    expect(page.locator(".wg-box-failed")).to_contain_text("JsonDecodeNode")
+    expect(page.locator(".wg-box-failed")).to_contain_text("JSON Decode")
     page.get_by_role("link", name="Runs", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_role("link", name="failed", exact=True).click()

@@ -52,12 +52,22 @@ def test_a_row_says_what_starts_it(client: Client, plant: Application) -> None:
     assert "Press line, timer" in client.get(LIST).content.decode()
 
 
+def test_types_of_triggers_are_said_in_words(client: Client, plant: Application) -> None:
+    kinds = ("virtualButton", "webhook", "alarm")
+    factories.workflow(plant, triggers=[{"type": kind, "key": kind, "config": {}, "outputIds": []} for kind in kinds])
+    factories.workflow(plant, triggers=[{"type": "deviceState", "key": "d", "config": {}, "outputIds": []}])
+    html = client.get(LIST).content.decode()
+    assert "virtual button, webhook, alarm trigger" in html
+    assert "virtualButton" not in html
+    assert "deviceState" in html  # of elsewhere: nobody here has a word for it
+
+
 def test_what_starts_the_live_version_counts_and_not_another(client: Client, plant: Application) -> None:
     row = factories.workflow(factories.integration(plant, name="Press line"))
     row.default_version = factories.version(row, name="v1", triggers=[{"type": "flowError", "key": "f", "outputIds": []}])
     row.save()
     html = client.get(LIST).content.decode()
-    assert "flowError" in html
+    assert "error trigger" in html
     assert "Press line" not in html
     assert WorkflowVersion.objects.filter(workflow=row, name=DEVELOP).exists()
 

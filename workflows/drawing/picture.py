@@ -15,6 +15,7 @@ from workflows.exceptions import Fault
 from workflows.graph import INTEGRATION
 from workflows.nodes.base import AnyNodeClass
 from workflows.nodes.base import nodes as known_nodes
+from workflows.trigger_words import trigger_words
 from workflows.version_masking import masked
 
 MARGIN = 24.0
@@ -34,7 +35,10 @@ class Output:
 
 @dataclass(slots=True)
 class Box:
-    """A trigger or a node. `id` is its id in the page, `name` its id in the workflow, `order` its visits in a run."""
+    """A trigger or a node. `id` is its id in the page, `name` its id in the workflow, `order` its visits in a run.
+
+    `type` is as it stands in the workflow, `words` what people call that.
+    """
 
     id: str
     name: str
@@ -42,6 +46,7 @@ class Box:
     type: str
     label: str
     category: str
+    words: str
     x: float = 0
     y: float = 0
     outputs: tuple[Output, ...] = ()
@@ -142,9 +147,11 @@ def _objects(raw: Any) -> list[JSONObject]:
 
 def _trigger(raw: JSONObject, at: int, sources: Mapping[str, str]) -> Box:
     kind, key = str(raw.get("type", "?")), str(raw.get("key", ""))
-    label = _label(raw) or (f"{sources[key]}" if key in sources else kind)
+    words = trigger_words(kind)
+    label = _label(raw) or (f"{sources[key]}" if key in sources else words)
     settings = [("key", key)] if key else []
-    box = Box(f"trigger-{at}", "", "trigger", kind, label, "trigger", settings=[*settings, *_settings(raw.get("config"))])
+    settings += _settings(raw.get("config"))
+    box = Box(f"trigger-{at}", "", "trigger", kind, label, "trigger", words, settings=settings)
     return _with_outputs(box, raw, ("",))
 
 
@@ -163,6 +170,7 @@ def _node(raw: JSONObject, at: int) -> Box:
         kind,
         _label(raw) or (node_class.label if node_class else kind),
         node_class.category if node_class else "unsupported",
+        node_class.label if node_class else kind,
         settings=_settings(raw.get("config")),
         group=group if isinstance(group, str) else "",
         supported=node_class is not None,
