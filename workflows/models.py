@@ -5,6 +5,9 @@ import secrets
 from typing import Any, ClassVar
 
 from django.db import models, transaction
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.models import Application, SavedWhole
 from wegnology.applications.sealing import SealedConfig
@@ -161,18 +164,26 @@ class ParkedRun(models.Model):
     workflow_id = models.CharField(max_length=24, blank=True)
     version_id = models.CharField(max_length=24, blank=True)
     event_id = models.CharField(max_length=24)
-    event = models.TextField(help_text="The stored form of the event (`integrations.events`).")
+    event = models.TextField(help_text=gettext_lazy("The stored form of the event (`integrations.events`)."))
     reason = models.CharField(max_length=64)
     error_name = models.CharField(max_length=255)
     error_message = models.TextField()
     node_id = models.CharField(max_length=1024, blank=True)
     node_label = models.CharField(max_length=255, blank=True)
-    path = models.JSONField(default=list, db_default=[], help_text="Ids of the nodes that the run visited, the first thousand.")
-    payload = models.TextField(blank=True, help_text="The payload as it was at the failing node, JSON, cut to size.")
+    path = models.JSONField(
+        default=list, db_default=[], help_text=gettext_lazy("Ids of the nodes that the run visited, the first thousand.")
+    )
+    payload = models.TextField(
+        blank=True, help_text=gettext_lazy("The payload as it was at the failing node, JSON, cut to size.")
+    )
     created_at = models.DateTimeField()
-    received_at = models.DateTimeField(null=True, help_text="When its event was accepted: the hour in which the ledger has it.")
-    size = models.IntegerField(default=0, db_default=0, help_text="Bytes of event and payload.")
-    replaying = models.CharField(max_length=24, default="", db_default="", help_text="Who is putting it back at the moment.")
+    received_at = models.DateTimeField(
+        null=True, help_text=gettext_lazy("When its event was accepted: the hour in which the ledger has it.")
+    )
+    size = models.IntegerField(default=0, db_default=0, help_text=gettext_lazy("Bytes of event and payload."))
+    replaying = models.CharField(
+        max_length=24, default="", db_default="", help_text=gettext_lazy("Who is putting it back at the moment.")
+    )
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
@@ -185,7 +196,7 @@ class ParkedRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_id}: {self.error_message[:60]}"
+        return Truncator(self.error_message or self.error_name).chars(80) or self.event_id
 
 
 class ReplayState(models.TextChoices):
@@ -206,13 +217,15 @@ class ReplayJob(models.Model):
 
     id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
-    chosen = models.JSONField(default=dict, help_text="Which runs: see workflows.parked.Chosen.")
-    version = models.CharField(max_length=255, blank=True, help_text="Empty for the version that triggers fire, or develop.")
-    rate = models.FloatField(help_text="Runs a second.")
+    chosen = models.JSONField(default=dict, help_text=gettext_lazy("Which runs: see workflows.parked.Chosen."))
+    version = models.CharField(
+        max_length=255, blank=True, help_text=gettext_lazy("Empty for the version that triggers fire, or develop.")
+    )
+    rate = models.FloatField(help_text=gettext_lazy("Runs a second."))
     state = models.CharField(max_length=16, choices=ReplayState, default=ReplayState.RUNNING)
     total = models.IntegerField(default=0)
     done = models.IntegerField(default=0)
-    refused = models.IntegerField(default=0, help_text="Runs that cannot be replayed and stay parked.")
+    refused = models.IntegerField(default=0, help_text=gettext_lazy("Runs that cannot be replayed and stay parked."))
     note = models.TextField(blank=True)
     place = models.JSONField(default=list)
     asker = models.CharField(max_length=255, blank=True)
@@ -223,4 +236,4 @@ class ReplayJob(models.Model):
         ordering: ClassVar = ["-created_at", "-id"]
 
     def __str__(self) -> str:
-        return f"replay of {self.total:,} runs"
+        return _("replay of %(total)s runs") % {"total": f"{self.total:,}"}

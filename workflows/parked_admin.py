@@ -2,14 +2,18 @@
 
 import contextlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.history_admin import ReadOnlyAdmin, names_of
 from integrations.runtime.sources import names
@@ -19,8 +23,11 @@ from wegnology.lib.theme import ChangeList
 from workflows.dropping import discard
 from workflows.models import ParkedRun, Workflow
 from workflows.parked import MOST_IDS, Chosen
+from workflows.parked_event import data_html, event_html
 from workflows.replay_admin import ReplayPages
 
+INTEGRATION_PAGE = "admin:integrations_integration_change"
+WORKFLOW_PAGE = "admin:workflows_workflow_change"
 CHOICES = 50
 """So many are offered by a filter."""
 
@@ -38,11 +45,26 @@ class ParkedList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the rows, then the names."""
         super().get_results(request)
-        integrations = names_of(self.result_list)
-        ids = {row.workflow_id for row in self.result_list}
-        workflows = dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
-        for row in self.result_list:
-            row.names = (integrations.get(row.integration_id, "deleted"), workflows.get(row.workflow_id, "—"))
+        name_all(self.result_list)
+
+
+def name_all(rows: Sequence[Any]) -> None:
+    """Give rows the names of their integrations and workflows, with links to those that exist; two queries for all."""
+    sources = names_of(rows)
+    ids = {row.workflow_id for row in rows} | set(sources)
+    workflows = dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
+    for row in rows:
+        origin = WORKFLOW_PAGE if row.integration_id in workflows else INTEGRATION_PAGE
+        row.names = (
+            _link(origin, row.integration_id, sources.get(row.integration_id), _("deleted")),
+            _link(WORKFLOW_PAGE, row.workflow_id, workflows.get(row.workflow_id), _("deleted") if row.workflow_id else "—"),
+        )
+
+
+def _link(page: str, pk: str, name: str | None, otherwise: str) -> SafeString:
+    if name is None:
+        return format_html("{}", otherwise)
+    return format_html('<a class="wg-link" href="{}">{}</a>', reverse(page, args=[pk]), name)
 
 
 class CountedFilter(admin.SimpleListFilter):
@@ -94,12 +116,12 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
     """Runs that failed, kept with their event."""
 
     roles: ClassVar = {**PART_ROLES, "replay": Role.EDITOR}
-    list_display = ("created_at", "reason", "workflow", "integration", "error", "node")
+    list_display = ("parked_at", "reason", "workflow", "integration", "error", "node")
     list_filter = ("reason", WorkflowFilter, IntegrationFilter)
     list_per_page = 100
     search_fields = ("error_message", "event_id", "integration_id", "workflow_id")
     actions = ("replay",)
-    fields = ("created_at", "reason", "workflow", "integration", "error", "node", "path_", "event_id", "event_", "payload_")
+    fields = ("parked_at", "reason", "workflow", "integration", "error", "node", "path_", "event_", "data_", "payload_")
     change_form_template = "admin/workflows/parkedrun/change_form.html"
     change_list_template = "admin/workflows/parkedrun/change_list.html"
 
@@ -127,41 +149,50 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
         """Return the row with its names."""
         row = super().get_object(request, object_id, from_field)
         if row is not None:
-            workflow = Workflow.objects.filter(pk=row.workflow_id).first()
-            row.names = (names_of([row]).get(row.integration_id, "deleted"), workflow.name if workflow else "—")
+            name_all([row])
         return row
 
-    @admin.display(description="Integration")
-    def integration(self, row: Any) -> str:
-        """Return the integration's name."""
-        return str(row.names[0])
+    @admin.display(description=gettext_lazy("Parked"), ordering="created_at")
+    def parked_at(self, row: ParkedRun) -> datetime:
+        """Return when it was parked, the last time."""
+        return row.created_at
 
-    @admin.display(description="Workflow")
-    def workflow(self, row: Any) -> str:
-        """Return the workflow's name."""
-        return str(row.names[1])
+    @admin.display(description=gettext_lazy("Integration"))
+    def integration(self, row: Any) -> SafeString:
+        """Lead to the integration, or to the workflow whose own trigger fired."""
+        return SafeString(row.names[0])
 
-    @admin.display(description="Error")
+    @admin.display(description=gettext_lazy("Workflow"))
+    def workflow(self, row: Any) -> SafeString:
+        """Lead to the workflow."""
+        return SafeString(row.names[1])
+
+    @admin.display(description=gettext_lazy("Error"))
     def error(self, row: ParkedRun) -> str:
         """Return what went wrong."""
         return f"{row.error_name}: {row.error_message}"[:300]
 
-    @admin.display(description="Node")
+    @admin.display(description=gettext_lazy("Node"))
     def node(self, row: ParkedRun) -> str:
         """Return where it went wrong."""
         return f"{row.node_label} ({row.node_id})" if row.node_label else row.node_id or "—"
 
-    @admin.display(description="Path taken")
+    @admin.display(description=gettext_lazy("Path taken"))
     def path_(self, row: ParkedRun) -> str:
         """Return the nodes that the run visited."""
         return " → ".join(row.path) or "—"
 
-    @admin.display(description="Event")
+    @admin.display(description=gettext_lazy("Event"))
     def event_(self, row: ParkedRun) -> SafeString:
-        """Return the event as it arrived."""
-        return pretty(row.event)
+        """Return what happened, and when."""
+        return event_html(row)
 
-    @admin.display(description="Payload at the node")
+    @admin.display(description=gettext_lazy("Its data"))
+    def data_(self, row: ParkedRun) -> SafeString:
+        """Return what arrived."""
+        return data_html(row)
+
+    @admin.display(description=gettext_lazy("Payload at the node"))
     def payload_(self, row: ParkedRun) -> SafeString:
         """Return the payload as it was when the run failed."""
         return pretty(row.payload) if row.payload else SafeString("—")
@@ -171,6 +202,10 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
         """Ask at which rate, into which version; then replay the chosen runs."""
         keys = list(queryset.order_by("created_at", "id").values_list("pk", flat=True)[: MOST_IDS + 1])
         if len(keys) > MOST_IDS:
-            messages.error(request, f"Nothing was replayed: these are more than {MOST_IDS:,}. Use “Replay all of these” instead.")
+            messages.error(
+                request,
+                _("Nothing was replayed: these are more than %(most_ids)s. Use “Replay all of these” instead.")
+                % {"most_ids": f"{MOST_IDS:,}"},
+            )
             return None
         return self.ask(request, Chosen(ids=tuple(keys)))

@@ -5,11 +5,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from integrations.events import EventKind, Origin, TriggerEvent
 from integrations.models import LedgerMove
 from tests import factories
 from tests.integrations.runtime.hub import Hub
@@ -18,7 +21,7 @@ from tests.workflows.harness import source
 from tests.workflows.test_replay import FLOW, events, parked
 from wegnology.applications.models import Role
 from wegnology.lib.ids import new_id
-from workflows.models import ParkedRun, ReplayJob
+from workflows.models import ParkedRun, ReplayJob, Workflow
 from workflows.parked_admin import CHOICES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("far_ends")]
@@ -103,6 +106,66 @@ def test_what_is_deleted_on_the_page_is_counted(editor: Client, hub: Hub) -> Non
     editor.post(reverse("admin:workflows_parkedrun_delete", args=[run.pk]), {"post": "yes"})
     move = LedgerMove.objects.get()
     assert (move.source, move.target, move.number) == ("parked:failed", "dropped:discarded", 1)
+
+
+def page_of(client: Client, run: ParkedRun) -> str:
+    return client.get(reverse("admin:workflows_parkedrun_change", args=[run.pk])).content.decode()
+
+
+def test_its_page_says_what_happened_as_the_page_of_a_message_does(editor: Client, hub: Hub) -> None:
+    run = parked(editor.row, 7)  # type: ignore[attr-defined]
+    origin = Origin("virtualButton", "press-me")
+    event = TriggerEvent(run.event_id, EventKind.MESSAGE, 1, {"text": "cold <b>"}, version="v2", origin=origin)
+    ParkedRun.objects.filter(pk=run.pk).update(event=event.to_json().decode())
+    html = page_of(editor, run)
+    for said in ("Received", "Fired by", "virtual button press-me", "Version asked for", "v2", "cold &lt;b&gt;"):
+        assert said in html
+    assert "&quot;k&quot;" not in html
+
+
+def test_bytes_are_shown_as_on_the_page_of_a_message(editor: Client, hub: Hub) -> None:
+    run = parked(editor.row, 7)  # type: ignore[attr-defined]
+    event = TriggerEvent(run.event_id, EventKind.MESSAGE, 1, {"message": "/wA=", "encoding": "base64"})
+    ParkedRun.objects.filter(pk=run.pk).update(event=event.to_json().decode())
+    assert "ff 00" in page_of(editor, run)
+
+
+def test_an_event_that_cannot_be_read_stands_as_it_was_stored(editor: Client, hub: Hub) -> None:
+    run = parked(editor.row, 1, "no <i>JSON")  # type: ignore[attr-defined]
+    assert "no &lt;i&gt;JSON" in page_of(editor, run)
+
+
+def test_integration_and_workflow_are_links_while_they_exist(editor: Client, hub: Hub) -> None:
+    row = editor.row  # type: ignore[attr-defined]
+    run = parked(row, 1)
+    to_workflow = f'href="{reverse("admin:workflows_workflow_change", args=[FLOW])}"'
+    to_integration = f'href="{reverse("admin:integrations_integration_change", args=[row.pk])}"'
+    for html in (page_of(editor, run), editor.get(LIST).content.decode()):
+        assert to_workflow in html
+        assert to_integration in html
+    Workflow.objects.all().delete()
+    html = page_of(editor, run)
+    assert to_workflow not in html
+    assert to_integration in html
+
+
+def test_an_event_of_a_workflow_leads_to_it(editor: Client, hub: Hub) -> None:
+    run = parked(editor.row, 1)  # type: ignore[attr-defined]
+    ParkedRun.objects.filter(pk=run.pk).update(integration_id=FLOW)
+    html = page_of(editor, run)
+    assert f'href="{reverse("admin:workflows_workflow_change", args=[FLOW])}"' in html
+    assert reverse("admin:integrations_integration_change", args=[FLOW]) not in html
+
+
+def test_the_list_asks_as_much_for_many_as_for_one(editor: Client, hub: Hub) -> None:
+    counts = []
+    for numbers in (range(1), range(1, 9)):
+        for number in numbers:
+            parked(editor.row, number)  # type: ignore[attr-defined]
+        with CaptureQueriesContext(connection) as seen:
+            assert editor.get(LIST).status_code == 200
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
 
 
 def test_filters_offer_those_with_the_most_and_the_chosen_one(admin_client: Client) -> None:
