@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from integrations.chart import chart
@@ -58,10 +60,10 @@ class WorkflowAdmin(
     change_form_template = "admin/workflows/workflow/change_form.html"
     fieldsets = (
         (None, {"fields": ("application", "name", "description", "enabled", "default_version")}),
-        ("Develop version", {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
+        (gettext_lazy("Develop version"), {"fields": ("triggers", "nodes", "globals", "save_as_version")}),
     )
 
-    @admin.display(description="Develop version")
+    @admin.display(description=gettext_lazy("Develop version"))
     def develop_readonly(self, row: Workflow) -> SafeString:
         """Return the develop version for who may look but not change."""
         version = row.versions.filter(name=DEVELOP).first()
@@ -84,7 +86,10 @@ class WorkflowAdmin(
         form.save_versions()
         parts = form.cleaned_data
         for key in secrets_named(obj.application_id, parts["nodes"], parts["globals"]):
-            messages.warning(request, f"The global `{key}` is secret: workflows do not see it, and it renders as nothing here.")
+            messages.warning(
+                request,
+                _("The global `%(key)s` is secret: workflows do not see it, and it renders as nothing here.") % {"key": key},
+            )
 
     def get_urls(self) -> list[URLPattern]:
         """Add the addresses that act on triggers."""
@@ -102,8 +107,8 @@ class WorkflowAdmin(
         found = workflow_impact([before])
         if not found.serious:
             return None
-        lead = f"“{before.name}” is in use. Switch it off?"
-        sentences = ["Nothing starts it any more. Runs under way go on; what waits ends without a run, counted as such."]
+        lead = _("“%(name)s” is in use. Switch it off?") % {"name": before.name}
+        sentences = [_("Nothing starts it any more. Runs under way go on; what waits ends without a run, counted as such.")]
         return {"lead": lead, "sentences": sentences, "impact": found, "touched": "pages/workflow_impact.html"}
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:

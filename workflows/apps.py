@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 from django.db import transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from workflows.models import Webhook, Workflow, WorkflowVersion
@@ -15,7 +16,7 @@ class WorkflowsConfig(AppConfig):
     """Knows integrations through events, models and the runtime's doors."""
 
     name = "workflows"
-    verbose_name = "Workflows"
+    verbose_name = gettext_lazy("Workflows")
 
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from wegnology.applications.credential_users import CredentialUse, CredentialUsers, Names
@@ -30,7 +31,7 @@ class NodeUsers(CredentialUsers):
         for (application_id, name, workflow_name, pk, certain), versions in sorted(found.items()):
             address = reverse("admin:workflows_workflow_change", args=[pk])
             where = f"in {', '.join(sorted(versions))}"
-            detail = where if certain else f"{where}: chosen by a template"
+            detail = where if certain else _("%(where)s: chosen by a template") % {"where": where}
             yield application_id, name, CredentialUse(gettext_noop("Workflow"), workflow_name, address, detail, certain)
 
     def rename(self, application_id: str, before: str, after: str) -> None:

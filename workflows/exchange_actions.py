@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from workflows.exceptions import Fault
 from workflows.exchange.exporting import Form, export_workflows
@@ -21,12 +22,12 @@ class ExchangeActions(VersionActions):
 
     actions: Any = (*VersionActions.actions, "export_json", "export_yaml")
 
-    @admin.action(description="Export selected workflows, all versions in one JSON file", permissions=["view"])
+    @admin.action(description=gettext_lazy("Export selected workflows, all versions in one JSON file"), permissions=["view"])
     def export_json(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
         """Hand out one file."""
         return _exported(request, queryset, Form.JSON)
 
-    @admin.action(description="Export selected workflows as templates (YAML)", permissions=["view"])
+    @admin.action(description=gettext_lazy("Export selected workflows as templates (YAML)"), permissions=["view"])
     def export_yaml(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
         """Hand out a file, or an archive of files."""
         return _exported(request, queryset, Form.YAML)

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from integrations.events import EventKind, Origin, TriggerEvent
 from integrations.runtime.depositing import Deposit, deposit
@@ -40,18 +41,25 @@ class Stopped(NotFired):
 
     def __init__(self, until: datetime) -> None:
         self.until = until
-        super().__init__(f"the application has reached its payload limit: nothing is taken in until {until:%d %B %Y %H:%M} UTC")
+        super().__init__(
+            _("the application has reached its payload limit: nothing is taken in until %(until)s UTC")
+            % {"until": f"{until:%d %B %Y %H:%M}"}
+        )
 
 
 def live_version(workflow: Workflow, name: str = "") -> WorkflowVersion:
     """Return the version that triggers fire, or the one of that name; raises `NothingToFire`."""
     if not workflow.enabled:
-        raise NothingToFire("the workflow is disabled")
+        raise NothingToFire(_("the workflow is disabled"))
     version = workflow.live() if name in ("", "default") else workflow.versions.filter(name=name).first()
     if version is None:
-        raise NothingToFire(f"there is no version {name!r} of this workflow" if name else "the workflow has no version yet")
+        raise NothingToFire(
+            _("there is no version %(name)s of this workflow") % {"name": f"{name!r}"}
+            if name
+            else _("the workflow has no version yet")
+        )
     if not version.enabled:
-        raise NothingToFire(f"the version {version.name!r} is disabled")
+        raise NothingToFire(_("the version %(name)s is disabled") % {"name": f"{version.name!r}"})
     return version
 
 
@@ -68,9 +76,9 @@ def press(workflow: Workflow, key: str, payload: JSONValue = None, version: str 
     presses: ("user", id) or ("apiToken", id).
     """
     if trigger_of(live_version(workflow, version), BUTTON, key) is None:
-        raise NothingToFire(f"there is no virtual button {key!r} in this version of the workflow")
+        raise NothingToFire(_("there is no virtual button %(key)s in this version of the workflow") % {"key": f"{key!r}"})
     if payload is not None and not isinstance(payload, dict):
-        raise NotFired('the payload of a virtual button must be a JSON object: { "name": value }')
+        raise NotFired(_('the payload of a virtual button must be a JSON object: { "name": value }'))
     return fire(workflow, Origin(BUTTON, key, *relay), {} if payload is None else payload, version)
 
 
@@ -84,8 +92,11 @@ def fire(workflow: Workflow, origin: Origin, data: JSONObject, version: str = ""
     event = TriggerEvent(new_id(), EventKind.MESSAGE, int(time.time() * 1000), data, version=chosen, origin=origin)
     stored = event.to_json()
     if len(stored) > limits.payload_bytes:
-        raise TooLarge(f"a payload may have {limits.payload_bytes:,} bytes, this one has {len(stored):,}")
+        raise TooLarge(
+            _("a payload may have %(payload_bytes)s bytes, this one has %(count)s")
+            % {"payload_bytes": f"{limits.payload_bytes:,}", "count": f"{len(stored):,}"}
+        )
     with closing(sync_client(timeout=5.0)) as client:
         if not deposit(client, Deposit(workflow.pk, stored), limits):
-            raise NoRoom("the workflow has so much waiting that there is no room for more: try again later")
+            raise NoRoom(_("the workflow has so much waiting that there is no room for more: try again later"))
     return event.id

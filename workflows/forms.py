@@ -4,8 +4,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
 
 from wegnology.lib.fields import JSONTextField
+from wegnology.lib.speaking import Said
 from wegnology.lib.theme import ModelForm, Textarea, TextInput
 from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
 from workflows.unsupported import unsupported_types
@@ -19,23 +21,29 @@ class WorkflowForm(ModelForm):
     triggers = JSONTextField(
         rows=10,
         required=False,
-        help_text='A list. One for each integration that starts it: {"type": "integration", "key": "&lt;integration id&gt;", '
-        '"config": {"message": true}, "outputIds": [["&lt;id of the first node&gt;"]]}. Others are {"type": "timer", "config": '
-        '{"seconds": 60}}, virtualButton, webhook and flowError; saving gives them their keys.',
+        help_text=gettext_lazy(
+            'A list. One for each integration that starts it: {"type": "integration", "key": "&lt;integration id&gt;", '
+            '"config": {"message": true}, "outputIds": [["&lt;id of the first node&gt;"]]}. Others are {"type": "timer", '
+            '"config": {"seconds": 60}}, virtualButton, webhook and flowError; saving gives them their keys.'
+        ),
     )
     nodes = JSONTextField(
         rows=20,
         required=False,
-        help_text='A list of nodes: {"id", "type", "config", "outputIds"}. outputIds holds one list of node ids for each output.',
+        help_text=gettext_lazy(
+            'A list of nodes: {"id", "type", "config", "outputIds"}. outputIds holds one list of node ids for each output.'
+        ),
     )
     globals = JSONTextField(
-        rows=4, required=False, help_text='An object; each key goes before the application\'s global of that name: {"limit": 5}.'
+        rows=4,
+        required=False,
+        help_text=gettext_lazy('An object; each key goes before the application\'s global of that name: {"limit": 5}.'),
     )
     save_as_version = forms.CharField(
         max_length=255,
         required=False,
         widget=TextInput(),
-        help_text="Keeps a copy of what you save under this name; it can never be changed. Leave empty for none.",
+        help_text=gettext_lazy("Keeps a copy of what you save under this name; it can never be changed. Leave empty for none."),
     )
 
     class Meta:
@@ -76,7 +84,7 @@ class WorkflowForm(ModelForm):
     def clean_save_as_version(self) -> str:
         """Refuse a name that is taken or has a meaning of its own."""
         name: str = self.cleaned_data["save_as_version"]
-        fault = name_fault(name) if name else ""
+        fault: Said = name_fault(name) if name else ""
         if name and not fault and not self.instance._state.adding:
             fault = TAKEN if self.instance.versions.filter(name=name).exists() else room_fault(self.instance)
         if fault:

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from integrations.admin import IntegrationAdmin
@@ -94,10 +94,10 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         found = impact([before]) if sentences else None
         if found is None or not found.serious:
             return None
-        lead = f"“{before.name}” is in use. Save this?"
+        lead = _("“%(name)s” is in use. Save this?") % {"name": before.name}
         return {"lead": lead, "sentences": sentences, "impact": found, "touched": "pages/impact.html"}
 
-    @admin.action(description="Disable selected integrations", permissions=["change"])
+    @admin.action(description=gettext_lazy("Disable selected integrations"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
         """Switch off the chosen integrations; ask first where something hangs on them."""
         rows = list(queryset.filter(enabled=True))
@@ -106,14 +106,14 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
             return super().disable(request, queryset)
         context = {
             **self.admin_site.each_context(request),
-            "title": "Disable integrations",
+            "title": _("Disable integrations"),
             "rows": rows,
             "impact": found,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/integrations/integration/disable_confirmation.html", context)
 
-    @row_action(description="Delete", icon="delete", permissions=["delete"])
+    @row_action(description=gettext_lazy("Delete"), icon="delete", permissions=["delete"])
     def delete_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to the page that asks what goes with it."""
         return redirect("admin:integrations_integration_delete", object_id)
@@ -127,7 +127,7 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
             raise PermissionDenied
         return self._delete(request, [row]) or self._ask(request, [row])
 
-    @admin.action(description="Delete selected integrations", permissions=["delete"])
+    @admin.action(description=gettext_lazy("Delete selected integrations"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Integration]) -> HttpResponse | None:
         """Ask, or delete the chosen integrations."""
         rows = list(queryset)
@@ -161,30 +161,30 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
     def _what_was_deleted(self, request: HttpRequest, rows: Collection[Integration], deletion: Deletion) -> SafeString:
         """Name what was deleted; administrators get links to where it can be restored."""
         names = ", ".join(row.name for row in rows)
-        text = _("Deleted: %s.") % names
+        text = _("Deleted: %(names)s.") % {"names": names}
         if deletion.workflows:
-            text = f"{text} {_('With workflows: %s.') % ', '.join(deletion.workflows)}"
+            text = f"{text} {_('With workflows: %(names)s.') % {'names': ', '.join(deletion.workflows)}}"
         mine = [entry for entry in deletion.entries if may(request.user, entry.application_id, Role.ADMINISTRATOR)]
         if not mine:
-            later = _("For %d days an administrator can restore this from the trash.") % settings.TRASH_DAYS
+            later = _("For %(days)s days an administrator can restore this from the trash.") % {"days": settings.TRASH_DAYS}
             return format_html("{} {}", text, later)
-        later = _("For %d days you can restore this from the trash:") % settings.TRASH_DAYS
+        later = _("For %(days)s days you can restore this from the trash:") % {"days": settings.TRASH_DAYS}
         page = "admin:applications_trashentry_change"
         shown = [(reverse(page, args=[entry.pk]), entry.name) for entry in mine[:LINKS_SHOWN]]
         links = format_html_join(", ", '<a class="wg-link" href="{}">{}</a>', shown)
         more = len(mine) - len(shown)
-        return format_html("{} {} {}{}", text, later, links, _(" and %d more") % more if more > 0 else ".")
+        return format_html("{} {} {}{}", text, later, links, f" {_('and %(count)s more') % {'count': more}}" if more > 0 else ".")
 
 
 def _consequences(before: Integration, after: Integration) -> list[str]:
     """Say what saving does to the connection; nothing when it does nothing."""
     if before.enabled and not after.enabled:
         return [
-            "Its connection is closed: nothing comes any more, and the workflows below are not started.",
-            "What waits for workflows still runs. What waits to be sent is dropped when it has waited too long.",
+            _("Its connection is closed: nothing comes any more, and the workflows below are not started."),
+            _("What waits for workflows still runs. What waits to be sent is dropped when it has waited too long."),
         ]
     if not before.enabled or settings_of(before) == settings_of(after):
         return []
     gone = sorted(set(before.topics) - set(after.topics))
-    lost = [f"Nothing comes any more from: {', '.join(gone)}."] if gone else []
-    return ["Its connection is made anew with the new settings, within two seconds.", *lost]
+    lost = [_("Nothing comes any more from: %(gone)s.") % {"gone": ", ".join(gone)}] if gone else []
+    return [_("Its connection is made anew with the new settings, within two seconds."), *lost]

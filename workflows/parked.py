@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from wegnology.lib.types import JSONObject
 from workflows.models import ParkedRun
@@ -28,9 +29,13 @@ class Chosen:
     def __post_init__(self) -> None:
         """Check; raises `ValueError` with the field and the next step."""
         if len(self.ids) > MOST_IDS:
-            raise ValueError(f"ids: at most {MOST_IDS:,} runs can be named; choose by reason, workflow or integration instead")
+            raise ValueError(
+                "ids: "
+                + _("at most %(most_ids)s runs can be named; choose by reason, workflow or integration instead")
+                % {"most_ids": f"{MOST_IDS:,}"}
+            )
         if self.before and datetime.fromisoformat(self.before).tzinfo is None:
-            raise ValueError("before: add a time zone, such as 2026-03-01T12:00:00+00:00")
+            raise ValueError("before: " + _("add a time zone, such as 2026-03-01T12:00:00+00:00"))
 
     @classmethod
     def from_json(cls, stored: JSONObject) -> Self:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from integrations.events import EventUnreadable, TriggerEvent
 from integrations.models import Integration
@@ -49,7 +50,11 @@ def send_back(runs: Sequence[ParkedRun], version: str = "") -> Replayed:
     between it may be replayed twice, never lost. Raises what `wegnology.lib.redis.RedisAway` names; then nothing was deleted.
     """
     if version not in VERSIONS:
-        raise ValueError(f"version: a replay runs the default version or {DEVELOP}, not {version!r}")
+        raise ValueError(
+            "version: "
+            + _("a replay runs the default version or %(develop)s, not %(version)s")
+            % {"develop": DEVELOP, "version": f"{version!r}"}
+        )
     result = Replayed()
     rows, events = [], []
     workflows = Workflow.objects.select_related("default_version").in_bulk({row.workflow_id for row in runs if row.workflow_id})
@@ -58,7 +63,7 @@ def send_back(runs: Sequence[ParkedRun], version: str = "") -> Replayed:
             event = TriggerEvent.from_json(row.event.encode())
         except EventUnreadable as error:
             logger.warning("the parked event %s cannot be replayed: %s", row.event_id, error)
-            result.refused[row.pk] = f"The event cannot be read ({error}). Correct it, or discard the run."
+            result.refused[row.pk] = _("The event cannot be read (%(error)s). Correct it, or discard the run.") % {"error": error}
             continue
         if why := _why_not(row, workflows):
             result.refused[row.pk] = why
@@ -77,8 +82,8 @@ def _why_not(row: ParkedRun, workflows: Mapping[str, Workflow]) -> str:
         return ""
     workflow = workflows.get(row.workflow_id)
     if workflow is None:
-        return "Its workflow is deleted. Restore the workflow from the trash, or discard the run."
-    return "" if workflow.enabled else f"The workflow {workflow.name} is disabled. Enable it first."
+        return _("Its workflow is deleted. Restore the workflow from the trash, or discard the run.")
+    return "" if workflow.enabled else _("The workflow %(name)s is disabled. Enable it first.") % {"name": workflow.name}
 
 
 def _put_back(rows: Sequence[ParkedRun], events: Sequence[tuple[str, TriggerEvent]], result: Replayed) -> None:
@@ -103,9 +108,9 @@ def edit_text(row: ParkedRun, text: str) -> None:
     try:
         data = orjson.loads(text)
     except ValueError as error:
-        raise EditRefused(f"this is no JSON ({error})") from None
+        raise EditRefused(_("this is no JSON (%(error)s)") % {"error": error}) from None
     if not isinstance(data, dict):
-        raise EditRefused("give a JSON object, in braces")
+        raise EditRefused(_("give a JSON object, in braces"))
     edit(row, data)
 
 
@@ -114,10 +119,13 @@ def edit(row: ParkedRun, data: JSONObject) -> None:
     try:
         event = TriggerEvent.from_json(row.event.encode())
     except EventUnreadable as error:
-        raise EditRefused(f"the event cannot be edited: {error}") from None
+        raise EditRefused(_("the event cannot be edited: %(error)s") % {"error": error}) from None
     stored = event._replace(data=data).to_json()
     if len(stored) > settings.PAYLOAD_BYTES:
-        raise EditRefused(f"{len(stored):,} bytes are more than a message may have ({settings.PAYLOAD_BYTES:,})")
+        raise EditRefused(
+            _("%(count)s bytes are more than a message may have (%(payload_bytes)s)")
+            % {"count": f"{len(stored):,}", "payload_bytes": f"{settings.PAYLOAD_BYTES:,}"}
+        )
     if data == event.data:
         return
     row.size += len(stored) - len(row.event.encode())
@@ -146,5 +154,5 @@ def _record(rows: Sequence[ParkedRun]) -> None:
     for (kind, pk), ids in events.items():
         of = workflows.get(pk) if kind == "workflow" else integrations.get(pk)
         if of is not None:
-            more = f" and {len(ids) - EVENTS_NAMED} more" if len(ids) > EVENTS_NAMED else ""
+            more = _(" and %(count)s more") % {"count": len(ids) - EVENTS_NAMED} if len(ids) > EVENTS_NAMED else ""
             record(None, "replayed", of, {"runs": str(len(ids)), "events": ", ".join(ids[:EVENTS_NAMED]) + more})

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from integrations.history_admin import ReadOnlyAdmin
@@ -25,14 +27,16 @@ from workflows.replay_jobs import LEAST_RATE, MOST_RATE, OPEN, USUAL_RATE, JobRe
 
 _LIST = "admin:workflows_parkedrun_changelist"
 _FILTERS = ("reason", "workflow_id", "integration_id")
-_VERSIONS = (("", "the version that triggers fire"), (DEVELOP, "the develop version"))
+_VERSIONS = (("", gettext_lazy("the version that triggers fire")), (DEVELOP, gettext_lazy("the develop version")))
 
 
 class ReplayForm(forms.Form):
     """How to replay many."""
 
-    rate = forms.FloatField(min_value=LEAST_RATE, max_value=MOST_RATE, initial=USUAL_RATE, label="Runs a second")
-    version = forms.ChoiceField(choices=_VERSIONS, required=False, label="Run", widget=forms.Select(attrs={"class": "wg-select"}))
+    rate = forms.FloatField(min_value=LEAST_RATE, max_value=MOST_RATE, initial=USUAL_RATE, label=gettext_lazy("Runs a second"))
+    version = forms.ChoiceField(
+        choices=_VERSIONS, required=False, label=gettext_lazy("Run"), widget=forms.Select(attrs={"class": "wg-select"})
+    )
 
 
 class ReplayPages(ModelAdmin):
@@ -64,7 +68,7 @@ class ReplayPages(ModelAdmin):
         try:
             chosen = Chosen(ids=ids) if ids else _chosen(request.GET)
         except ValueError as error:
-            messages.error(request, f"Nothing was replayed: {error}.")
+            messages.error(request, _("Nothing was replayed: %(error)s.") % {"error": error})
             return redirect(_LIST)
         return self.ask(request, chosen)
 
@@ -81,7 +85,7 @@ class ReplayPages(ModelAdmin):
             return self._begin(request, list(owners), chosen, form.cleaned_data)
         context = {
             **self.admin_site.each_context(request),
-            "title": "Replay parked runs",
+            "title": _("Replay parked runs"),
             "opts": self.opts,
             "form": form,
             "chosen": chosen,
@@ -96,11 +100,17 @@ class ReplayPages(ModelAdmin):
             try:
                 job = begin(application, chosen, rate=how["rate"], version=how["version"], asker=request.user.get_username())
             except JobRefused as error:
-                messages.error(request, f"{application.name}: nothing is replayed: {error}.")
+                messages.error(
+                    request, _("%(name)s: nothing is replayed: %(error)s.") % {"name": application.name, "error": error}
+                )
             else:
-                messages.success(request, f"{application.name}: {job.total:,} runs are being replayed, {job.rate:g} a second.")
+                messages.success(
+                    request,
+                    _("%(name)s: %(total)s runs are being replayed, %(rate)s a second.")
+                    % {"name": application.name, "total": f"{job.total:,}", "rate": f"{job.rate:g}"},
+                )
         if not owners:
-            messages.warning(request, "No parked run is like that any more.")
+            messages.warning(request, _("No parked run is like that any more."))
         return redirect("admin:workflows_replayjob_changelist")
 
     def replay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -144,17 +154,19 @@ def _replay_one(request: HttpRequest, row: ParkedRun) -> bool:
             edit_text(row, text)
         result = send_back([row], version)
     except ValueError as error:
-        messages.error(request, f"Nothing was replayed. {error}.")
+        messages.error(request, _("Nothing was replayed. %(error)s.") % {"error": error})
         return False
     except RedisAway as error:
-        messages.error(request, f"Nothing was replayed: Redis cannot be reached ({error}). Try again when it is back.")
+        messages.error(
+            request, _("Nothing was replayed: Redis cannot be reached (%(error)s). Try again when it is back.") % {"error": error}
+        )
         return False
     if result.done:
-        messages.success(request, "1 run is on the way again.")
+        messages.success(request, _("1 run is on the way again."))
     elif result.no_room:
-        messages.warning(request, "It stays parked: there is no room in the inbox now.")
+        messages.warning(request, _("It stays parked: there is no room in the inbox now."))
     else:
-        messages.error(request, f"Nothing was replayed: {result.refused[row.pk]}")
+        messages.error(request, _("Nothing was replayed: %(refused)s") % {"refused": result.refused[row.pk]})
     return bool(result.done)
 
 
@@ -175,41 +187,45 @@ class ReplayJobAdmin(ReadOnlyAdmin):
         """Who may replay may stop it."""
         return self.allowed(request, "replay", obj)
 
-    @admin.display(description="Progress")
+    @admin.display(description=gettext_lazy("Progress"))
     def progress(self, row: ReplayJob) -> str:
         """Return how many of how many."""
-        refused = f", {row.refused:,} refused" if row.refused else ""
-        return f"{row.done:,} of {row.total:,}{refused}"
+        refused = _(", %(refused)s refused") % {"refused": f"{row.refused:,}"} if row.refused else ""
+        return _("%(done)s of %(total)s%(refused)s") % {"done": f"{row.done:,}", "total": f"{row.total:,}", "refused": refused}
 
-    @admin.display(description="Version")
+    @admin.display(description=gettext_lazy("Version"))
     def into(self, row: ReplayJob) -> str:
         """Return which version runs."""
-        return row.version or "as triggers fire"
+        return row.version or _("as triggers fire")
 
-    @admin.display(description="Which runs")
+    @admin.display(description=gettext_lazy("Which runs"))
     def chosen_(self, row: ReplayJob) -> str:
         """Return how they were chosen."""
-        shown = {name: f"{len(value):,} chosen" if name == "ids" else value for name, value in row.chosen.items()}
-        return ", ".join(f"{name}: {value}" for name, value in shown.items()) or "all"
+        shown = {
+            name: _("%(count)s chosen") % {"count": f"{len(value):,}"} if name == "ids" else value
+            for name, value in row.chosen.items()
+        }
+        return ", ".join(f"{_(name)}: {value}" for name, value in shown.items()) or _("all")
 
     def _change(self, request: HttpRequest, queryset: Any, state: ReplayState) -> None:
         changed = sum(change(job, state) for job in queryset)
         if changed:
-            messages.success(request, f"{changed} {'replay is' if changed == 1 else 'replays are'} {state.label} now.")
+            text = ngettext("%(count)s replay is %(state)s now.", "%(count)s replays are %(state)s now.", changed)
+            messages.success(request, text % {"count": changed, "state": state.label})
         else:
-            messages.warning(request, "Nothing was changed: these have ended.")
+            messages.warning(request, _("Nothing was changed: these have ended."))
 
-    @admin.action(description="Pause", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Pause"), permissions=["replay"])
     def pause(self, request: HttpRequest, queryset: Any) -> None:
         """Let replays rest."""
         self._change(request, queryset, ReplayState.PAUSED)
 
-    @admin.action(description="Go on", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Go on"), permissions=["replay"])
     def go_on(self, request: HttpRequest, queryset: Any) -> None:
         """Go on with replays that rest."""
         self._change(request, queryset, ReplayState.RUNNING)
 
-    @admin.action(description="Cancel", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["replay"])
     def cancel(self, request: HttpRequest, queryset: Any) -> None:
         """End replays; what was not replayed stays parked."""
         self._change(request, queryset, ReplayState.CANCELLED)

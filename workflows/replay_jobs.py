@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wegnology.applications.models import Application
 from wegnology.lib.redis import SyncRedis
@@ -33,15 +34,24 @@ class JobRefused(ValueError):
 def begin(application: Application, chosen: Chosen, *, rate: float = USUAL_RATE, version: str = "", asker: str = "") -> ReplayJob:
     """Begin to replay the chosen runs of an application; returns the job. Raises `JobRefused`."""
     if not LEAST_RATE <= rate <= MOST_RATE:
-        raise JobRefused(f"rate: choose {LEAST_RATE:g} to {MOST_RATE:g} runs a second")
+        raise JobRefused(
+            "rate: "
+            + _("choose %(least_rate)s to %(most_rate)s runs a second")
+            % {"least_rate": f"{LEAST_RATE:g}", "most_rate": f"{MOST_RATE:g}"}
+        )
     if version not in VERSIONS:
-        raise JobRefused(f"version: a replay runs the default version or develop, not {version!r}")
+        raise JobRefused(
+            "version: " + _("a replay runs the default version or develop, not %(version)s") % {"version": f"{version!r}"}
+        )
     if ReplayJob.objects.filter(application=application, state__in=OPEN).count() >= MOST_JOBS:
-        raise JobRefused(f"{MOST_JOBS} replays of this application are under way: wait for one to end, or cancel one")
+        raise JobRefused(
+            _("%(most_jobs)s replays of this application are under way: wait for one to end, or cancel one")
+            % {"most_jobs": MOST_JOBS}
+        )
     now = timezone.now()
     total = chosen.rows([application.pk]).filter(created_at__lte=now).count()
     if not total:
-        raise JobRefused("no parked run is like that")
+        raise JobRefused(_("no parked run is like that"))
     known = {"chosen": chosen.to_json(), "version": version, "rate": rate, "total": total, "asker": asker}
     return ReplayJob.objects.create(application=application, created_at=now, advanced_at=now, **known)
 
@@ -71,7 +81,7 @@ def _advance(job: ReplayJob, now: datetime) -> None:
     waiting = set(result.no_room)
     passed = next((at for at, row in enumerate(rows) if row.pk in waiting), len(rows))
     refused = sum(row.pk in result.refused for row in rows[:passed])
-    note = "Waits for room in an inbox." if waiting else next(iter(result.refused.values()), job.note)
+    note = _("Waits for room in an inbox.") if waiting else next(iter(result.refused.values()), job.note)
     place = _place(rows[passed - 1]) if passed else job.place
     counted = {"done": F("done") + len(result.done), "refused": F("refused") + refused}
     _update(job, place=place, note=note, advanced_at=now, **counted)

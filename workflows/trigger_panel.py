@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from wegnology.applications.audit import record
 from wegnology.lib.crypto import KeyMissing, SealBroken
@@ -65,40 +67,42 @@ def _label(raw: JSONObject, otherwise: str) -> str:
 def _button(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, _t: dict[str, datetime]) -> Shown:
     meta = raw.get("meta")
     payload = str((isinstance(meta, dict) and meta.get("payload")) or "{}")
-    return Shown(_label(raw, "Virtual Button"), BUTTON, str(raw.get("key")), payload=payload)
+    return Shown(_label(raw, _("Virtual Button")), BUTTON, str(raw.get("key")), payload=payload)
 
 
 def _timer(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, times: dict[str, datetime]) -> Shown:
     config: Any = raw.get("config") or {}
     cron = f"{config.get('cron')} ({config.get('tz') or 'UTC'})"
-    detail = f"every {config['seconds']} s" if config.get("seconds") else cron
-    return Shown(_label(raw, "Timer"), TIMER, str(raw.get("key")), detail, due=times.get(str(raw.get("key"))))
+    detail = _("every %(seconds)s s") % {"seconds": config["seconds"]} if config.get("seconds") else cron
+    return Shown(_label(raw, _("Timer")), TIMER, str(raw.get("key")), detail, due=times.get(str(raw.get("key"))))
 
 
 def _error(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, _t: dict[str, datetime]) -> Shown:
     config: Any = raw.get("config") or {}
-    return Shown(_label(raw, "Workflow Error"), FLOW_ERROR, str(raw.get("key")), _SCOPES.get(config.get("scope", "local"), ""))
+    return Shown(
+        _label(raw, _("Workflow Error")), FLOW_ERROR, str(raw.get("key")), _(_SCOPES.get(config.get("scope", "local"), ""))
+    )
 
 
 def _alarm(_r: HttpRequest, _w: Workflow, raw: JSONObject, _may: bool, _t: dict[str, datetime]) -> Shown:
     config: Any = raw.get("config") or {}
     kinds = config.get("kinds") or []
-    detail = ", ".join(str(kind) for kind in kinds) if isinstance(kinds, list) and kinds else "alarms of every kind"
-    return Shown(_label(raw, "Alarm"), ALARM, str(raw.get("key")), detail)
+    detail = ", ".join(str(kind) for kind in kinds) if isinstance(kinds, list) and kinds else _("alarms of every kind")
+    return Shown(_label(raw, _("Alarm")), ALARM, str(raw.get("key")), detail)
 
 
 def _webhook(request: HttpRequest, workflow: Workflow, raw: JSONObject, may: bool, _t: dict[str, datetime]) -> Shown:
     config: Any = raw.get("config") or {}
-    detail = "waits for a reply" if config.get("waitForReply") else "answers 202 at once"
+    detail = _("waits for a reply") if config.get("waitForReply") else _("answers 202 at once")
     found = workflow.webhooks.filter(pk=str(raw.get("key"))).first() if may else None
-    return Shown(_label(raw, "Webhook"), WEBHOOK, str(raw.get("key")), detail, _address(request, found) if found else "")
+    return Shown(_label(raw, _("Webhook")), WEBHOOK, str(raw.get("key")), detail, _address(request, found) if found else "")
 
 
 def _address(request: HttpRequest, found: Webhook) -> str:
     try:
         return request.build_absolute_uri(reverse("webhook", kwargs={"token": found.token()}))
     except (KeyMissing, SealBroken) as error:
-        return f"cannot be shown: {error}"
+        return _("cannot be shown: %(error)s") % {"error": error}
 
 
 _SHOW: dict[str, Callable[[HttpRequest, Workflow, JSONObject, bool, dict[str, datetime]], Shown]] = {
@@ -109,10 +113,10 @@ _SHOW: dict[str, Callable[[HttpRequest, Workflow, JSONObject, bool, dict[str, da
     ALARM: _alarm,
 }
 _SCOPES = {
-    "local": "errors of this workflow",
-    "global": "errors of all workflows of the application",
-    "cloud": "errors of all workflows of the application",
-    "experience": "never: there are no experience workflows here",
+    "local": gettext_noop("errors of this workflow"),
+    "global": gettext_noop("errors of all workflows of the application"),
+    "cloud": gettext_noop("errors of all workflows of the application"),
+    "experience": gettext_noop("never: there are no experience workflows here"),
 }
 
 
@@ -144,15 +148,17 @@ def _press(request: HttpRequest, row: Workflow) -> str:
     try:
         payload = json.loads(text) if text else None
     except ValueError as error:
-        messages.error(request, f"Not pressed: the payload is no JSON: {error}.")
+        messages.error(request, _("Not pressed: the payload is no JSON: %(error)s.") % {"error": error})
         return ""
     try:
         version = request.POST.get("version", "")
         event_id = press(row, request.POST.get("key", ""), payload, version, relay=("user", str(request.user.pk)))
     except NotFired as error:
-        messages.error(request, f"Not pressed: {error}.")
+        messages.error(request, _("Not pressed: %(error)s.") % {"error": error})
     except RedisAway as error:
-        messages.error(request, f"Not pressed: Redis cannot be reached ({error}). Try again when it is back.")
+        messages.error(
+            request, _("Not pressed: Redis cannot be reached (%(error)s). Try again when it is back.") % {"error": error}
+        )
     else:
         with transaction.atomic():
             record(None, "pressed", row, {"event": event_id})
@@ -163,8 +169,8 @@ def _press(request: HttpRequest, row: Workflow) -> str:
 def _rotate(request: HttpRequest, row: Workflow) -> str:
     found = row.webhooks.filter(pk=request.POST.get("key", "")).first()
     if found is None:
-        messages.error(request, "There is no such webhook of this workflow.")
+        messages.error(request, _("There is no such webhook of this workflow."))
         return ""
     found.rotate()
-    messages.success(request, "The webhook has a new address. The old one is not known any more: tell who calls it.")
+    messages.success(request, _("The webhook has a new address. The old one is not known any more: tell who calls it."))
     return ""

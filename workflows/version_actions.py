@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from workflows.exceptions import VersionRefused
 from workflows.models import Workflow
@@ -22,19 +23,19 @@ class VersionActions:
 
     actions: Any = ("enable_selected", "disable_selected", "keep_version")
 
-    @admin.action(description="Enable selected workflows", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enable selected workflows"), permissions=["change"])
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
         """Switch workflows on."""
         changed = _switch(queryset, True)
         messages.success(request, _("Enabled: %d. The others were before.") % changed)
 
-    @admin.action(description="Disable selected workflows", permissions=["change"])
+    @admin.action(description=gettext_lazy("Disable selected workflows"), permissions=["change"])
     def disable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
         """Switch workflows off, with all their versions."""
         changed = _switch(queryset, False)
         messages.success(request, _("Disabled with all their versions: %d. The others were before.") % changed)
 
-    @admin.action(description="Keep a version of selected workflows", permissions=["change"])
+    @admin.action(description=gettext_lazy("Keep a version of selected workflows"), permissions=["change"])
     def keep_version(self: Any, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:
         """Ask for a name, then keep what each develop version holds under it: of all, or of none."""
         rows = list(queryset)

@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from wegnology.applications.global_values import MAX_GLOBALS, key_fault, value_fault
 from wegnology.lib.types import JSONObject
 from workflows.exceptions import Fault, GraphInvalid
@@ -11,9 +14,9 @@ from workflows.models import PARTS, WorkflowVersion
 from workflows.unsupported import Tolerant
 
 _SHAPES: dict[str, tuple[type, str]] = {
-    "triggers": (list, "a list: [ ... ]"),
-    "nodes": (list, "a list: [ ... ]"),
-    "globals": (dict, "an object: { ... }"),
+    "triggers": (list, gettext_noop("a list: [ ... ]")),
+    "nodes": (list, gettext_noop("a list: [ ... ]")),
+    "globals": (dict, gettext_noop("an object: { ... }")),
 }
 
 
@@ -36,7 +39,11 @@ def content_of(version: WorkflowVersion) -> Content:
 def shape_faults(content: Content) -> list[Fault]:
     """Return which parts are not even of the right kind."""
     shapes = [(part, *_SHAPES[part], value) for part, value in zip(PARTS, content, strict=True)]
-    return [Fault(part, f"This must be {said}.") for part, kind, said, value in shapes if not isinstance(value, kind)]
+    return [
+        Fault(part, _("This must be %(said)s.") % {"said": _(said)})
+        for part, kind, said, value in shapes
+        if not isinstance(value, kind)
+    ]
 
 
 def content_faults(content: Content, kept: Collection[str] | None = ()) -> list[Fault]:
@@ -62,6 +69,12 @@ def graph_faults(content: Content, kept: Collection[str] | None = ()) -> list[Fa
 def global_faults(values: dict[str, Any]) -> list[Fault]:
     """Return what is wrong with a workflow's globals; they keep to the bounds of an application's."""
     if len(values) > MAX_GLOBALS:
-        return [Fault("globals", f"There are {len(values)}; at most {MAX_GLOBALS} are allowed.")]
+        return [
+            Fault(
+                "globals",
+                _("There are %(count)s; at most %(max_globals)s are allowed.")
+                % {"count": len(values), "max_globals": MAX_GLOBALS},
+            )
+        ]
     found = [(key, key_fault(key) or value_fault(value)) for key, value in values.items()]
     return [Fault(f"globals.{key[:80]}", text) for key, text in found if text]

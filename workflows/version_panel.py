@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
 from wegnology.lib.badges import Badge
@@ -10,11 +13,11 @@ from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
 from workflows.version_content import content_of
 from workflows.version_diff import difference
 
-LIVE = Badge("bolt", "Default", "success")
-ENABLED = Badge("check_circle", "Enabled", "info")
-DISABLED = Badge("pause_circle", "Disabled", "muted")
-LIVE_DISABLED = Badge("error", "Default, disabled", "danger", "Nothing that triggers start runs.")
-STOPPED = Badge("pause_circle", "Workflow disabled", "muted")
+LIVE = Badge("bolt", gettext_lazy("Default"), "success")
+ENABLED = Badge("check_circle", gettext_lazy("Enabled"), "info")
+DISABLED = Badge("pause_circle", gettext_lazy("Disabled"), "muted")
+LIVE_DISABLED = Badge("error", gettext_lazy("Default, disabled"), "danger", gettext_lazy("Nothing that triggers start runs."))
+STOPPED = Badge("pause_circle", gettext_lazy("Workflow disabled"), "muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def badge_of(workflow: Workflow, version: WorkflowVersion) -> Badge:
     default = workflow.default_version_id or DEVELOP
     is_default = default in (version.pk, version.name)
     if not workflow.enabled:
-        return STOPPED._replace(words="Default, workflow disabled") if is_default else STOPPED
+        return STOPPED._replace(words=_("Default, workflow disabled")) if is_default else STOPPED
     if is_default:
         return LIVE if version.enabled else LIVE_DISABLED
     return ENABLED if version.enabled else DISABLED

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wegnology.applications.trash import put_away
 from workflows.exceptions import (
@@ -35,7 +37,7 @@ DEFAULT = "default"
 RESERVED = (DEVELOP, DEFAULT)
 NAME_LENGTH = 255
 NOTES_LENGTH = 32_767
-TAKEN = "There is a version of this name; versions never change."
+TAKEN = gettext_lazy("There is a version of this name; versions never change.")
 _ID = re.compile(r"[0-9a-f]{24}\Z")
 
 
@@ -47,19 +49,23 @@ def find_version(workflow: Workflow, id_or_name: str) -> WorkflowVersion:
         by = "pk" if _ID.match(id_or_name) else "name"
         found = workflow.versions.filter(**{by: id_or_name}).first()
     if found is None:
-        raise VersionMissing(f"The workflow {workflow.name!r} has no version {id_or_name!r}.", "version")
+        raise VersionMissing(
+            _("The workflow %(name)s has no version %(id_or_name)s.")
+            % {"name": f"{workflow.name!r}", "id_or_name": f"{id_or_name!r}"},
+            "version",
+        )
     return found
 
 
 def name_fault(name: str) -> str:
     """Say why a version cannot have this name; "" when it can."""
     if name in RESERVED:
-        return f"A version cannot be called {name}."
+        return _("A version cannot be called %(name)s.") % {"name": name}
     if not name or len(name) > NAME_LENGTH:
-        return f"A name has 1 to {NAME_LENGTH} characters."
+        return _("A name has 1 to %(name_length)s characters.") % {"name_length": NAME_LENGTH}
     if name != name.strip() or not name.isprintable():
-        return "A name has no spaces at its ends, and no characters that cannot be seen."
-    return "A name of 24 digits and letters a to f would be taken for an id." if _ID.match(name) else ""
+        return _("A name has no spaces at its ends, and no characters that cannot be seen.")
+    return _("A name of 24 digits and letters a to f would be taken for an id.") if _ID.match(name) else ""
 
 
 def create_version(
@@ -113,7 +119,7 @@ def set_default(workflow: Workflow, version: WorkflowVersion | None) -> None:
     with transaction.atomic():
         row = _locked(workflow)
         if version is not None and version.workflow_id != row.pk:
-            raise VersionMissing(f"The version {version.name!r} is one of another workflow.", "version")
+            raise VersionMissing(_("The version %(name)s is one of another workflow.") % {"name": f"{version.name!r}"}, "version")
         _live(row, None if version is None or version.name == DEVELOP else version)
     _follow(workflow, row)
 
@@ -121,7 +127,9 @@ def set_default(workflow: Workflow, version: WorkflowVersion | None) -> None:
 def set_enabled(row: Workflow | WorkflowVersion, enabled: bool) -> bool:
     """Switch a workflow, and so all its versions, or one named version; say whether that was a change."""
     if isinstance(row, WorkflowVersion) and row.name == DEVELOP and not enabled:
-        raise VersionRefused("Develop cannot be disabled by itself: disable the workflow, or make another version the default.")
+        raise VersionRefused(
+            _("Develop cannot be disabled by itself: disable the workflow, or make another version the default.")
+        )
     with transaction.atomic():
         stored = type(row).objects.select_for_update().get(pk=row.pk)
         changed: bool = stored.enabled != enabled
@@ -144,7 +152,12 @@ def set_notes(version: WorkflowVersion, notes: str) -> None:
 
 def notes_fault(notes: str) -> str:
     """Say why these cannot be notes; "" when they can."""
-    return "" if len(notes) <= NOTES_LENGTH else f"Notes have at most {NOTES_LENGTH} characters, these have {len(notes)}."
+    return (
+        ""
+        if len(notes) <= NOTES_LENGTH
+        else _("Notes have at most %(notes_length)s characters, these have %(count)s.")
+        % {"notes_length": NOTES_LENGTH, "count": len(notes)}
+    )
 
 
 def room_fault(workflow: Workflow) -> str:
@@ -152,7 +165,9 @@ def room_fault(workflow: Workflow) -> str:
     most = settings.WORKFLOW_VERSIONS
     if workflow.versions.exclude(name=DEVELOP).count() < most:
         return ""
-    return f"The workflow has {most} versions, which is the limit: delete some first, or raise WEGNOLOGY_WORKFLOW_VERSIONS."
+    return _(
+        "The workflow has %(most)s versions, which is the limit: delete some first, or raise WEGNOLOGY_WORKFLOW_VERSIONS."
+    ) % {"most": most}
 
 
 def delete_versions(workflow: Workflow, versions: Sequence[WorkflowVersion]) -> None:
@@ -166,11 +181,13 @@ def delete_versions(workflow: Workflow, versions: Sequence[WorkflowVersion]) -> 
 
 def _refuse_deletion(workflow: Workflow, version: WorkflowVersion) -> None:
     if version.workflow_id != workflow.pk:
-        raise VersionMissing(f"The version {version.name!r} is one of another workflow.", "version")
+        raise VersionMissing(_("The version %(name)s is one of another workflow.") % {"name": f"{version.name!r}"}, "version")
     if version.name == DEVELOP:
-        raise VersionInUse("Develop cannot be deleted: it is what is edited. Delete the workflow as a whole.")
+        raise VersionInUse(_("Develop cannot be deleted: it is what is edited. Delete the workflow as a whole."))
     if version.pk == workflow.default_version_id:
-        raise VersionInUse(f"{version.name!r} is the default version: make another one the default, then delete it.")
+        raise VersionInUse(
+            _("%(name)s is the default version: make another one the default, then delete it.") % {"name": f"{version.name!r}"}
+        )
 
 
 def _make_room(workflow: Workflow, name: str, *, replace: bool) -> bool:
@@ -181,7 +198,7 @@ def _make_room(workflow: Workflow, name: str, *, replace: bool) -> bool:
             raise VersionRefused(fault)
         return False
     if not replace:
-        raise VersionNameTaken(TAKEN, "name")
+        raise VersionNameTaken(str(TAKEN), "name")
     was_default: bool = old.pk == workflow.default_version_id
     put_away([old])
     workflow.refresh_from_db()
@@ -198,7 +215,7 @@ def _locked(workflow: Workflow) -> Workflow:
     """Return the workflow as it is stored now, to be changed by us alone. Raises `VersionMissing` when it is gone."""
     row = Workflow.objects.select_for_update().filter(pk=workflow.pk).first()
     if row is None:
-        raise VersionMissing("The workflow has been deleted.")
+        raise VersionMissing(_("The workflow has been deleted."))
     return row
 
 

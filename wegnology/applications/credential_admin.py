@@ -117,7 +117,8 @@ class CredentialAdmin(TypedAdmin):
 
     def types(self) -> list[TypeCard]:
         """Return every kind."""
-        return [TypeCard(kind.name, kind.label, said_of(kind).partition("\n")[0]) for kind in kinds.CREDENTIAL_TYPES.values()]
+        every = kinds.CREDENTIAL_TYPES.values()
+        return [TypeCard(kind.name, _(kind.label), _(said_of(kind).partition("\n")[0])) for kind in every]
 
     def _kind(self, request: HttpRequest, obj: Credential | None) -> type[kinds.Credential]:
         return obj.kind if obj else kinds.CREDENTIAL_TYPES[request.GET.get("type", "")]

@@ -232,7 +232,7 @@ class Credential(SealedConfig, SavedWhole):
     @property
     def kind_label(self) -> str:
         """Return the kind as people read it."""
-        return self.kind.label if self.credential_type in CREDENTIAL_TYPES else self.credential_type
+        return _(self.kind.label) if self.credential_type in CREDENTIAL_TYPES else self.credential_type
 
     @property
     def config_schema(self) -> type[Schema]:

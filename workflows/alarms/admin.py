@@ -26,9 +26,9 @@ from workflows.alarms.trial import try_rule
 from workflows.models import Alarm, AlarmRule
 
 _OPEN, _KNOWN, _OVER = (
-    Badge("notifications_active", "Open", "danger"),
-    Badge("visibility", "Acknowledged", "warning"),
-    Badge("check_circle", "Over", "muted"),
+    Badge("notifications_active", gettext_lazy("Open"), "danger"),
+    Badge("visibility", gettext_lazy("Acknowledged"), "warning"),
+    Badge("check_circle", gettext_lazy("Over"), "muted"),
 )
 _SUBJECTS = {
     "integration": "admin:integrations_integration_change",
@@ -246,7 +246,7 @@ class AlarmRuleAdmin(OwnedAdmin):
     def threshold_(self, row: AlarmRule) -> str:
         """Return the threshold in force."""
         kind = KINDS.get(row.kind)
-        return f"{row.limit:g} {kind.unit}" if kind and kind.unit else "—"
+        return f"{row.limit:g} {_(kind.unit)}" if kind and kind.unit else "—"
 
     @admin.display(description=gettext_lazy("Tells"))
     def told(self, row: AlarmRule) -> str:

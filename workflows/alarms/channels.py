@@ -18,6 +18,7 @@ import orjson
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import Prefetch
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from integrations.events import EventKind, Origin, TriggerEvent
@@ -52,17 +53,21 @@ def mail(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> None:
 def send_mail(to: Sequence[str], subject: str, text: str) -> None:
     """Send a mail by the installation's server. Raises `NotTold`."""
     if not settings.MAIL_CONFIGURED:
-        raise NotTold("This installation has no mail server: an operator sets EMAIL_URL.")
+        raise NotTold(_("This installation has no mail server: an operator sets EMAIL_URL."))
     message = EmailMessage(subject, text, to=list(to), headers={"Auto-Submitted": "auto-generated"})
     try:
         with get_connection(timeout=SECONDS) as connection:
             connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
-        raise NotTold(f"The mail server refuses {', '.join(sorted(error.recipients))[:300]}.") from None
+        raise NotTold(
+            _("The mail server refuses %(recipients)s.") % {"recipients": ", ".join(sorted(error.recipients))[:300]}
+        ) from None
     except smtplib.SMTPAuthenticationError:
-        raise NotTold("The mail server refuses the login of EMAIL_URL.") from None
+        raise NotTold(_("The mail server refuses the login of EMAIL_URL.")) from None
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        raise NotTold(f"The mail server did not take it: {type(error).__name__}: {str(error)[:200]}") from None
+        raise NotTold(
+            _("The mail server did not take it: %(name)s: %(error)s") % {"name": type(error).__name__, "error": str(error)[:200]}
+        ) from None
 
 
 def call(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> None:
@@ -76,7 +81,7 @@ def send_call(rule: AlarmRule, alarms: Sequence[JSONObject]) -> None:
     try:
         url, key = rule.receiver()
     except (KeyMissing, SealBroken) as error:
-        raise NotTold(f"The address of the webhook cannot be opened: {error}.") from None
+        raise NotTold(_("The address of the webhook cannot be opened: %(error)s.") % {"error": error}) from None
     sent = datetime.now().astimezone().isoformat()
     body = orjson.dumps({"id": new_id(), "sentAt": sent, "ruleId": rule.pk, "alarms": list(alarms)})
     signature = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
@@ -86,9 +91,9 @@ def send_call(rule: AlarmRule, alarms: Sequence[JSONObject]) -> None:
         with asyncio.Runner(loop_factory=GuardedLoop) as runner:
             answer = runner.run(_fetch(rule.pk, wanted))
     except FetchFailed as error:
-        raise NotTold(f"The webhook could not be called: {error}.") from None
+        raise NotTold(_("The webhook could not be called: %(error)s.") % {"error": error}) from None
     if not 200 <= answer.status < 300:
-        raise NotTold(f"The webhook answered {answer.status} in place of 2xx.")
+        raise NotTold(_("The webhook answered %(status)s in place of 2xx.") % {"status": answer.status})
 
 
 async def _fetch(owner: str, wanted: Fetch) -> Fetched:
@@ -121,9 +126,9 @@ def start(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> None:
                 event = _event(notice, workflow_id, key)
                 once = (f"alarm:{notice.pk}:{workflow_id}:{key}", 1)
                 if not deposit(client, Deposit(workflow_id, event, SIGNAL, once), limits):
-                    raise NotTold("A workflow has no room in its inbox.")
+                    raise NotTold(_("A workflow has no room in its inbox."))
     except RedisAway as error:
-        raise NotTold(f"Redis cannot be reached: {error}.") from None
+        raise NotTold(_("Redis cannot be reached: %(error)s.") % {"error": error}) from None
 
 
 def _event(notice: AlarmNotice, workflow_id: str, key: str) -> bytes:

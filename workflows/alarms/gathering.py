@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
 
 from integrations.balance import imbalances
 from integrations.models import Integration
@@ -88,7 +89,7 @@ class Gatherer:
                     off[one.integration_id].append(str(one))
                 return Held(True, found, read_statuses(client, integration_ids), _fills(client, ids), off)
         except RedisAway as error:
-            return Held(survey=Survey(reasons=[f"Redis cannot be reached: {error}"]))
+            return Held(survey=Survey(reasons=[_("Redis cannot be reached: %(error)s") % {"error": error}]))
 
     def _halted(self, found: Survey) -> tuple[str, float] | None:
         """Say why nothing is received or run, and for how many seconds that is so already; None while it is not."""
@@ -97,7 +98,7 @@ class Gatherer:
         if not dead:
             self._away_since = None
             stuck = found.longest_unheld_seconds
-            return (" ".join(found.reasons) or "Events wait for a worker to take them.", stuck) if stuck > 0 else None
+            return (" ".join(found.reasons) or _("Events wait for a worker to take them."), stuck) if stuck > 0 else None
         self._away_since = at if self._away_since is None else self._away_since
         return " ".join(found.reasons), at - self._away_since
 

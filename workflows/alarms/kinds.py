@@ -7,7 +7,10 @@ doubtful neither opens an alarm nor ends one.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
+
 from integrations.runtime.status import ConnectionState, Status
+from wegnology.lib.speaking import Said
 from workflows.alarms.facts import Facts, SourceFacts, Subject
 
 EVERYTHING = ""
@@ -55,9 +58,13 @@ class Kind:
     def threshold_fault(self, value: float) -> str:
         """Say what is wrong with a threshold; "" when nothing is."""
         if not self.unit:
-            return "This kind has no threshold: leave it empty."
+            return gettext("This kind has no threshold: leave it empty.")
         if not self.least <= value <= self.most:
-            return f"Give {self.least:g} to {self.most:g} {self.unit}."
+            return gettext("Give %(least)s to %(most)s %(unit)s.") % {
+                "least": f"{self.least:g}",
+                "most": f"{self.most:g}",
+                "unit": gettext(self.unit),
+            }
         return ""
 
 
@@ -82,7 +89,9 @@ def _disconnected(facts: Facts, minutes: float) -> Iterator[Verdict]:
         since = max(status.disconnected_ms, status.proof_ms, 0) or status.since_ms
         down = (_now_ms(facts) - since) / 60_000 if since else 0.0
         if down >= minutes:
-            yield Finding(source.subject, f"It has been {status.state.value} for {_span(down)}. {status.latest_cause}".strip())
+            said = gettext("It has been %(state)s for %(span)s. %(cause)s")
+            told = {"state": gettext(status.state.value), "span": _span(down), "cause": gettext(status.latest_cause)}
+            yield Finding(source.subject, (said % told).strip())
         elif not since:
             yield Doubt(source.subject.id)
 
@@ -92,7 +101,7 @@ def _refused(facts: Facts, _: float) -> Iterator[Verdict]:
         yield Doubt()
     for source, status in _lines(facts):
         if status.state in REFUSED:
-            yield Finding(source.subject, status.latest_cause or f"It is {status.state.value}.")
+            yield Finding(source.subject, status.latest_cause or gettext("It is %(value)s.") % {"value": status.state.value})
         elif status.state is ConnectionState.UNKNOWN:
             yield Doubt(source.subject.id)
 
@@ -105,7 +114,9 @@ def _degraded(facts: Facts, _: float) -> Iterator[Verdict]:
             yield Finding(source.subject, status.latest_cause)
         elif status.flapping:
             yield Finding(
-                source.subject, f"The connection was lost {status.flapping} times in ten minutes. {status.latest_cause}"
+                source.subject,
+                gettext("The connection was lost %(flapping)s times in ten minutes. %(latest_cause)s")
+                % {"flapping": status.flapping, "latest_cause": status.latest_cause},
             )
 
 
@@ -118,7 +129,11 @@ def _silent(facts: Facts, times: float) -> Iterator[Verdict]:
         quiet = _now_ms(facts) - max(status.last_message_ms, status.connected_ms)
         if quiet > max(times * status.usual_gap_ms, SILENT_LEAST_MS):
             usual = _span(status.usual_gap_ms / 60_000)
-            yield Finding(source.subject, f"Nothing has come for {_span(quiet / 60_000)}; its usual pauses are up to {usual}.")
+            yield Finding(
+                source.subject,
+                gettext("Nothing has come for %(span)s; its usual pauses are up to %(usual)s.")
+                % {"span": _span(quiet / 60000), "usual": usual},
+            )
 
 
 def _rate_fell(facts: Facts, percent: float) -> Iterator[Verdict]:
@@ -129,7 +144,8 @@ def _rate_fell(facts: Facts, percent: float) -> Iterator[Verdict]:
         if usual and last <= usual * (1 - percent / 100):
             yield Finding(
                 source.subject,
-                f"In the last full hour {last:,} messages came; about {usual:,.0f} are usual ({1 - last / usual:.0%} fewer).",
+                gettext("In the last full hour %(last)s messages came; about %(usual)s are usual (%(value)s fewer).")
+                % {"last": f"{last:,}", "usual": f"{usual:,.0f}", "value": f"{1 - last / usual:.0%}"},
             )
 
 
@@ -137,7 +153,9 @@ def _parked_grows(facts: Facts, most: float) -> Iterator[Verdict]:
     for source in facts.sources:
         if source.parked_lately >= most:
             yield Finding(
-                source.subject, f"{source.parked_lately:,} runs were parked within an hour; {source.parked:,} are parked now."
+                source.subject,
+                gettext("%(parked_lately)s runs were parked within an hour; %(parked)s are parked now.")
+                % {"parked_lately": f"{source.parked_lately:,}", "parked": f"{source.parked:,}"},
             )
 
 
@@ -146,7 +164,11 @@ def _ledger_off(facts: Facts, _: float) -> Iterator[Verdict]:
         if source.imbalances is None:
             yield Doubt(source.subject.id)
         elif source.imbalances:
-            more = f" And {len(source.imbalances) - 1} hours more." if len(source.imbalances) > 1 else ""
+            more = (
+                gettext(" And %(count)s hours more.") % {"count": len(source.imbalances) - 1}
+                if len(source.imbalances) > 1
+                else ""
+            )
             yield Finding(source.subject, f"{source.imbalances[0]}.{more}")
 
 
@@ -155,7 +177,11 @@ def _inbox_full(facts: Facts, percent: float) -> Iterator[Verdict]:
         if source.fill is None:
             yield Doubt(source.subject.id)
         elif source.fill * 100 >= percent:
-            yield Finding(source.subject, f"{source.waiting:,} events wait: its inbox is {min(source.fill, 1):.0%} full.")
+            yield Finding(
+                source.subject,
+                gettext("%(waiting)s events wait: its inbox is %(fill)s full.")
+                % {"waiting": f"{source.waiting:,}", "fill": f"{min(source.fill, 1):.0%}"},
+            )
 
 
 def _expiring(facts: Facts, days: float) -> Iterator[Verdict]:
@@ -164,7 +190,12 @@ def _expiring(facts: Facts, days: float) -> Iterator[Verdict]:
         left = (ending.not_after - facts.now).total_seconds() / DAY_SECONDS
         if left <= days and ending.subject.id not in first:
             when = f"{ending.not_after:%d %B %Y %H:%M} UTC"
-            said = f"{ending.what} ended on {when}." if left <= 0 else f"{ending.what} ends on {when}, in {_span(left * 1440)}."
+            said = (
+                gettext("%(what)s ended on %(when)s.") % {"what": ending.what, "when": when}
+                if left <= 0
+                else gettext("%(what)s ends on %(when)s, in %(span)s.")
+                % {"what": ending.what, "when": when, "span": _span(left * 1440)}
+            )
             first[ending.subject.id] = Finding(ending.subject, said)
     yield from first.values()
 
@@ -172,7 +203,11 @@ def _expiring(facts: Facts, days: float) -> Iterator[Verdict]:
 def _payload_limit(facts: Facts, percent: float) -> Iterator[Verdict]:
     if facts.limit is not None and facts.used * 100 >= facts.limit * percent:
         share = f" ({facts.used / facts.limit:.0%})" if facts.limit else ""
-        yield Finding(facts.subject, f"{facts.used:,} of {facts.limit:,} payloads of this month are used{share}.")
+        yield Finding(
+            facts.subject,
+            gettext("%(used)s of %(limit)s payloads of this month are used%(share)s.")
+            % {"used": f"{facts.used:,}", "limit": f"{facts.limit:,}", "share": share},
+        )
 
 
 def _not_running(facts: Facts, seconds: float) -> Iterator[Verdict]:
@@ -186,15 +221,15 @@ def _span(minutes: float) -> str:
         if minutes >= size:
             count = int(minutes // size)
             return f"{count:,} {word}{'' if count == 1 else 's'}"
-    return "less than a minute"
+    return gettext("less than a minute")
 
 
 _ALL = (
     Kind(
         "disconnected",
-        "Disconnected",
-        "An integration has had no connection for this long, or nobody knows whether it has one.",
-        "Open the integration: its status names the cause, and “Check the connection” tries each step.",
+        gettext_noop("Disconnected"),
+        gettext_noop("An integration has had no connection for this long, or nobody knows whether it has one."),
+        gettext_noop("Open the integration: its status names the cause, and “Check the connection” tries each step."),
         _disconnected,
         unit="minutes",
         usual=5,
@@ -203,87 +238,91 @@ _ALL = (
     ),
     Kind(
         "refused",
-        "Refused",
-        "A server refuses the login or the settings are not complete: trying again will not help.",
-        "Correct the settings, the globals or the service credential that the cause names.",
+        gettext_noop("Refused"),
+        gettext_noop("A server refuses the login or the settings are not complete: trying again will not help."),
+        gettext_noop("Correct the settings, the globals or the service credential that the cause names."),
         _refused,
     ),
     Kind(
         "degraded",
-        "Degraded or flapping",
-        "A connection works, but not well: sends fail, more and more waits, or it is lost again and again.",
-        "Open the integration and follow what its status says is wrong.",
+        gettext_noop("Degraded or flapping"),
+        gettext_noop("A connection works, but not well: sends fail, more and more waits, or it is lost again and again."),
+        gettext_noop("Open the integration and follow what its status says is wrong."),
         _degraded,
     ),
     Kind(
         "silent",
-        "Silent",
-        "Nothing has come for this many times the usual pause, although the connection is up.",
-        "See whether the devices still send; if they do, look at the topics of the integration and reconnect it.",
+        gettext_noop("Silent"),
+        gettext_noop("Nothing has come for this many times the usual pause, although the connection is up."),
+        gettext_noop("See whether the devices still send; if they do, look at the topics of the integration and reconnect it."),
         _silent,
-        unit="times the usual pause",
+        unit=gettext_noop("times the usual pause"),
         usual=3,
         least=1,
         most=1_000,
     ),
     Kind(
         "rateFell",
-        "Fewer messages",
-        "In the last full hour so many percent fewer messages came than usual at that hour and lately.",
-        "Compare with the ledger of the integration: which devices or topics have stopped?",
+        gettext_noop("Fewer messages"),
+        gettext_noop("In the last full hour so many percent fewer messages came than usual at that hour and lately."),
+        gettext_noop("Compare with the ledger of the integration: which devices or topics have stopped?"),
         _rate_fell,
-        unit="percent fewer",
+        unit=gettext_noop("percent fewer"),
         usual=50,
         least=5,
         most=100,
     ),
     Kind(
         "parkedGrows",
-        "Parked runs",
-        "So many runs of one source failed and were parked within an hour.",
-        "Open the parked runs: correct the workflow, then replay them.",
+        gettext_noop("Parked runs"),
+        gettext_noop("So many runs of one source failed and were parked within an hour."),
+        gettext_noop("Open the parked runs: correct the workflow, then replay them."),
         _parked_grows,
-        unit="runs within an hour",
+        unit=gettext_noop("runs within an hour"),
         usual=10,
         least=1,
         most=10_000,
     ),
     Kind(
         "ledgerOff",
-        "Ledger off",
-        "The ledger of an hour does not add up: a message was lost or counted twice.",
-        "Please report this with the numbers of that hour; nobody can cause it by settings.",
+        gettext_noop("Ledger off"),
+        gettext_noop("The ledger of an hour does not add up: a message was lost or counted twice."),
+        gettext_noop("Please report this with the numbers of that hour; nobody can cause it by settings."),
         _ledger_off,
     ),
     Kind(
         "inboxFull",
-        "Inbox nearly full",
-        "An inbox is this full. When it is full, sources that can wait do; what others send is dropped and counted.",
-        "Workflows are slower than messages come: see the limit and the slowest nodes, or raise what an operator may raise.",
+        gettext_noop("Inbox nearly full"),
+        gettext_noop(
+            "An inbox is this full. When it is full, sources that can wait do; what others send is dropped and counted."
+        ),
+        gettext_noop(
+            "Workflows are slower than messages come: see the limit and the slowest nodes, or raise what an operator may raise."
+        ),
         _inbox_full,
-        unit="percent full",
+        unit=gettext_noop("percent full"),
         usual=80,
         least=1,
         most=100,
     ),
     Kind(
         "expiring",
-        "Expiring",
-        "A certificate, key or signature of an integration or a service credential ends within so many days.",
-        "Get a new one and enter it in the integration or the service credential.",
+        gettext_noop("Expiring"),
+        gettext_noop("A certificate, key or signature of an integration or a service credential ends within so many days."),
+        gettext_noop("Get a new one and enter it in the integration or the service credential."),
         _expiring,
-        unit="days left",
+        unit=gettext_noop("days left"),
         usual=14,
         least=0,
         most=730,
     ),
     Kind(
         "payloadLimit",
-        "Payload limit near",
-        "So much of the application's payloads of this month are used.",
-        "Raise the limit in the application's settings, or send less.",
+        gettext_noop("Payload limit near"),
+        gettext_noop("So much of the application's payloads of this month are used."),
+        gettext_noop("Raise the limit in the application's settings, or send less."),
         _payload_limit,
-        unit="percent used",
+        unit=gettext_noop("percent used"),
         usual=80,
         least=1,
         most=1_000,
@@ -291,9 +330,9 @@ _ALL = (
     ),
     Kind(
         "notRunning",
-        "Nobody runs workflows",
-        "Nothing is received or run: no listener or worker lives, events wait for a worker, or Redis is away.",
-        "Operators: see the status page and the log of the processes, and start those that are missing.",
+        gettext_noop("Nobody runs workflows"),
+        gettext_noop("Nothing is received or run: no listener or worker lives, events wait for a worker, or Redis is away."),
+        gettext_noop("Operators: see the status page and the log of the processes, and start those that are missing."),
         _not_running,
         unit="seconds",
         usual=60,
@@ -305,6 +344,6 @@ _ALL = (
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 
 
-def kind_choices() -> list[tuple[str, str]]:
+def kind_choices() -> list[tuple[str, Said]]:
     """Return names and labels."""
-    return [(kind.name, kind.label) for kind in KINDS.values()]
+    return [(kind.name, gettext_lazy(kind.label)) for kind in KINDS.values()]

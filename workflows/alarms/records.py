@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy
 
 from wegnology.applications.saved_whole import SavedWhole
 from wegnology.applications.sealing import SealedConfig
@@ -33,22 +34,22 @@ class AlarmRule(SealedConfig, SavedWhole):
     application = models.ForeignKey("applications.Application", on_delete=models.CASCADE, related_name="alarm_rules")
     kind = models.CharField(max_length=32, choices=kind_choices)
     enabled = models.BooleanField(default=True)
-    threshold = models.FloatField(null=True, blank=True, help_text="Empty: the default of the kind.")
+    threshold = models.FloatField(null=True, blank=True, help_text=gettext_lazy("Empty: the default of the kind."))
     integration = models.ForeignKey(
         "integrations.Integration",
         null=True,
         blank=True,
         on_delete=models.CASCADE,
         related_name="+",
-        help_text="Empty: all of the application.",
+        help_text=gettext_lazy("Empty: all of the application."),
     )
     emails = models.JSONField(default=list, blank=True)
     repeat_minutes = models.PositiveIntegerField(
         default=USUAL_REPEAT,
         validators=[MaxValueValidator(MOST_REPEAT)],
-        help_text="Minutes until an alarm that nobody acknowledged is told again; 0: never.",
+        help_text=gettext_lazy("Minutes until an alarm that nobody acknowledged is told again; 0: never."),
     )
-    tell_over = models.BooleanField(default=True, help_text="Also say when it is over.")
+    tell_over = models.BooleanField(default=True, help_text=gettext_lazy("Also say when it is over."))
     mail_failure = models.TextField(blank=True, default="", db_default="", editable=False)
     webhook_failure = models.TextField(blank=True, default="", db_default="", editable=False)
     told_at = models.DateTimeField(null=True, editable=False)
@@ -57,10 +58,10 @@ class AlarmRule(SealedConfig, SavedWhole):
 
     class Meta:
         ordering: ClassVar = ["kind", "created_at", "id"]
-        verbose_name = "alarm rule"
+        verbose_name = gettext_lazy("alarm rule")
 
     def __str__(self) -> str:
-        return KINDS[self.kind].label if self.kind in KINDS else self.kind
+        return gettext(KINDS[self.kind].label) if self.kind in KINDS else self.kind
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save all but what telling writes down."""
@@ -118,7 +119,7 @@ class Alarm(models.Model):
     told_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=255, blank=True)
-    times = models.PositiveIntegerField(default=1, help_text="How often it came back before it was over for long.")
+    times = models.PositiveIntegerField(default=1, help_text=gettext_lazy("How often it came back before it was over for long."))
 
     class Meta:
         ordering: ClassVar = ["-opened_at", "-id"]
@@ -138,12 +139,12 @@ class Alarm(models.Model):
     @property
     def label(self) -> str:
         """Return what it is, as people read it."""
-        return KINDS[self.kind].label if self.kind in KINDS else self.kind
+        return gettext(KINDS[self.kind].label) if self.kind in KINDS else self.kind
 
     @property
     def advice(self) -> str:
         """Return what to do next."""
-        return KINDS[self.kind].advice if self.kind in KINDS else ""
+        return gettext(KINDS[self.kind].advice) if self.kind in KINDS else ""
 
 
 class AlarmNotice(models.Model):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wegnology.lib.types import JSONObject
 from workflows.alarms.channels import NotTold, send_call, send_mail
@@ -21,15 +22,19 @@ class Outcome(NamedTuple):
 def try_rule(rule: AlarmRule) -> Iterator[Outcome]:
     """Send a mail and make a call that say that they are a test; workflows are not started."""
     if rule.emails:
-        text = f"This is a test of the rule “{rule}” of the application {rule.application.name}. Nothing is wrong.\n"
-        yield Outcome(f"E-mail to {', '.join(rule.emails)}", _fault_of_mail(rule, text))
+        text = _("This is a test of the rule “%(rule)s” of the application %(name)s. Nothing is wrong.\n") % {
+            "rule": rule,
+            "name": rule.application.name,
+        }
+        yield Outcome(_("E-mail to %(emails)s") % {"emails": ", ".join(rule.emails)}, _fault_of_mail(rule, text))
     if rule.calls:
-        yield Outcome("Webhook", _fault_of_call(rule))
+        yield Outcome(_("Webhook"), _fault_of_call(rule))
 
 
 def _fault_of_mail(rule: AlarmRule, text: str) -> str:
+    subject = _("Test: %(rule)s (%(name)s)") % {"rule": rule, "name": " ".join(rule.application.name.split())[:150]}
     try:
-        send_mail(rule.emails, f"Test: {rule} ({' '.join(rule.application.name.split())[:150]})", text)
+        send_mail(rule.emails, subject, text)
     except NotTold as error:
         return str(error)
     return ""
@@ -40,11 +45,11 @@ def _fault_of_call(rule: AlarmRule) -> str:
     alarm: JSONObject = {
         "id": None,
         "kind": rule.kind,
-        "label": kind.label if kind else rule.kind,
+        "label": _(kind.label) if kind else rule.kind,
         "occasion": "test",
         "applicationId": rule.application_id,
         "subject": {"type": "application", "id": rule.application_id, "name": rule.application.name},
-        "cause": "This is a test. Nothing is wrong.",
+        "cause": _("This is a test. Nothing is wrong."),
         "openedAt": timezone.now().isoformat().replace("+00:00", "Z"),
     }
     try:

@@ -5,13 +5,19 @@ from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from wegnology.lib.types import JSONObject
 from workflows.alarms.keeping import OPENED, OVER, REPEATED
 from workflows.models import Alarm, AlarmNotice, AlarmRule
 
 MOST_IN_A_MAIL = 50
-_TITLES = {OPENED: "New", REPEATED: "Still going on, acknowledged by nobody", OVER: "Over"}
+_TITLES = {
+    OPENED: gettext_noop("New"),
+    REPEATED: gettext_noop("Still going on, acknowledged by nobody"),
+    OVER: gettext_noop("Over"),
+}
 
 
 def alarm_data(alarm: Alarm, occasion: str) -> JSONObject:
@@ -43,8 +49,8 @@ def address_of(alarm: Alarm) -> str:
 def subject_line(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> str:
     """Return the subject of a mail, one line whatever names hold."""
     first = notices[0]
-    more = f" and {len(notices) - 1:,} more" if len(notices) > 1 else ""
-    over = "Over: " if all(one.occasion == OVER for one in notices) else ""
+    more = _(" and %(count)s more") % {"count": f"{len(notices) - 1:,}"} if len(notices) > 1 else ""
+    over = f"{_('Over')}: " if all(one.occasion == OVER for one in notices) else ""
     text = f"{over}{first.alarm.label}: {first.alarm.subject_name}{more} ({rule.application.name})"
     return " ".join(text.split())[:200]
 
@@ -52,16 +58,21 @@ def subject_line(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> str:
 def mail_text(rule: AlarmRule, notices: Sequence[AlarmNotice]) -> str:
     """Return the text of a mail."""
     parts = []
-    for occasion, title in _TITLES.items():
+    for occasion, words in _TITLES.items():
+        title = _(words)
         group = [one.alarm for one in notices if one.occasion == occasion]
         if group:
             parts += [title, "=" * len(title), "", *_lines(group[:MOST_IN_A_MAIL])]
         if len(group) > MOST_IN_A_MAIL:
-            parts += [f"And {len(group) - MOST_IN_A_MAIL:,} more, see the page Alarms.", ""]
+            parts += [_("And %(count)s more, see the page Alarms.") % {"count": f"{len(group) - MOST_IN_A_MAIL:,}"}, ""]
     repeat = (
-        f"It is told again every {rule.repeat_minutes:,} minutes until somebody acknowledges it." if rule.repeat_minutes else ""
+        _("It is told again every %(repeat_minutes)s minutes until somebody acknowledges it.")
+        % {"repeat_minutes": f"{rule.repeat_minutes:,}"}
+        if rule.repeat_minutes
+        else ""
     )
-    parts += ["-- ", f"Application {rule.application.name}, rule “{rule}”. {repeat}".strip()]
+    last = _("Application %(name)s, rule “%(rule)s”. %(repeat)s")
+    parts += ["-- ", (last % {"name": rule.application.name, "rule": rule, "repeat": repeat}).strip()]
     return "\n".join(parts) + "\n"
 
 
@@ -70,8 +81,10 @@ def _lines(alarms: Iterable[Alarm]) -> Iterable[str]:
         yield f"{alarm.label}: {alarm.subject_name}"
         yield f"  {alarm.cause}"
         if alarm.cleared_at is None:
-            yield f"  What to do: {alarm.advice}"
-        yield f"  Since {alarm.opened_at:%d %b %Y %H:%M} UTC" + (f" until {alarm.gone_at:%H:%M}" if alarm.gone_at else "")
+            yield "  " + _("What to do: %(advice)s") % {"advice": alarm.advice}
+        since = _("Since %(opened)s UTC until %(gone)s") if alarm.gone_at else _("Since %(opened)s UTC")
+        times = {"opened": f"{alarm.opened_at:%d %b %Y %H:%M}", "gone": f"{alarm.gone_at:%H:%M}" if alarm.gone_at else ""}
+        yield f"  {since % times}"
         if address := address_of(alarm):
             yield f"  {address}"
         yield ""

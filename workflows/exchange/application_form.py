@@ -6,6 +6,8 @@ Where a secret stood, a setting is null: whoever imports enters it. A secret glo
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from wegnology.applications.global_values import MAX_DESCRIPTION, MAX_GLOBALS, as_text, key_fault
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exchange.faults import inside
@@ -18,7 +20,7 @@ MOST_TOPICS = 1_000
 def read_application(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     """Read an application with its globals. What files of elsewhere say beside that has no counterpart."""
     if into.application is not None:
-        into.fault(place, "There are two applications in what is imported; import one at a time.")
+        into.fault(place, _("There are two applications in what is imported; import one at a time."))
     name = text(raw, "name", place, into, most=NAME_LENGTH, needed=True)
     into.application = ApplicationPart(place, name, text(raw, "description", place, into))
     seen: set[str] = set()
@@ -29,7 +31,7 @@ def read_application(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
 def _global(raw: Mapping[str, Any], place: str, into: Bundle, seen: set[str]) -> None:
     key = text(raw, "key", place, into, needed=True)
     secret = flag(raw, "secret", place, into, otherwise=False)
-    if key and (fault := key_fault(key) or ("This global stands here twice." if key in seen else "")):
+    if key and (fault := key_fault(key) or (_("This global stands here twice.") if key in seen else "")):
         into.fault(inside(place, "key"), fault)
     seen.add(key)
     description = text(raw, "description", place, into, most=MAX_DESCRIPTION)
@@ -41,7 +43,9 @@ def read_integration(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     """Read an integration."""
     topics = raw.get("topics") or []
     if not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics) or len(topics) > MOST_TOPICS:
-        into.fault(inside(place, "topics"), f"This must be a list of at most {MOST_TOPICS} texts.")
+        into.fault(
+            inside(place, "topics"), _("This must be a list of at most %(most_topics)s texts.") % {"most_topics": MOST_TOPICS}
+        )
         topics = []
     into.integrations.append(
         IntegrationPart(

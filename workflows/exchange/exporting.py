@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from django.utils.translation import gettext
+
 from wegnology.applications.models import Application
 from wegnology.lib.safe_yaml import dump
 from wegnology.lib.types import JSONObject, JSONValue
@@ -60,7 +62,7 @@ def export_workflows(application: Application, rows: Sequence[Workflow], form: F
     parts = _unchanged(application, lambda: workflow_parts(rows))
     hints = integrations_of(application, parts)
     heading: JSONObject = {"_exportDate": _now(), "applicationId": application.pk, "_integrations": [*hints.values()]}
-    name = parts[0].name if len(parts) == 1 else f"{application.name} workflows"
+    name = parts[0].name if len(parts) == 1 else gettext("%(name)s workflows") % {"name": application.name}
     if form is Form.JSON:
         return _one(f"{file_name(name)}.json", write_many(parts, heading))
     if form is Form.FLOW:
@@ -112,7 +114,10 @@ def _flows(parts: Sequence[WorkflowPart], version: str, heading: JSONObject, nam
     for part in parts:
         found = part.version(version)
         if found is None:
-            raise NothingToExport(f"The workflow {part.name!r} has no version {version!r}.")
+            raise NothingToExport(
+                gettext("The workflow %(name)s has no version %(version)s.")
+                % {"name": f"{part.name!r}", "version": f"{version!r}"}
+            )
         single = write_single(part, found, heading)
         files[file_name(f"{part.name}-{version}", files, ".flow")] = _json(single)
     if len(files) == 1:

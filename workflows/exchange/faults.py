@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.utils.translation import gettext as _
+
 from workflows.exceptions import Fault
 
 MOST_SHOWN = 200
@@ -20,7 +22,7 @@ def shown(faults: Sequence[Fault]) -> list[Fault]:
     """Return as many as are listed, each once."""
     each = list(dict.fromkeys(faults))
     more = len(each) - MOST_SHOWN
-    return each if more <= 0 else [*each[:MOST_SHOWN], Fault("", f"There are {more} more.")]
+    return each if more <= 0 else [*each[:MOST_SHOWN], Fault("", _("There are %(more)s more.") % {"more": more})]
 
 
 def within(place: str, faults: Iterable[Fault]) -> list[Fault]:

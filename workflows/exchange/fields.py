@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from wegnology.applications.global_values import MAX_GLOBALS, as_text, key_fault, value_fault
 from wegnology.lib.fields import parse_json
@@ -22,12 +23,14 @@ def text(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, most: in
     if value is None:
         value = ""
     if not isinstance(value, str):
-        into.fault(inside(place, key), "This must be a text.")
+        into.fault(inside(place, key), _("This must be a text."))
         return ""
     if needed and not value.strip():
-        into.fault(inside(place, key), "This is needed.")
+        into.fault(inside(place, key), _("This is needed."))
     if len(value) > most:
-        into.fault(inside(place, key), f"This has {len(value)} characters; {most} are possible.")
+        into.fault(
+            inside(place, key), _("This has %(count)s characters; %(most)s are possible.") % {"count": len(value), "most": most}
+        )
     return value
 
 
@@ -35,7 +38,7 @@ def flag(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, otherwis
     """Return a field that is true or false."""
     value = raw.get(key, otherwise)
     if not isinstance(value, bool):
-        into.fault(inside(place, key), "This must be true or false.")
+        into.fault(inside(place, key), _("This must be true or false."))
         return otherwise
     return value
 
@@ -46,14 +49,16 @@ def objects(raw: Mapping[str, Any], key: str, place: str, into: Bundle, *, most:
     if value is None:
         return []
     if not isinstance(value, list):
-        into.fault(inside(place, key), "This must be a list: [ ... ].")
+        into.fault(inside(place, key), _("This must be a list: [ ... ]."))
         return []
     if len(value) > most:
-        into.fault(inside(place, key), f"There are {len(value)}; at most {most} are allowed.")
+        into.fault(
+            inside(place, key), _("There are %(count)s; at most %(most)s are allowed.") % {"count": len(value), "most": most}
+        )
         return []
     for at, item in enumerate(value):
         if not isinstance(item, dict):
-            into.fault(inside(place, f"{key}[{at}]"), "This must be an object: { ... }.")
+            into.fault(inside(place, f"{key}[{at}]"), _("This must be an object: { ... }."))
     return [item for item in value if isinstance(item, dict)]
 
 
@@ -63,7 +68,7 @@ def config(raw: Mapping[str, Any], key: str, place: str, into: Bundle) -> JSONOb
     if value is None:
         return {}
     if not isinstance(value, dict):
-        into.fault(inside(place, key), "This must be an object: { ... }.")
+        into.fault(inside(place, key), _("This must be an object: { ... }."))
         return {}
     return value
 
@@ -75,11 +80,13 @@ def read_globals(raw: Mapping[str, Any], place: str, into: Bundle) -> JSONObject
         where = inside(place, f"globals[{at}]")
         key = each.get("key")
         if not isinstance(key, str) or key_fault(key):
-            into.fault(f"{where}.key", key_fault(key) if isinstance(key, str) else "This is needed.")
+            into.fault(f"{where}.key", key_fault(key) if isinstance(key, str) else _("This is needed."))
         elif key in found:
-            into.fault(f"{where}.key", f"The global {key!r} stands here twice.")
+            into.fault(f"{where}.key", _("The global %(key)s stands here twice.") % {"key": f"{key!r}"})
         elif "json" not in each:
-            into.to_fill_in.append(Fault(where, f"The file has no value for the workflow's global {key!r}: add it."))
+            into.to_fill_in.append(
+                Fault(where, _("The file has no value for the workflow's global %(key)s: add it.") % {"key": f"{key!r}"})
+            )
         else:
             found[key] = json_value(each["json"], f"{where}.json", into)
     return found
@@ -88,7 +95,7 @@ def read_globals(raw: Mapping[str, Any], place: str, into: Bundle) -> JSONObject
 def json_value(raw: Any, place: str, into: Bundle) -> JSONValue:
     """Return the value whose JSON text stands in a field."""
     if not isinstance(raw, str):
-        into.fault(place, "This must be a text that holds JSON.")
+        into.fault(place, _("This must be a text that holds JSON."))
         return None
     try:
         value = parse_json(raw)

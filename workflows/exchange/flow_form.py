@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import Fault
 from workflows.exchange.faults import inside
@@ -100,9 +102,11 @@ def _note_what_is_lost(raw: Mapping[str, Any], place: str, into: Bundle) -> None
     understood = _KEPT | _OF_ELSEWHERE | {*_CUSTOM}
     lost = [key for key, value in raw.items() if value and key not in understood and not key.startswith("_")]
     if lost:
-        into.changed.append(Fault(place, f"Not kept, there is nothing like it here: {', '.join(sorted(lost))[:200]}."))
+        into.changed.append(
+            Fault(place, _("Not kept, there is nothing like it here: %(lost)s.") % {"lost": ", ".join(sorted(lost))[:200]})
+        )
     if any(raw.get(key) for key in _CUSTOM):
-        into.left_out.append(Fault(place, "The custom nodes in the file: there are none here."))
+        into.left_out.append(Fault(place, _("The custom nodes in the file: there are none here.")))
 
 
 def read_hints(raw: Mapping[str, Any], into: Bundle) -> None:

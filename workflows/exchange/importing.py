@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from wegnology.applications.models import Application
 from workflows.exceptions import Fault
@@ -30,7 +31,7 @@ def import_bundle(application: Application | None, bundle: Bundle, options: Opti
         if application is not None:
             application = Application.objects.filter(pk=application.pk).first()
             if application is None:
-                raise ImportRefused([Fault("", "The application has been deleted.")])
+                raise ImportRefused([Fault("", gettext("The application has been deleted."))])
         plan = make_plan(application, bundle, options)
         if options.dry_run:
             return plan.report
@@ -40,4 +41,4 @@ def import_bundle(application: Application | None, bundle: Bundle, options: Opti
             continue
         plan.report.application_id = written.pk
         return plan.report
-    raise ImportRefused([Fault("", "The application is being changed all the time: try again in a moment.")])
+    raise ImportRefused([Fault("", gettext("The application is being changed all the time: try again in a moment."))])

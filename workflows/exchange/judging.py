@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from workflows.exceptions import Fault
 from workflows.exchange.faults import inside, within
 from workflows.exchange.fields import said
@@ -29,12 +31,12 @@ def judge(plan: Plan, step: WorkflowStep) -> None:
 def unsupported(version: VersionPart, place: str) -> list[Fault]:
     """Return the nodes that fail when they are reached, and the triggers that never fire."""
     found = [
-        Fault(inside(place, f"nodes[{at}]"), f"{_called(node)}: a run that reaches it fails.")
+        Fault(inside(place, f"nodes[{at}]"), _("%(called)s: a run that reaches it fails.") % {"called": _called(node)})
         for at, node in enumerate(version.nodes)
         if isinstance(node.get("type"), str) and node["type"] not in nodes
     ]
     return found + [
-        Fault(inside(place, f"triggers[{at}]"), f"{_called(trigger)}: it never fires here.")
+        Fault(inside(place, f"triggers[{at}]"), _("%(called)s: it never fires here.") % {"called": _called(trigger)})
         for at, trigger in enumerate(version.triggers)
         if trigger.get("type") not in TRIGGERS and trigger.get("type") != INTEGRATION
     ]
@@ -42,4 +44,5 @@ def unsupported(version: VersionPart, place: str) -> list[Fault]:
 
 def _called(raw: dict[str, Any]) -> str:
     label = label_of(raw)
-    return f"{said(label)} of the type {said(raw.get('type'))}" if label else f"The type {said(raw.get('type'))}"
+    text = _("%(label)s of the type %(type)s") if label else _("The type %(type)s")
+    return text % {"label": said(label), "type": said(raw.get("type"))}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 from integrations.models import Integration
 from wegnology.applications.models import Application, Credential, Global
 from wegnology.lib.types import JSONObject
@@ -98,7 +100,7 @@ class Plan:
 
     def conflicts(self, place: str, what: str) -> None:
         """Note something that is there already, where that is not allowed."""
-        self.faults.append(Fault(place, f"{what} is there already."))
+        self.faults.append(Fault(place, _("%(what)s is there already.") % {"what": what}))
 
     def fill_in(self, place: str, inner: str, message: str) -> None:
         """Note something that has to be filled in."""

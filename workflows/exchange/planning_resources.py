@@ -1,5 +1,7 @@
 """Deciding what becomes of globals, service credentials and integrations."""
 
+from django.utils.translation import gettext as _
+
 from integrations.connectors.base import connectors
 from integrations.models import Integration
 from wegnology.applications.global_values import MAX_GLOBALS
@@ -25,20 +27,24 @@ def plan_resources(plan: Plan, bundle: Bundle) -> dict[str, str]:
         _global(plan, entry)
     new = sum(step.row is None for step in plan.globals)
     if len(plan.existing.globals) + new > MAX_GLOBALS:
-        plan.faults.append(Fault("", f"The application would have more than {MAX_GLOBALS} globals."))
+        plan.faults.append(
+            Fault("", _("The application would have more than %(max_globals)s globals.") % {"max_globals": MAX_GLOBALS})
+        )
     for login in bundle.credentials:
         _credential(plan, login)
     return {part.source_id or part.place: row_id for part in bundle.integrations if (row_id := _integration(plan, part))}
 
 
 def _global(plan: Plan, part: GlobalPart) -> None:
-    row, what = plan.existing.globals.get(part.key), f"The global {said(part.key)}"
+    row, what = plan.existing.globals.get(part.key), _("The global %(key)s") % {"key": said(part.key)}
     result = _result_of_global(plan, part, row)
     plan.report.outcomes.append(outcome("global", part.key, result, part.key, part.place))
     if part.secret and (row is None or not row.secret):
-        plan.fill_in(part.place, "", f"{what} is secret: enter it as a secret one, the file does not hold its value.")
+        plan.fill_in(
+            part.place, "", _("%(what)s is secret: enter it as a secret one, the file does not hold its value.") % {"what": what}
+        )
     if result is Result.RETAINED and plan.options.conflict is Conflict.CREATE:
-        plan.report.changed.append(Fault(part.place, f"{what} has another value here, which stays."))
+        plan.report.changed.append(Fault(part.place, _("%(what)s has another value here, which stays.") % {"what": what}))
     if result in (Result.CREATED, Result.REPLACED):
         plan.globals.append(GlobalStep(part, row))
 
@@ -49,7 +55,7 @@ def _result_of_global(plan: Plan, part: GlobalPart, row: Global | None) -> Resul
     if row.secret == part.secret and (part.secret or row.value == part.value) and row.description == part.description:
         return Result.UNCHANGED
     if plan.options.conflict is Conflict.ERROR:
-        plan.conflicts(part.place, f"The global {said(part.key)}, with another value,")
+        plan.conflicts(part.place, _("The global %(key)s, with another value,") % {"key": said(part.key)})
     replaces = plan.options.conflict is Conflict.REPLACE and not part.secret
     return Result.REPLACED if replaces else Result.RETAINED
 
@@ -58,7 +64,11 @@ def _credential(plan: Plan, part: CredentialPart) -> None:
     kind, row, what = CREDENTIAL_TYPES.get(part.credential_type), plan.existing.credentials.get(part.name), said(part.name)
     if kind is None:
         plan.report.left_out.append(
-            Fault(part.place, f"The service credential {what}: there is no kind {said(part.credential_type)} here.")
+            Fault(
+                part.place,
+                _("The service credential %(what)s: there is no kind %(credential_type)s here.")
+                % {"what": what, "credential_type": said(part.credential_type)},
+            )
         )
         plan.report.outcomes.append(outcome("credential", part.name, Result.LEFT_OUT, "", part.place))
         return
@@ -71,7 +81,11 @@ def _credential(plan: Plan, part: CredentialPart) -> None:
     missing = _missing(kind, part.config, config)
     plan.credentials.append(CredentialStep(part, row, config, not missing))
     for place in missing:
-        plan.fill_in(part.place, f"config.{place}", f"Enter this secret of the service credential {what}, then enable it.")
+        plan.fill_in(
+            part.place,
+            f"config.{place}",
+            _("Enter this secret of the service credential %(what)s, then enable it.") % {"what": what},
+        )
 
 
 def _result_of_credential(plan: Plan, part: CredentialPart, row: Credential | None) -> Result:
@@ -81,18 +95,25 @@ def _result_of_credential(plan: Plan, part: CredentialPart, row: Credential | No
     if same_kind and row.description == part.description and public_config(row) == part.config:
         return Result.UNCHANGED
     if plan.options.conflict is Conflict.ERROR:
-        plan.conflicts(part.place, f"The service credential {said(part.name)}, with other settings,")
+        plan.conflicts(part.place, _("The service credential %(name)s, with other settings,") % {"name": said(part.name)})
     if plan.options.conflict is not Conflict.REPLACE:
         return Result.RETAINED
     if not same_kind:
-        plan.faults.append(Fault(part.place, f"The service credential {said(part.name)} is of another kind here: rename one."))
+        plan.faults.append(
+            Fault(
+                part.place, _("The service credential %(name)s is of another kind here: rename one.") % {"name": said(part.name)}
+            )
+        )
     return Result.REPLACED
 
 
 def _integration(plan: Plan, part: IntegrationPart) -> str | None:
     """Plan an integration; return the id that it will have, None when there will be none."""
     if part.integration_type not in connectors:
-        what = f"The integration {said(part.name)}: there is no type {said(part.integration_type)} here."
+        what = _("The integration %(name)s: there is no type %(integration_type)s here.") % {
+            "name": said(part.name),
+            "integration_type": said(part.integration_type),
+        }
         plan.report.left_out.append(Fault(part.place, what))
         plan.report.outcomes.append(outcome("integration", part.name, Result.LEFT_OUT, "", part.place, part.source_id))
         return None
@@ -105,7 +126,11 @@ def _integration(plan: Plan, part: IntegrationPart) -> str | None:
     plan.report.outcomes.append(outcome("integration", name, result, row_id, part.place, part.source_id))
     if name != part.name:
         plan.report.changed.append(
-            Fault(part.place, f"There is an integration {said(part.name)} already; this one is {said(name)}.")
+            Fault(
+                part.place,
+                _("There is an integration %(name)s already; this one is %(name2)s.")
+                % {"name": said(part.name), "name2": said(name)},
+            )
         )
     if result is not Result.RETAINED:
         _write_integration(plan, part, None if created else row, row_id, name)
@@ -127,11 +152,19 @@ def _same(plan: Plan, part: IntegrationPart) -> Integration | None:
     if not found or plan.options.conflict is Conflict.CREATE:
         return None
     if plan.options.conflict is Conflict.ERROR:
-        plan.conflicts(part.place, f"The integration {said(part.name)}")
+        plan.conflicts(part.place, _("The integration %(name)s") % {"name": said(part.name)})
     elif len(found) > 1:
-        plan.faults.append(Fault(part.place, f"There are {len(found)} integrations {said(part.name)}: rename all but one."))
+        plan.faults.append(
+            Fault(
+                part.place,
+                _("There are %(count)s integrations %(name)s: rename all but one.")
+                % {"count": len(found), "name": said(part.name)},
+            )
+        )
     elif found[0].integration_type != part.integration_type:
-        plan.faults.append(Fault(part.place, f"The integration {said(part.name)} is of another type here: rename one."))
+        plan.faults.append(
+            Fault(part.place, _("The integration %(name)s is of another type here: rename one.") % {"name": said(part.name)})
+        )
     return found[0]
 
 
@@ -147,7 +180,7 @@ def _write_integration(plan: Plan, part: IntegrationPart, row: Integration | Non
     missing = _missing(connector.Config, part.config, config)
     plan.integrations.append(IntegrationStep(part, row, row_id, name, config, not missing))
     for place in missing:
-        plan.fill_in(part.place, f"config.{place}", f"Enter this secret of the integration {said(name)}.")
+        plan.fill_in(part.place, f"config.{place}", _("Enter this secret of the integration %(name)s.") % {"name": said(name)})
 
 
 def _missing(schema: type[Schema], given: JSONObject, config: JSONObject) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from wegnology.lib.ids import new_id
 from workflows.exceptions import Fault
@@ -42,11 +43,19 @@ def _workflow(plan: Plan, part: WorkflowPart) -> None:
         plan.report.flow_ids[part.source_id] = row_id
     plan.report.outcomes.append(outcome("workflow", name, result, row_id, part.place, part.source_id))
     if name != part.name:
-        plan.report.changed.append(Fault(part.place, f"There is a workflow {said(part.name)} already; this one is {said(name)}."))
+        plan.report.changed.append(
+            Fault(
+                part.place,
+                _("There is a workflow %(name)s already; this one is %(name2)s.")
+                % {"name": said(part.name), "name2": said(name)},
+            )
+        )
     if result is Result.RETAINED:
         return
     if part.flow_class != CLOUD:
-        text = f"It was one of the class {said(part.flow_class)} and is one of the application now: other triggers start it here."
+        text = _("It was one of the class %(flow_class)s and is one of the application now: other triggers start it here.") % {
+            "flow_class": said(part.flow_class)
+        }
         plan.report.changed.append(Fault(part.place, text))
     plan.workflows.append(WorkflowStep(part, row, row_id, name))
 
@@ -60,9 +69,9 @@ def _check_versions(plan: Plan, part: WorkflowPart, row: Workflow | None) -> Non
     there = set(row.versions.exclude(name=DEVELOP).values_list("name", flat=True)) if row is not None else set()
     count = len(there | {version.name for version in named})
     if count > settings.WORKFLOW_VERSIONS:
-        text = (
-            f"The workflow would have {count} versions; {settings.WORKFLOW_VERSIONS} are possible (WEGNOLOGY_WORKFLOW_VERSIONS)."
-        )
+        text = _(
+            "The workflow would have %(count)s versions; %(workflow_versions)s are possible (WEGNOLOGY_WORKFLOW_VERSIONS)."
+        ) % {"count": count, "workflow_versions": settings.WORKFLOW_VERSIONS}
         plan.faults.append(Fault(part.place, text))
 
 
@@ -73,11 +82,18 @@ def _same(plan: Plan, part: WorkflowPart) -> Workflow | None:
     if not found or plan.options.conflict is Conflict.CREATE:
         return None
     if plan.options.conflict is Conflict.ERROR:
-        plan.conflicts(part.place, f"The workflow {said(part.name)}")
+        plan.conflicts(part.place, _("The workflow %(name)s") % {"name": said(part.name)})
     elif len(found) > 1:
-        plan.faults.append(Fault(part.place, f"There are {len(found)} workflows {said(part.name)}: rename all but one."))
+        plan.faults.append(
+            Fault(
+                part.place,
+                _("There are %(count)s workflows %(name)s: rename all but one.") % {"count": len(found), "name": said(part.name)},
+            )
+        )
     elif any(step.row_id == found[0].pk for step in plan.workflows):
-        plan.faults.append(Fault(part.place, f"A second workflow for {said(found[0].name)}: rename one of them."))
+        plan.faults.append(
+            Fault(part.place, _("A second workflow for %(name)s: rename one of them.") % {"name": said(found[0].name)})
+        )
     return found[0]
 
 

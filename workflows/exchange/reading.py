@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from wegnology.applications.global_values import stored_fault
 from wegnology.lib.fields import parse_json
@@ -43,7 +44,10 @@ def read_files(files: Sequence[ImportFile], most_bytes: int) -> Bundle:
     room = _Room(most_bytes)
     for file in files:
         if len(file.data) > most_bytes:
-            bundle.fault(file.name, f"This has {len(file.data)} bytes; {most_bytes} are possible.")
+            bundle.fault(
+                file.name,
+                _("This has %(count)s bytes; %(most_bytes)s are possible.") % {"count": len(file.data), "most_bytes": most_bytes},
+            )
         elif file.data[:4] == b"PK\x03\x04":
             for inner in _unpacked(file, room, bundle):
                 _read(inner, bundle, in_archive=True)
@@ -80,10 +84,14 @@ class _Room:
     def take(self, size: int, place: str, bundle: Bundle) -> bool:
         """Say whether there is room for a file; one too many is a fault, told once."""
         if self.files == 0:
-            bundle.fault(place, f"There are more than {MOST_FILES} files: import some at a time.")
+            bundle.fault(
+                place, _("There are more than %(most_files)s files: import some at a time.") % {"most_files": MOST_FILES}
+            )
         self.files -= 1
         if size > self.left >= 0:
-            bundle.fault(place, f"The files have more than {self.most} bytes together: import some at a time.")
+            bundle.fault(
+                place, _("The files have more than %(most)s bytes together: import some at a time.") % {"most": self.most}
+            )
         self.left -= size
         return self.files >= 0 and self.left >= 0
 
@@ -101,7 +109,7 @@ def _unpacked(file: ImportFile, room: _Room, bundle: Bundle) -> Iterator[ImportF
                     continue
                 place = f"{file.name}, {entry.filename[:200]}"
                 if entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS:
-                    bundle.fault(place, "Encrypted files, and such that are packed in rare ways, cannot be read.")
+                    bundle.fault(place, _("Encrypted files, and such that are packed in rare ways, cannot be read."))
                     continue
                 with archive.open(entry) as opened:
                     data = opened.read(room.left + 1)  # what the archive says of sizes is not believed
@@ -109,9 +117,9 @@ def _unpacked(file: ImportFile, room: _Room, bundle: Bundle) -> Iterator[ImportF
                     return
                 yield ImportFile(place, data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
-        bundle.fault(file.name, f"This archive cannot be read: {error}.")
+        bundle.fault(file.name, _("This archive cannot be read: %(error)s.") % {"error": error})
     if others:
-        bundle.left_out.append(Fault(file.name, f"{others} file(s) that are neither JSON nor YAML."))
+        bundle.left_out.append(Fault(file.name, _("%(others)s file(s) that are neither JSON nor YAML.") % {"others": others}))
 
 
 def _read(file: ImportFile, bundle: Bundle, *, in_archive: bool) -> None:
@@ -123,32 +131,41 @@ def _read(file: ImportFile, bundle: Bundle, *, in_archive: bool) -> None:
             if in_archive:
                 bundle.left_out.append(Fault(place, what))
             else:
-                bundle.fault(place, f"{what} Choose exported workflows (.flow, .json, .yaml) or an archive of them.")
+                bundle.fault(
+                    place, _("%(what)s Choose exported workflows (.flow, .json, .yaml) or an archive of them.") % {"what": what}
+                )
 
 
 def _documents(file: ImportFile, bundle: Bundle) -> list[tuple[str, JSONValue]]:
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        bundle.fault(file.name, f"This is no text in UTF-8: byte {error.start} does not fit.")
+        bundle.fault(file.name, _("This is no text in UTF-8: byte %(start)s does not fit.") % {"start": error.start})
         return []
     try:
         if text.lstrip()[:1] in ("{", "["):
             return [(file.name, parse_json(text))]
         found = load(text, depth=MAX_DEPTH)
     except ValidationError as error:
-        bundle.fault(file.name, f"This is no JSON. {' '.join(error.messages)}")
+        bundle.fault(file.name, _("This is no JSON. %(messages)s") % {"messages": " ".join(error.messages)})
     except YamlFault as error:
-        bundle.fault(f"{file.name}, line {error.line}", str(error))
+        bundle.fault(_("%(name)s, line %(line)s") % {"name": file.name, "line": error.line}, str(error))
     except ValueError as error:  # numbers of thousands of digits
-        bundle.fault(file.name, f"This cannot be read: {error}.")
+        bundle.fault(file.name, _("This cannot be read: %(error)s.") % {"error": error})
     else:
-        return [(f"{file.name}, document {at}" if len(found) > 1 else file.name, each) for at, each in enumerate(found, 1)]
+        return [
+            (_("%(name)s, document %(at)s") % {"name": file.name, "at": at} if len(found) > 1 else file.name, each)
+            for at, each in enumerate(found, 1)
+        ]
     return []
 
 
 def _bad(document: JSONValue) -> str:
-    return f"This is nested more than {MAX_DEPTH} deep." if is_deeper(document, MAX_DEPTH) else stored_fault(document)
+    return (
+        _("This is nested more than %(max_depth)s deep.") % {"max_depth": MAX_DEPTH}
+        if is_deeper(document, MAX_DEPTH)
+        else stored_fault(document)
+    )
 
 
 def _take(document: Any, place: str, bundle: Bundle) -> bool:
@@ -173,7 +190,11 @@ def _take(document: Any, place: str, bundle: Bundle) -> bool:
 
 def _what_it_is(document: JSONValue) -> str:
     kind = document.get("_type") if isinstance(document, dict) else None
-    return f"This is a file of the kind {said(kind)}." if isinstance(kind, str) else "There are no workflows in it."
+    return (
+        _("This is a file of the kind %(kind)s.") % {"kind": said(kind)}
+        if isinstance(kind, str)
+        else _("There are no workflows in it.")
+    )
 
 
 def _put_together(bundle: Bundle) -> None:
@@ -185,9 +206,12 @@ def _put_together(bundle: Bundle) -> None:
             part = _of_its_own(version)
             known[version.workflow_id or version.place] = part
             bundle.workflows.append(part)
-            bundle.changed.append(Fault(version.place, "A version without its workflow: it becomes a workflow of its own."))
+            bundle.changed.append(Fault(version.place, _("A version without its workflow: it becomes a workflow of its own.")))
         elif part.version(version.name):
-            bundle.fault(inside(version.place, "version"), f"The workflow has two versions called {said(version.name)}.")
+            bundle.fault(
+                inside(version.place, "version"),
+                _("The workflow has two versions called %(name)s.") % {"name": said(version.name)},
+            )
         part.versions.append(version)
     bundle.loose_versions.clear()
 
@@ -200,14 +224,22 @@ def _of_its_own(version: VersionPart) -> WorkflowPart:
 
 def _check_whole(bundle: Bundle) -> None:
     if bundle.is_empty() and not bundle.faults:
-        bundle.fault("", "There is nothing in it that can be imported here.")
+        bundle.fault("", _("There is nothing in it that can be imported here."))
     if len(bundle.workflows) > MOST_WORKFLOWS:
-        bundle.fault("", f"There are {len(bundle.workflows)} workflows; at most {MOST_WORKFLOWS} can be imported at a time.")
+        bundle.fault(
+            "",
+            _("There are %(count)s workflows; at most %(most_workflows)s can be imported at a time.")
+            % {"count": len(bundle.workflows), "most_workflows": MOST_WORKFLOWS},
+        )
     versions = sum(len(part.versions) - 1 for part in bundle.workflows)
     if versions > MOST_VERSIONS:
-        bundle.fault("", f"There are {versions} named versions; at most {MOST_VERSIONS} can be imported at a time.")
+        bundle.fault(
+            "",
+            _("There are %(versions)s named versions; at most %(most_versions)s can be imported at a time.")
+            % {"versions": versions, "most_versions": MOST_VERSIONS},
+        )
     seen: dict[str, str] = {}
     for part in bundle.workflows:
         if part.source_id and part.source_id in seen:
-            bundle.fault(part.place, f"The workflow with this id stands in {seen[part.source_id]}, too.")
+            bundle.fault(part.place, _("The workflow with this id stands in %(seen)s, too.") % {"seen": seen[part.source_id]})
         seen[part.source_id] = part.place

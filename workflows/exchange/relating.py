@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from wegnology.lib.types import JSONObject
 from workflows.credential_use import credential_names
 from workflows.exceptions import Fault
@@ -30,7 +32,7 @@ from workflows.triggers import WEBHOOK
 
 def version_place(step: WorkflowStep, version: VersionPart) -> str:
     """Return where a version stands, for people: the file, the workflow and, but for develop, the version."""
-    of = "" if version.name == DEVELOP else f" version {version.name[:80]}"
+    of = "" if version.name == DEVELOP else gettext(" version %(name)s") % {"name": version.name[:80]}
     return f"{step.part.place}, {said(step.name)}{of}"
 
 
@@ -133,18 +135,25 @@ class Relations:
                 reference.holder[BUTTON_KEY] = key
             elif target in self._workflows:
                 step.complete = False
-                self._plan.fill_in(place, reference.place, "The workflow has no such virtual button: enter the key of one.")
+                self._plan.fill_in(
+                    place, reference.place, gettext("The workflow has no such virtual button: enter the key of one.")
+                )
 
     def _clear(self, step: WorkflowStep, place: str, reference: Reference) -> None:
         step.complete = False
         hint = self._hints.get(reference.identifier)
         was = f"{said(hint.name)} ({hint.integration_type})" if hint else said(reference.identifier)
+        text = gettext("Choose the integration: it was %(was)s, which is not in this application.")
         reference.holder[reference.key] = ""
         if reference.kind == WORKFLOW:
+            text = gettext("Choose the workflow: it was %(was)s, which is not in this application.")
             reference.holder[BUTTON_KEY] = ""
             self._plan.cleared.add(inside(place, reference.place.replace(reference.key, BUTTON_KEY)))
-        what = "workflow" if reference.kind == WORKFLOW else "integration"
-        self._plan.fill_in(place, reference.place, f"Choose the {what}: it was {was}, which is not in this application.")
+        self._plan.fill_in(
+            place,
+            reference.place,
+            text % {"was": was},
+        )
 
     def _buttons_of(self, workflow_id: str) -> Mapping[str, str]:
         if workflow_id not in self._buttons:
@@ -160,11 +169,15 @@ class Relations:
         nodes: list[Any] = [version.nodes for version in versions]
         for name in sorted({given for given in credential_names(nodes) if "{{" not in given} - logins):
             step.complete = False
-            self._plan.fill_in(place, "", f"Add the service credential {said(name)}, which its nodes name.")
+            self._plan.fill_in(
+                place, "", gettext("Add the service credential %(name)s, which its nodes name.") % {"name": said(name)}
+            )
         known = {*self._plan.existing.globals, *(each.part.key for each in self._plan.globals)}
         missing = {key for version in versions for key in globals_named([*version.nodes], version.globals)} - known
         if missing:
-            self._plan.fill_in(place, "", f"Add the globals that it names: {', '.join(sorted(missing)[:20])}.")
+            self._plan.fill_in(
+                place, "", gettext("Add the globals that it names: %(missing)s.") % {"missing": ", ".join(sorted(missing)[:20])}
+            )
         self._name_what_is_elsewhere(place, versions)
 
     def _name_what_is_elsewhere(self, place: str, versions: list[VersionPart]) -> None:
@@ -176,7 +189,9 @@ class Relations:
             if kind not in ("integration", "flow")
         }
         if found:
-            text = f"It refers to what only exists where it comes from: {', '.join(sorted(found)[:20])}."
+            text = gettext("It refers to what only exists where it comes from: %(found)s.") % {
+                "found": ", ".join(sorted(found)[:20])
+            }
             self._plan.report.to_fill_in.append(Fault(inside(place, ""), text))
 
 

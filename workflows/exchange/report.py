@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from django.utils.translation import gettext
+
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import Fault
 from workflows.exchange.faults import shown
@@ -122,7 +124,8 @@ class Report:
         found: dict[str, str] = {}
         for kind in dict.fromkeys(each.kind for each in self.outcomes):
             results = [each.result for each in self.of(kind)]
-            found[f"{kind}s"] = ", ".join(f"{results.count(result)} {result}" for result in Result if result in results)
+            counts = [(results.count(result), result) for result in Result if result in results]
+            found[gettext(f"{kind}s")] = ", ".join(f"{count} {gettext(result)}" for count, result in counts)
         return found
 
     def as_json(self) -> JSONObject:

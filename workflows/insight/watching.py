@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from integrations.runtime.keys import key
 from wegnology.lib.redis import sync_client
@@ -29,7 +30,10 @@ def watch(workflow_id: str, minutes: float | None = None) -> datetime:
     with closing(sync_client()) as client:
         client.zremrangebyscore(key("watched"), "-inf", now)
         if client.zscore(key("watched"), workflow_id) is None and client.zcard(key("watched")) >= WATCHED:
-            raise TooManyWatched(f"{WATCHED} workflows are being watched already. Try again when one of them is not any more.")
+            raise TooManyWatched(
+                gettext("%(watched)s workflows are being watched already. Try again when one of them is not any more.")
+                % {"watched": WATCHED}
+            )
         client.zadd(key("watched"), {workflow_id: until})
     return moment(until)
 
@@ -57,5 +61,5 @@ def hits(workflow_id: str, after: str = "") -> list[ShownHit]:
 def _checked(identifier: str) -> str:
     milliseconds, _, number = identifier.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and len(identifier) <= 40):
-        raise ValueError(f"{identifier[:40]!r} is not the id of a debug value")
+        raise ValueError(gettext("%(identifier)s is not the id of a debug value") % {"identifier": f"{identifier[:40]!r}"})
     return identifier

@@ -239,7 +239,7 @@ def test_what_is_no_workflow_stays_out_where_only_workflows_are_imported() -> No
     line = factories.integration(target, name="Line 1")
     report = bring(target, carried(export_application(of)))
     assert (target.integrations.count(), target.globals.count(), target.credentials.count()) == (1, 0, 0)
-    assert "4 integrations, 1 service credentials, 3 globals" in report.left_out[-1].message
+    assert "4 integrations, 1 service credential, 3 globals" in report.left_out[-1].message
     assert contents(target.workflows.get(name="Caller"))[DEVELOP].triggers[0]["key"] == line.pk
 
 
