@@ -50,6 +50,12 @@ def test_a_new_token_is_shown_once_and_works(boss: Client, plant: Application) -
     assert token not in str(list(AuditEntry.objects.values()))
 
 
+def test_the_script_of_the_page_knows_when_scopes_are_asked_for(boss: Client) -> None:
+    html = boss.get(ADD).content.decode()
+    assert "wegnology/schema-form.js" in html
+    assert 'data-when="{&quot;access&quot;: [&quot;chosen&quot;]}"' in html
+
+
 def test_scopes_can_be_chosen(boss: Client, plant: Application) -> None:
     boss.post(ADD, filled(plant, access="chosen", scopes="integrations.get\nintegration.*\nintegrations.get"))
     assert ApiToken.objects.get().scope == ["integrations.get", "integration.*"]

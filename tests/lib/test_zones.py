@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from wegnology.lib.zones import ZoneMiddleware
+from wegnology.lib.zones import ZoneMiddleware, local_time
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -43,3 +43,19 @@ def test_hours_are_those_of_the_browser(path: str, cookie: str | None, hour: str
 def test_the_next_request_of_the_thread_begins_anew() -> None:
     shown("/status", "Europe/Berlin")
     assert shown("/status", None) == "12"
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ("2026-07-01 12:00:05 UTC", "1 Jul 2026 14:00:05"),
+        ("01 Jul 2026 12:00 UTC: refused: no such mailbox", "1 Jul 2026 14:00:00: refused: no such mailbox"),
+        ("2026-13-01 12:00:05 UTC", "2026-13-01 12:00:05 UTC"),
+        ("Mended on 2026-07-01 12:00:05 UTC", "Mended on 2026-07-01 12:00:05 UTC"),
+        ("2026-07-01 12:00:05 UTC, roughly", "2026-07-01 12:00:05 UTC, roughly"),
+        ("", ""),
+    ],
+)
+def test_a_stored_time_is_said_in_the_zone_of_who_reads(stored: str, said: str) -> None:
+    with timezone.override("Europe/Berlin"):
+        assert local_time(stored) == said

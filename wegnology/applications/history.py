@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
 from wegnology.lib.theme_lists import QuickList
+from wegnology.lib.zones import local_time
 
 ENTRIES_A_PAGE = 100
 
@@ -39,7 +40,7 @@ def _change(what: Any) -> SafeString:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "—" if value in (None, "") else str(value)
+    return "—" if value in (None, "") else local_time(str(value))
 
 
 def kind_of(entry: AuditEntry) -> str:

@@ -22,6 +22,7 @@ from wegnology.applications.owned_admin import OwnedAdmin
 from wegnology.applications.tokens import MAX_TOKENS_OF_AN_APPLICATION
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.fields import LinesField
+from wegnology.lib.form_conditions import add_hints
 from wegnology.lib.rest.scopes import application_scopes
 from wegnology.lib.theme import ModelForm, Select, Textarea
 
@@ -52,13 +53,18 @@ class ApiTokenForm(ModelForm):
     scopes = LinesField(
         label=gettext_lazy("Scopes"),
         required=False,
-        help_text=gettext_lazy("One a line, such as integrations.get or flow.*; docs/api.md lists them."),
+        help_text=gettext_lazy("One a line, such as integrations.get or flow.*; “The REST API” under Documentation lists them."),
     )
 
     class Meta:
         model = ApiToken
         fields = ("application", "name", "description", "expires_at", "active")
         widgets: ClassVar = {"description": Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "scopes" in self.fields:
+            add_hints(self.fields["scopes"].widget.attrs, {}, {"access": [CHOSEN]}, "")
 
     def clean(self) -> dict[str, Any]:
         """Find the scopes, and refuse what cannot be."""
@@ -93,7 +99,7 @@ class ApiTokenAdmin(OwnedAdmin):
     """List, page and form of tokens."""
 
     class Media:
-        js = ("wegnology/copy.js",)
+        js = ("wegnology/copy.js", "wegnology/schema-form.js")
 
     roles: ClassVar[Mapping[str, Role]] = dict.fromkeys(("view", "add", "change", "delete"), Role.ADMINISTRATOR)
     form = ApiTokenForm

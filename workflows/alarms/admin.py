@@ -19,6 +19,7 @@ from wegnology.applications.models import Role
 from wegnology.applications.owned_admin import PART_ROLES, OwnedAdmin
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.crypto import KeyMissing, SealBroken
+from wegnology.lib.zones import local_time
 from workflows.alarms.forms import AlarmRuleForm, RecipientsForm
 from workflows.alarms.keeping import acknowledge
 from workflows.alarms.kinds import KINDS
@@ -168,6 +169,9 @@ class AlarmRuleAdmin(OwnedAdmin):
     actions = ("tell_whom",)
     change_form_template = "admin/workflows/alarmrule/change_form.html"
 
+    class Media:
+        js = ("wegnology/schema-form.js",)
+
     def get_urls(self) -> list[URLPattern]:
         """Add the address of the test."""
         wrap = self.admin_site.admin_view
@@ -178,7 +182,9 @@ class AlarmRuleAdmin(OwnedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show failures beside who is told."""
-        own = ("application", "kind", "enabled", "threshold", "integration")
+        kind = KINDS.get(obj.kind) if obj is not None else None
+        without = {"threshold": kind and not kind.unit, "integration": kind and not kind.of_integrations}
+        own = [name for name in ("application", "kind", "enabled", "threshold", "integration") if not without.get(name)]
         if obj is not None and not self.has_change_permission(request, obj):
             return [(None, {"fields": own}), (_("Told"), {"fields": ("told", "repeat_minutes", "tell_over", "failure")})]
         told = ["emails", "webhook", "repeat_minutes", "tell_over"]
@@ -256,7 +262,7 @@ class AlarmRuleAdmin(OwnedAdmin):
     @admin.display(description=gettext_lazy("Last failure"))
     def failure(self, row: AlarmRule) -> str:
         """Return what could not be told."""
-        return " ".join(text for text in (row.mail_failure, row.webhook_failure) if text) or "—"
+        return " ".join(local_time(text) for text in (row.mail_failure, row.webhook_failure) if text) or "—"
 
 
 def _key_of(row: AlarmRule) -> str:

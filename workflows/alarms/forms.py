@@ -1,5 +1,6 @@
 """The form of a rule."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from wegnology.lib.crypto import KeyMissing, SealBroken
 from wegnology.lib.fields import LinesField
+from wegnology.lib.form_conditions import add_hints
 from wegnology.lib.http_address import AddressInvalid, parse_address
 from wegnology.lib.theme import ModelForm, PasswordInput
 from workflows.alarms.kinds import KINDS
@@ -67,10 +69,18 @@ class AlarmRuleForm(ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            self._hint("threshold", [kind.name for kind in KINDS.values() if kind.unit])
+            self._hint("integration", [kind.name for kind in KINDS.values() if kind.of_integrations])
         if "webhook" in self.fields and self.instance.calls:
             self.fields["webhook"].help_text = _("There is one. Leave this empty to keep it, or enter another address.")
         elif "no_webhook" in self.fields:
             del self.fields["no_webhook"]
+
+    def _hint(self, name: str, kinds: Sequence[str]) -> None:
+        """Tell the script of the page for which kinds a field is there; without it all are shown, and `clean` decides."""
+        widget = self.fields[name].widget
+        add_hints(getattr(widget, "widget", widget).attrs, {}, {"kind": kinds}, "")  # a choice of rows is wrapped
 
     def clean_emails(self) -> list[str]:
         """Check each address."""

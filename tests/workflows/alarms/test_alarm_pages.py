@@ -1,5 +1,8 @@
 """Pages of alarms and rules, and the trigger in a compiled workflow."""
 
+import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -158,3 +161,31 @@ def test_an_alarm_event_starts_the_runs_of_its_trigger() -> None:
     (match,) = OwnSources(live={"w": plan}).matches("w", event)
     assert match.trigger is not None
     assert match.trigger.key == "w-2"
+
+
+def test_fields_that_mean_nothing_for_a_kind_are_not_there(editor: Client, plant: Application) -> None:
+    shown = {}
+    for kind in ("refused", "silent", "payloadLimit"):
+        rule = plant.alarm_rules.get(kind=kind)
+        html = editor.get(reverse("admin:workflows_alarmrule_change", args=[rule.pk])).content.decode()
+        shown[kind] = ('name="threshold"' in html, 'name="integration"' in html)
+    assert shown == {"refused": (False, True), "silent": (True, True), "payloadLimit": (True, False)}
+
+
+def test_a_new_rule_tells_the_script_for_which_kinds_a_field_is_there(editor: Client) -> None:
+    html = editor.get(reverse("admin:workflows_alarmrule_add")).content.decode()
+    assert "wegnology/schema-form.js" in html
+    for name, with_it, without in (("threshold", "silent", "refused"), ("integration", "refused", "payloadLimit")):
+        found = re.search(rf'<(?:input|select)[^>]*name="{name}"[^>]*data-when="([^"]*)"', html)
+        assert found is not None
+        kinds = json.loads(unescape(found[1]))["kind"]
+        assert with_it in kinds
+        assert without not in kinds
+
+
+def test_the_last_failure_is_said_in_the_zone_of_who_reads(editor: Client, plant: Application) -> None:
+    rule = plant.alarm_rules.get(kind="silent")
+    AlarmRule.objects.filter(pk=rule.pk).update(mail_failure="01 Jul 2026 12:00 UTC: refused")
+    editor.cookies["zone"] = "Europe/Berlin"
+    for address in (reverse("admin:workflows_alarmrule_change", args=[rule.pk]), reverse("admin:workflows_alarmrule_changelist")):
+        assert "1 Jul 2026 14:00:00: refused" in editor.get(address).content.decode()
