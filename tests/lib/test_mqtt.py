@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from wegnology.lib.mqtt import LARGEST_BYTES, LineLost, LoopClient
+from wegnology.lib.mqtt import LARGEST_BYTES, MANY, LineLost, LoopClient
 from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishRefused, PublishUnknown
 
 CONNACK = b"\x20\x03\0\0\0"
@@ -21,6 +21,7 @@ class FakeLine:
         self.sent = bytearray()
         self.closed = False
         self.unsent = 0
+        self.prompt = True
 
     @property
     def written(self) -> int:
@@ -172,6 +173,31 @@ def test_acknowledgements_leave_in_the_order_given() -> None:
         await session.log_in()
         session.client.acknowledge([7, -9, 258])
         assert bytes(session.line.sent) == b"\x40\x02\0\x07\x70\x02\0\x09\x40\x02\x01\x02"
+
+    play(story())
+
+
+def test_what_is_read_is_acknowledged_at_once_unless_an_answer_follows() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        client, line = session.client, session.line
+        client.feed(MESSAGE)
+        assert not line.prompt  # with the PUBACK
+        client.feed(MESSAGE + MESSAGE[:5])
+        assert line.prompt  # the rest may wait for it
+        client.feed(MESSAGE[5:7])
+        assert line.prompt
+        client.feed(MESSAGE[7:])
+        assert not line.prompt
+        client.feed(b"\x40\x02\0\x01")
+        assert line.prompt  # nothing is said to a PUBACK
+        client.acknowledge(list(range(1, MANY + 1)))
+        client.feed(MESSAGE)
+        assert line.prompt  # much comes on this line
+        client.acknowledge([7])
+        client.feed(MESSAGE)
+        assert not line.prompt
 
     play(story())
 

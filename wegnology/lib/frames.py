@@ -81,6 +81,15 @@ class FrameLine:
         """All bytes of frames ever written."""
         return self._line.written
 
+    @property
+    def prompt(self) -> bool:
+        """Whether what was read is acknowledged at once."""
+        return self._line.prompt
+
+    @prompt.setter
+    def prompt(self, prompt: bool) -> None:
+        self._line.prompt = prompt
+
     def write(self, data: bytes | bytearray) -> None:
         """Send one message of the line's own opcode."""
         self.send(bytes(data), self._opcode)

@@ -16,12 +16,15 @@ _READ_BYTES = 64 * 1024
 _READS_PER_PASS = 4
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 """Linux: acknowledge at once. A peer with Nagle's algorithm on holds back its next small packet until then, 40 ms by
-default. The kernel forgets the option at will, so it is set with every read."""
+default. The kernel forgets the option at will, so it is set with every read, unless `prompt` says that an answer follows."""
 _thread = threading.local()
 
 
 class ByteLine(Protocol):
     """What carries bytes both ways: a `Line`, or frames over one."""
+
+    prompt: bool
+    """Whether what was read just now is acknowledged at once; else with what is written next, or after the kernel's 40 ms."""
 
     @property
     def unsent(self) -> int:
@@ -63,6 +66,7 @@ class Line:
         "_sock",
         "_writing",
         "_written",
+        "prompt",
     )
 
     def __init__(
@@ -77,6 +81,7 @@ class Line:
         self._on_bytes, self._on_lost, self._on_flushed = on_bytes, on_lost, on_flushed
         self._out = bytearray()
         self._written = 0
+        self.prompt = True
         self._paused = self._scheduled = self._writing = False
         self._scratch = _scratch()
         self._loop.add_reader(sock, self._readable)
@@ -159,9 +164,9 @@ class Line:
             if not count:
                 self._lose(None)
                 return
-            if _QUICK_ACK is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
             self._on_bytes(bytes(self._scratch[:count]))
+            if self.prompt and _QUICK_ACK is not None and self._sock is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
             if not (isinstance(sock, ssl.SSLSocket) and self._sock and sock.pending()):
                 return
         self._loop.call_soon(self._readable)
