@@ -25,7 +25,7 @@ from wegnology.lib.slugs import slug_of
 COMMON = ("application", "name", "enabled")
 
 
-def _about(connector: type[AnyConnector]) -> str:
+def about(connector: type[AnyConnector]) -> str:
     """Return the first line of the connector's file: what it speaks. Addresses in it are for who reads the code."""
     line = (sys.modules[connector.__module__].__doc__ or "").strip().partition("\n")[0]
     return " ".join(word for word in line.split() if not word.startswith("https://"))
@@ -35,8 +35,12 @@ def _abilities(connector: type[AnyConnector]) -> list[str]:
     return [_("Receives"), *([_("Sends")] if connector.Outgoing else [])]
 
 
+def _card(cls: type[AnyConnector], address: str) -> TypeCard:
+    return TypeCard(cls.name, _(cls.label), _(about(cls)), cls.icon, _abilities(cls), _(cls.notice), address)
+
+
 def _notice(connector: type[AnyConnector]) -> str:
-    return format_html('<span class="wg-note wg-warning">{}</span>', connector.notice) if connector.notice else ""
+    return format_html('<span class="wg-note wg-warning">{}</span>', _(connector.notice)) if connector.notice else ""
 
 
 class IntegrationAdmin(ListPages, InspectorPages):
@@ -52,10 +56,7 @@ class IntegrationAdmin(ListPages, InspectorPages):
     def types(self) -> list[TypeCard]:
         """Return every connector, with what it can do and where it is described."""
         page = reverse("documentation", args=["reference/integrations"])
-        return [
-            TypeCard(cls.name, cls.label, _about(cls), cls.icon, _abilities(cls), cls.notice, f"{page}#{slug_of(cls.label)}")
-            for cls in connectors
-        ]
+        return [_card(cls, f"{page}#{slug_of(cls.label)}") for cls in connectors]
 
     @admin.display(description=gettext_lazy("Type"))
     def type_label(self, row: Integration) -> str:
@@ -92,8 +93,8 @@ class IntegrationAdmin(ListPages, InspectorPages):
         sections = sections_of(connector)
         common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": _notice(connector)}
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, common)]
-        fieldsets += [(name or _("Settings"), {"fields": fields}) for name, fields in sections.items()]
-        fieldsets += [(connector.topics_label, {"fields": topics})] if topics else []
+        fieldsets += [(_(name) or _("Settings"), {"fields": fields}) for name, fields in sections.items()]
+        fieldsets += [(_(connector.topics_label), {"fields": topics})] if topics else []
         limits = self.operator_fields if obj or is_operator(request.user) else ()
         return [*fieldsets, *([(_("Limits"), {"fields": limits, "classes": ("collapse",)})] if limits else [])]
 

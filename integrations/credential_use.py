@@ -37,6 +37,6 @@ class IntegrationUsers(CredentialUsers):
 
 def _type_label(row: Integration) -> str:
     try:
-        return row.connector.label
+        return _(row.connector.label)
     except UnknownName:
         return row.integration_type

@@ -76,7 +76,7 @@ class ListPages(OwnedAdmin):
     @admin.display(description=gettext_lazy("Type"), ordering="integration_type")
     def type_(self, row: Integration) -> str:
         """Return the type's label; a type that this release does not have keeps its name."""
-        return connectors.get(row.integration_type).label if row.integration_type in connectors else row.integration_type
+        return _(connectors.get(row.integration_type).label) if row.integration_type in connectors else row.integration_type
 
     @admin.display(description=gettext_lazy("Topics"))
     def topics_(self, row: Integration) -> SafeString:

@@ -63,10 +63,8 @@ class MessageForm(forms.Form):
 
 def message_form(schema: type[Schema]) -> type[MessageForm]:
     """Return the form of a message to send; what is typed is sent as it is, so no field is a template."""
-    fields = SchemaFields(schema, "message_")
+    fields = SchemaFields(schema, "message_", templates=False)
     declared: dict[str, Any] = dict(fields.form_fields({}))
-    for one in declared.values():
-        one.label = str(one.label).removesuffix(" Template")
     return type("MessageForm", (MessageForm,), {**declared, "settings": fields, "__module__": __name__})
 
 

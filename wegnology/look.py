@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy
 
 BLUE = {
     "50": "oklch(97% .016 235)",
@@ -43,7 +44,7 @@ def _zone(request: HttpRequest) -> str:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "WEGnology Integrations",
     "SITE_HEADER": "WEGnology",
-    "SITE_SUBHEADER": "Integrations",
+    "SITE_SUBHEADER": gettext_lazy("Integrations"),
     "SITE_SYMBOL": "hub",
     "SITE_URL": None,
     "BORDER_RADIUS": "6px",

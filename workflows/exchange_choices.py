@@ -70,4 +70,4 @@ class Choices:
 
 
 def _label(integration_type: str) -> str:
-    return connectors.get(integration_type).label if integration_type in connectors else integration_type
+    return _(connectors.get(integration_type).label) if integration_type in connectors else integration_type

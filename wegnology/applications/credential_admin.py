@@ -134,7 +134,7 @@ class CredentialAdmin(TypedAdmin):
             return [(None, {"fields": ("kind_", *COMMON, "settings_readonly")})]
         sections = SchemaFields(self._kind(request, obj)).sections()
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, {"fields": (*COMMON, *(("kind_",) if obj else ()))})]
-        return [*fieldsets, *((name or _("Settings"), {"fields": fields}) for name, fields in sections.items())]
+        return [*fieldsets, *((_(name) or _("Settings"), {"fields": fields}) for name, fields in sections.items())]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and kind are chosen once."""

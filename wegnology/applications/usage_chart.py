@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wegnology.applications.usage import Month
 from wegnology.lib.bars import Segment, stacked
@@ -61,7 +62,7 @@ def usage_chart(month: Month) -> UsageChart:
 
 def _bar(day: date, counts: dict[str, int], sources: list[str], x: float, step: float, top: float) -> Day:
     parts = {f"source-{name}" if name in SOURCES else "source-other": counts.get(name, 0) for name in sources}
-    told = ", ".join(f"{counts[name]:,} {name}" for name in sources if counts.get(name)) or "nothing"
+    told = ", ".join(f"{counts[name]:,} {_(name)}" for name in sources if counts.get(name)) or _("nothing")
     label = str(day.day) if day.day % 5 == 1 and day.day < 30 else ""
     return Day(round(x, 1), round(step * (1 - GAP), 1), f"{day:%d %b}: {told}", stacked(parts, top, HEIGHT), label)
 

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from wegnology.lib.badges import Badge
 from wegnology.lib.certificates import BEGINNING, name_of, read_certificates
 from wegnology.lib.types import JSONValue
@@ -43,10 +46,10 @@ def expiry_badge(entry: Expiry, now: datetime) -> Badge:
     days = entry.days_left(now)
     until = f"{entry.not_after:%d %b %Y}"
     if days < 0:
-        return Badge("event_busy", "Expired", "danger", f"since {until}")
-    words = "Last day" if days == 0 else f"{days:,} day{'' if days == 1 else 's'} left"
+        return Badge("event_busy", _("Expired"), "danger", _("since %(date)s") % {"date": until})
+    words = ngettext("%(days)s day left", "%(days)s days left", days) % {"days": f"{days:,}"} if days else _("Last day")
     icon, tone = ("schedule", "warning") if days < SOON_DAYS else ("event", "success")
-    return Badge(icon, words, tone, f"until {until}")
+    return Badge(icon, words, tone, _("until %(date)s") % {"date": until})
 
 
 def _in_text(name: str, text: str) -> Iterator[Expiry]:
@@ -60,7 +63,12 @@ def _in_text(name: str, text: str) -> Iterator[Expiry]:
     elif _SIGNED.search(text) and (ends := _ENDS.search(text)):
         policy = _POLICY.search(text)
         if (moment := _moment(unquote(ends.group(1)))) is not None:
-            yield Expiry(name, f"Signature of {unquote(policy.group(1))}" if policy else "Shared access signature", "", moment)
+            yield Expiry(
+                name,
+                _("Signature of %(policy)s") % {"policy": unquote(policy.group(1))} if policy else _("Shared access signature"),
+                "",
+                moment,
+            )
 
 
 def _moment(text: str) -> datetime | None:

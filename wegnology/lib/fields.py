@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from wegnology.lib.theme import PasswordInput, Textarea
 from wegnology.lib.types import JSONValue
@@ -94,23 +95,25 @@ def parse_json(text: str) -> JSONValue:
     except json.JSONDecodeError as error:
         line = text.splitlines()[error.lineno - 1] if error.lineno <= len(text.splitlines()) else ""
         near = line[max(error.colno - 12, 0) : error.colno + 12].strip()
-        place = f"Line {error.lineno}, column {error.colno}"
-        hint = f" near “{near}”" if near else ""
-        raise ValidationError(f"{place}{hint}: {error.msg}.", code="json") from None
+        place = {"line": error.lineno, "column": error.colno, "near": near, "fault": error.msg}
+        text = _("Line %(line)s, column %(column)s near “%(near)s”: %(fault)s.")
+        raise ValidationError(
+            (text if near else _("Line %(line)s, column %(column)s: %(fault)s.")) % place, code="json"
+        ) from None
     except RecursionError:
-        raise ValidationError("This is nested too deeply.", code="json") from None
+        raise ValidationError(_("This is nested too deeply."), code="json") from None
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValidationError(f"{name} is not a JSON value.", code="json")
+    raise ValidationError(_("%(name)s is not a JSON value.") % {"name": name}, code="json")
 
 
 def _object(pairs: list[tuple[str, JSONValue]]) -> dict[str, JSONValue]:
     result: dict[str, JSONValue] = {}
     for key, value in pairs:
         if key in result:
-            raise ValidationError(f"The key “{key}” stands twice in one object.", code="json")
+            raise ValidationError(_("The key “%(key)s” stands twice in one object.") % {"key": key}, code="json")
         result[key] = value
     return result
 
@@ -131,12 +134,12 @@ class _SecretWidget(forms.Widget):
             return html
         identifier = f"{(attrs or {}).get('id', name)}-clear"
         return format_html(
-            '{}<label class="wg-clear" for="{}"><input type="checkbox" name="{}" id="{}" value="1"> '
-            "Remove the stored value</label>",
+            '{}<label class="wg-clear" for="{}"><input type="checkbox" name="{}" id="{}" value="1"> {}</label>',
             html,
             identifier,
             self.clear_name(name),
             identifier,
+            _("Remove the stored value"),
         )
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
@@ -165,7 +168,7 @@ class SecretField(forms.Field):
     def __init__(self, *, stored: bool, multiline: bool = False, **kwargs: Any) -> None:
         attrs: dict[str, Any] = {"autocomplete": "new-password", "spellcheck": "false"}
         if stored:
-            attrs["placeholder"] = "A value is stored and not shown. Leave empty to keep it."
+            attrs["placeholder"] = _("A value is stored and not shown. Leave empty to keep it.")
         if multiline:
             attrs |= {"rows": 4, "class": "wg-code"}
         widget = (SecretTextarea if multiline else SecretInput)(attrs=attrs)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext
 
 from wegnology.lib.choices import Choice, Values, When
 from wegnology.lib.theme import Select
@@ -18,9 +19,9 @@ def choice_field(choice: Choice, prefix: str) -> forms.ChoiceField:
     if conditional := {option.name: _conditions(option.when, prefix) for option in choice.options if option.when}:
         attrs["data-options-when"] = json.dumps(conditional)
     return forms.ChoiceField(
-        choices=[(option.name, option.label) for option in choice.options],
-        label=choice.title,
-        help_text=escape(choice.description),
+        choices=[(option.name, gettext(option.label)) for option in choice.options],
+        label=gettext(choice.title),
+        help_text=escape(gettext(choice.description)),
         required=False,
         widget=Select(attrs=attrs),
     )
@@ -29,7 +30,7 @@ def choice_field(choice: Choice, prefix: str) -> forms.ChoiceField:
 def add_hints(attrs: dict[str, Any], said: Mapping[str, Any], when: When, prefix: str) -> None:
     """Add what a field says to forms (`schema.hints`) to the attributes of its input."""
     if said.get("placeholder"):
-        attrs.setdefault("placeholder", said["placeholder"])
+        attrs.setdefault("placeholder", gettext(said["placeholder"]))
     if when:
         attrs["data-when"] = json.dumps(_conditions(when, prefix))
     if said.get("follows"):

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -22,6 +23,8 @@ from wegnology.lib.schema_leaves import json_names, shape_of
 from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
 
+TEMPLATE_SUFFIX = " Template"
+"""Ends titles of fields that are always templates; labels of others get it where they may hold one."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?$")
 _EMPTY: tuple[object, ...] = (None, "", [])
 
@@ -29,8 +32,10 @@ _EMPTY: tuple[object, ...] = (None, "", [])
 class SchemaFields:
     """The form fields of one schema. Their names are the JSON names behind `prefix`."""
 
-    def __init__(self, schema: type[Schema], prefix: str = "config_") -> None:
+    def __init__(self, schema: type[Schema], prefix: str = "config_", *, templates: bool = True) -> None:
+        """`templates`: labels say which fields may hold one."""
         self.schema = schema
+        self._templates = templates
         self.prefix = prefix
 
     def form_fields(self, stored: Mapping[str, JSONValue]) -> dict[str, forms.Field]:
@@ -67,7 +72,7 @@ class SchemaFields:
         """Return what is wrong with what was chosen, by JSON name."""
         values = {**self._defaults(), **raw}
         faults = [choice.faults(chosen[choice.name], values) for choice in self.schema.choices]
-        return {name: text for found in faults for name, text in found.items()}
+        return {name: gettext(text) for found in faults for name, text in found.items()}
 
     def to_raw(self, cleaned: Mapping[str, Any], stored: Callable[[str], JSONValue]) -> JSONObject:
         """Return raw settings: JSON types, templates as text, kept secrets from `stored(name)`, empty inputs left out."""
@@ -108,13 +113,16 @@ class SchemaFields:
         try:
             return restored(rows, stored(name) if kept else None, columns[0].name)
         except LookupError:
-            raise ConfigInvalid({name: "A row was changed by somebody else meanwhile: enter its secret anew."}) from None
+            raise ConfigInvalid({name: gettext("A row was changed by somebody else meanwhile: enter its secret anew.")}) from None
 
     def label(self, name: str) -> str:
         """Return a field's label; one that may hold a template says so, as the product does."""
         field = self.schema.fields()[name]
-        label = field.title or _words(name)
-        return f"{label} Template" if is_templated(field) and not label.endswith("Template") else label
+        label = field.title or words_of(name)
+        if not is_templated(field):
+            return gettext(label)
+        label = gettext(label.removesuffix(TEMPLATE_SUFFIX))
+        return gettext("%(label)s Template") % {"label": label} if self._templates else label
 
     def _defaults(self) -> dict[str, JSONValue]:
         defaults = {name: field.get_default(call_default_factory=True) for name, field in self.schema.fields().items()}
@@ -129,7 +137,11 @@ class SchemaFields:
         )
 
     def _form_field(self, name: str, field: FieldInfo, stored: Mapping[str, JSONValue]) -> forms.Field:
-        common = {"label": self.label(name), "help_text": escape(field.description or ""), "required": field.is_required()}
+        common = {
+            "label": self.label(name),
+            "help_text": escape(gettext(field.description or "")),
+            "required": field.is_required(),
+        }
         if is_secret(field):
             form_field: forms.Field = SecretField(stored=name in stored, multiline=bool(hints(field).get("multiline")), **common)
         else:
@@ -177,7 +189,9 @@ def _columns(field: FieldInfo) -> list[Column]:
         if inner is not str and not is_secret(part):
             return []
         placeholder = hints(part).get("placeholder", "")
-        columns.append(Column(name, part.title or _words(name), is_secret(part), part.is_required(), placeholder))
+        columns.append(
+            Column(name, gettext(part.title or words_of(name)), is_secret(part), part.is_required(), gettext(placeholder))
+        )
     return columns if columns and not columns[0].secret else []
 
 
@@ -191,7 +205,7 @@ def _text_field(field: FieldInfo, common: dict[str, Any]) -> forms.Field:
 
 def _choice_field(options: list[Any], optional: bool, common: dict[str, Any]) -> forms.Field:
     by_text = {as_option(value): value for value in options}
-    choices = [(text, text if text.islower() else _words(text)) for text in by_text]
+    choices = [(text, gettext(option_words(text))) for text in by_text]
     if optional:
         choices.insert(0, ("", "—"))
     return forms.TypedChoiceField(choices=choices, coerce=by_text.__getitem__, empty_value=None, widget=Select(), **common)
@@ -241,7 +255,12 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _words(name: str) -> str:
+def option_words(value: str) -> str:
+    """Return a value to choose in words."""
+    return value if value.islower() else words_of(value)
+
+
+def words_of(name: str) -> str:
     """Turn a JSON name into words: "clientId" reads "Client id"; a name of one word stays as it is."""
     words = re.sub(r"(?<=[a-z0-9])([A-Z])", r" \1", name)
     return words if words == name and not name.isalpha() else words[:1].upper() + words[1:].lower()

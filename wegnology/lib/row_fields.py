@@ -12,13 +12,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from wegnology.lib.theme import PasswordInput, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
 
 SPARE_ROWS = 2
 MOST_ROWS = 500
-_STORED = "Stored, not shown. Type to replace."
 
 
 class Column(NamedTuple):
@@ -88,23 +88,32 @@ class RowsWidget(forms.Widget):
     def _line(self, name: str, identifier: str, at: int, row: Row) -> SafeString:
         cells = format_html_join("", "{}", ((self._cell(column, name, at, row),) for column in self.columns))
         if row.was is None:
-            return format_html('<div class="wg-rows-line" role="group" aria-label="Row {}">{}<span></span></div>', at + 1, cells)
+            return format_html(
+                '<div class="wg-rows-line" role="group" aria-label="{}">{}<span></span></div>', _row(at + 1), cells
+            )
         return format_html(
-            '<div class="wg-rows-line" role="group" aria-label="Row {}">{}<label class="wg-clear"><input type="checkbox" '
-            'name="{}-{}-remove" value="1"{}> Remove</label><input type="hidden" name="{}-{}-was" value="{}"></div>',
-            at + 1,
+            '<div class="wg-rows-line" role="group" aria-label="{}">{}<label class="wg-clear"><input type="checkbox" '
+            'name="{}-{}-remove" value="1"{}> {}</label><input type="hidden" name="{}-{}-was" value="{}"></div>',
+            _row(at + 1),
             cells,
             name,
             at,
             SafeString(" checked") if row.removed else "",
+            gettext("Remove"),
             name,
             at,
             f"{row.was.text}#{row.was.number}",
         )
 
     def _cell(self, column: Column, name: str, at: int, row: Row) -> SafeString:
-        attrs = {"aria-label": f"{column.label}, row {at + 1}", "spellcheck": "false", "autocomplete": "off"}
-        attrs["placeholder"] = _STORED if column.secret and row.was else column.placeholder or column.label
+        attrs = {
+            "aria-label": gettext("%(label)s, row %(at)s") % {"label": column.label, "at": at + 1},
+            "spellcheck": "false",
+            "autocomplete": "off",
+        }
+        attrs["placeholder"] = (
+            gettext("Stored, not shown. Type to replace.") if column.secret and row.was else column.placeholder or column.label
+        )
         if column.secret:
             attrs["autocomplete"] = "new-password"
             return PasswordInput(attrs=attrs).render(f"{name}-{at}-{column.name}", None)
@@ -144,7 +153,7 @@ class RowsField(forms.Field):
             elif column.secret and row.was:
                 made[column.name] = Kept(row.was)
             elif column.required:
-                faults.append(f"Row {at}: {column.label} is missing.")
+                faults.append(gettext("Row %(at)s: %(label)s is missing.") % {"at": at, "label": column.label})
         return made
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -157,7 +166,7 @@ class RowsField(forms.Field):
         """Return "0.headerKey" as people read it: "Row 1, Name"."""
         at, _, name = rest.partition(".")
         label = next((column.label for column in self.columns if column.name == name), name)
-        return f"Row {int(at) + 1}" + (f", {label}" if label else "") if at.isdecimal() else rest
+        return _row(int(at) + 1) + (f", {label}" if label else "") if at.isdecimal() else rest
 
 
 def restored(objects: list[dict[str, Any]], stored: JSONValue, key: str) -> list[JSONValue]:
@@ -174,6 +183,10 @@ def restored(objects: list[dict[str, Any]], stored: JSONValue, key: str) -> list
     return [
         {name: by_name[cell.was][name] if isinstance(cell, Kept) else cell for name, cell in made.items()} for made in objects
     ]
+
+
+def _row(number: int) -> str:
+    return gettext("Row %(number)s") % {"number": number}
 
 
 def _typed(value: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from django.forms import BaseForm
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 
 from wegnology.lib.config_templates import is_template, render_config
 from wegnology.lib.known_globals import MASK, KnownGlobals, known_globals
@@ -72,7 +73,7 @@ def show_beside(form: BaseForm, prefix: str, shown: Mapping[str, Resolved]) -> N
         if resolved.fault:
             line = format_html('<span class="wg-resolved wg-danger">{}{}</span>', where, resolved.fault)
         elif resolved.text:
-            line = format_html('<span class="wg-resolved">{}now <code>{}</code></span>', where, resolved.text)
+            line = format_html('<span class="wg-resolved">{}{} <code>{}</code></span>', where, gettext("now"), resolved.text)
         else:
             continue
         field.help_text = format_html("{}{}", mark_safe(field.help_text or ""), line)  # noqa: S308  (our own, escaped before)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -73,7 +74,7 @@ class OpenApiView(ApiView):
 
 def docs(request: HttpRequest) -> HttpResponse:
     """Show the operations by resource."""
-    return TemplateResponse(request, "pages/api.html", {"title": "REST API", "resources": resources()})
+    return TemplateResponse(request, "pages/api.html", {"title": _("REST API"), "resources": resources()})
 
 
 @lru_cache(maxsize=1)

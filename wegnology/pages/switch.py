@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from wegnology.applications.current import choose, current_of
@@ -12,7 +13,7 @@ from wegnology.applications.current import choose, current_of
 def switch(request: HttpRequest) -> HttpResponse:
     """Work in another application; the route asks for who may log in."""
     if not choose(request, request.POST.get("application", "")):
-        messages.error(request, "This application is not there, or you are not a member of it any more.")
+        messages.error(request, _("This application is not there, or you are not a member of it any more."))
     return HttpResponseRedirect(home_of(request))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from wegnology.lib.registry import UnknownName
 from wegnology.lib.types import JSONObject
 from workflows.drawing.layout import GAP_X, GAP_Y, HEIGHT, WIDTH, Point, given_place, place
@@ -168,9 +170,9 @@ def _node(raw: JSONObject, at: int) -> Box:
         str(raw.get("id", f"#{at}")),
         "node",
         kind,
-        _label(raw) or (node_class.label if node_class else kind),
+        _label(raw) or (gettext(node_class.label) if node_class else kind),
         node_class.category if node_class else "unsupported",
-        node_class.label if node_class else kind,
+        gettext(node_class.label) if node_class else kind,
         settings=_settings(raw.get("config")),
         group=group if isinstance(group, str) else "",
         supported=node_class is not None,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
 from integrations.connectors.base import AnyConnector, connectors
 from integrations.events import EventKind
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; fail when a page is not current")
         parser.add_argument("--folder", type=Path, default=settings.BASE_DIR / "docs" / "reference", help="where the pages are")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         """Write or compare."""
         folder: Path = options["folder"]
