@@ -3,13 +3,14 @@
 import contextlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -153,9 +154,9 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
         return row
 
     @admin.display(description=gettext_lazy("Parked"), ordering="created_at")
-    def parked_at(self, row: ParkedRun) -> datetime:
+    def parked_at(self, row: ParkedRun) -> str:
         """Return when it was parked, the last time."""
-        return row.created_at
+        return str(localize(timezone.localtime(row.created_at)))
 
     @admin.display(description=gettext_lazy("Integration"))
     def integration(self, row: Any) -> SafeString:

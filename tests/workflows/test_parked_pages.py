@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import localize
 from pytest_django import Settings
 
 from integrations.events import EventKind, Origin, TriggerEvent
@@ -118,7 +119,8 @@ def test_its_page_says_what_happened_as_the_page_of_a_message_does(editor: Clien
     event = TriggerEvent(run.event_id, EventKind.MESSAGE, 1, {"text": "cold <b>"}, version="v2", origin=origin)
     ParkedRun.objects.filter(pk=run.pk).update(event=event.to_json().decode())
     html = page_of(editor, run)
-    for said in ("Received", "Fired by", "virtual button press-me", "Version asked for", "v2", "cold &lt;b&gt;"):
+    parked_at = localize(timezone.localtime(run.created_at))
+    for said in (f"{parked_at}", "Received", "Fired by", "virtual button press-me", "Version asked for", "v2", "cold &lt;b&gt;"):
         assert said in html
     assert "&quot;k&quot;" not in html
 

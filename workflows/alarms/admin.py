@@ -162,7 +162,7 @@ class AlarmRuleAdmin(OwnedAdmin):
 
     roles: ClassVar = PART_ROLES
     form = AlarmRuleForm
-    list_display = ("label_", "enabled", "threshold_", "integration", "told", "repeat_minutes", "failure", "application")
+    list_display = ("label_", "enabled", "threshold_", "about", "told", "repeat_minutes", "failure", "application")
     list_select_related = ("application", "integration")
     list_filter = ("enabled", "kind", "application")
     list_per_page = 100
@@ -253,6 +253,13 @@ class AlarmRuleAdmin(OwnedAdmin):
         """Return the threshold in force."""
         kind = KINDS.get(row.kind)
         return f"{row.limit:g} {_(kind.unit)}" if kind and kind.unit else "—"
+
+    @admin.display(description=gettext_lazy("About"), ordering="integration__name")
+    def about(self, row: AlarmRule) -> str:
+        """Return which integration it is about."""
+        kind = KINDS.get(row.kind)
+        everything = _("all integrations") if kind and kind.of_integrations else _("the application")
+        return row.integration.name if row.integration else everything
 
     @admin.display(description=gettext_lazy("Tells"))
     def told(self, row: AlarmRule) -> str:
