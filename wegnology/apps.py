@@ -4,6 +4,9 @@ from django.apps import AppConfig, apps
 
 from wegnology.lib.model_names import translate_names
 
+APPS = ("applications", "integrations", "workflows")
+"""Labels of our apps that have models."""
+
 
 class WegnologyConfig(AppConfig):
     """Composition: knows all apps below."""
@@ -15,5 +18,5 @@ class WegnologyConfig(AppConfig):
         """Register the system checks, let every process know our queues (pages ask for tasks too), translate names of models."""
         from wegnology import celery, checks  # noqa: F401  (importing registers them)
 
-        for name in ("applications", "integrations", "workflows"):
+        for name in APPS:
             translate_names(apps.get_app_config(name).get_models())

@@ -33,11 +33,15 @@ class SealedConfigForm(ModelForm):
         """Tell the script which inputs hold templates or files."""
         schema, prefix = self.settings.schema, self.settings.prefix
         owner = "" if self.instance._state.adding else self.instance.application_id
-        asked = {"data-globals": reverse(offers_address(self.instance)), "data-application": owner}
+        asked = {
+            "data-globals": reverse(offers_address(self.instance)),
+            "data-application": owner,
+            "data-globals-words": _("Globals"),
+        }
         for name, field in schema.fields().items():
             attrs = self.fields[prefix + name].widget.attrs
             attrs |= asked if name in schema.templated_fields() else {}
-            attrs |= {"data-upload": ""} if hints(field).get("multiline") else {}
+            attrs |= _upload_words() if hints(field).get("multiline") else {}
 
     def show_resolved(self) -> None:
         """Show beside each template what it gives now, or why it gives nothing."""
@@ -114,3 +118,12 @@ class SealedConfigForm(ModelForm):
         """Build the row only from a form without faults: the row's own check would say them all a second time."""
         if not self.errors:
             super()._post_clean()  # type: ignore[misc]
+
+
+def _upload_words() -> dict[str, str]:
+    """Return what the script says that reads files into a field."""
+    return {
+        "data-upload": _("Read from a file"),
+        "data-large": _("{name} is larger than 64 KiB: this is no key or certificate."),
+        "data-read": _("{name} was read. A check, or saving, says what it holds."),
+    }

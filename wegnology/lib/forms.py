@@ -139,7 +139,7 @@ class SchemaFields:
     def _form_field(self, name: str, field: FieldInfo, stored: Mapping[str, JSONValue]) -> forms.Field:
         common = {
             "label": self.label(name),
-            "help_text": escape(gettext(field.description or "")),
+            "help_text": escape(gettext(field.description) if field.description else ""),
             "required": field.is_required(),
         }
         if is_secret(field):

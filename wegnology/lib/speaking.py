@@ -7,7 +7,7 @@ person translates it, and `wegnology.declared_texts` gives it to translators.
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import ngettext
+from django.utils.translation import npgettext
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -17,7 +17,10 @@ else:
     Said = object
 """A text, or one that is translated when it is shown: made while modules are imported (`gettext_lazy`)."""
 
+COUNTED = "counted"
+"""The context in catalogs of names that stand after a number."""
+
 
 def counted(count: int, one: str, many: str) -> str:
     """Return a number with what is counted: "1 workflow", "2,000 workflows". `one` and `many` are names that are declared."""
-    return f"{count:,} {ngettext(one, many, count)}"
+    return f"{count:,} {npgettext(COUNTED, one, many, count)}"

@@ -45,7 +45,7 @@
       if (found.html) show(place, found.html);
       else await poll(place, found.steps, mine);
     } catch (error) {
-      if (mine === asked) say(place, "The check could not be followed. Load the page again; what was found is kept.");
+      if (mine === asked) say(place, place.dataset.lost);
     }
     place.removeAttribute("aria-busy");
   };

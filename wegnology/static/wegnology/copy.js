@@ -12,19 +12,19 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const sourceOf = (button) => document.getElementById(button.dataset.copyFrom ?? "");
 
-  const select = (source) => {
+  const select = (source, words) => {
     window.getSelection().selectAllChildren(source);
     source.focus();
-    return "Selected: copy it by hand";
+    return words.selected;
   };
 
   const copy = async (button) => {
     const source = sourceOf(button);
     try {
       await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
-      return "Copied";
+      return button.dataset.copied;
     } catch { // the page is not on https, or the browser does not allow it
-      return source ? select(source) : "Select it above and copy it by hand";
+      return source ? select(source, button.dataset) : button.dataset.select;
     }
   };
 

@@ -29,9 +29,9 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "wg-button wg-after";
-    button.textContent = "Read from a file";
+    button.textContent = area.dataset.upload;
     const label = document.querySelector(`label[for="${CSS.escape(area.id)}"]`);
-    if (label) button.setAttribute("aria-label", `Read from a file: ${label.textContent.replace("*", "").trim()}`);
+    if (label) button.setAttribute("aria-label", `${area.dataset.upload}: ${label.textContent.replace("*", "").trim()}`);
     const says = document.createElement("span");
     says.className = "wg-detail";
     says.setAttribute("role", "status");
@@ -44,11 +44,11 @@
       const [chosen] = file.files;
       if (!chosen) return;
       if (chosen.size > LARGEST) {
-        says.textContent = `${chosen.name} is larger than 64 KiB: this is no key or certificate.`;
+        says.textContent = area.dataset.large.replace("{name}", chosen.name);
       } else {
         area.value = await chosen.text();
         area.dispatchEvent(new Event("change", { bubbles: true }));
-        says.textContent = `${chosen.name} was read. A check, or saving, says what it holds.`;
+        says.textContent = area.dataset.read.replace("{name}", chosen.name);
       }
       file.value = "";
     });
@@ -132,7 +132,6 @@
   list.className = "wg-complete";
   list.id = "wg-complete";
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Globals");
   list.hidden = true;
   let at = 0;
   let owner = null;
@@ -222,6 +221,7 @@
     document.querySelectorAll("[data-text-rows]").forEach(growRows);
     const templated = document.querySelectorAll("[data-globals]");
     if (!templated.length) return;
+    list.setAttribute("aria-label", templated[0].dataset.globalsWords);
     document.body.append(list);
     templated.forEach((input) => {
       input.setAttribute("aria-autocomplete", "list");

@@ -38,7 +38,7 @@
       }
       for (const gone of known.values()) gone.remove();
       none.hidden = rows.length > 0;
-      if (fresh) says.textContent = `${fresh} new`;
+      if (fresh) says.textContent = says.dataset.new.replace("{count}", fresh);
     };
 
     const look = async () => {
@@ -51,7 +51,7 @@
           place = found.place;
           if (found.rows) show(found.rows);
         } catch (error) {
-          says.textContent = "Not followed at the moment";
+          says.textContent = says.dataset.lost;
           pause = SLOWER_MS;
         }
       }

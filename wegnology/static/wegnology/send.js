@@ -42,7 +42,7 @@
         await follow(place, (await answer.json()).outcome);
       } catch {
         button.disabled = false;
-        place.textContent = "What became of it could not be followed. Load the page again; it is kept.";
+        place.textContent = place.dataset.lost;
       }
     });
   });
