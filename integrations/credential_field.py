@@ -17,7 +17,7 @@ CREDENTIAL = f"config_{FIELD}"
 """Name of the form's field: it stands among the settings, some of which it replaces."""
 _LOST = "lost"
 _HELP = gettext_lazy(
-    'A login kept under <a class="wg-link" href="{}">Service credentials</a> and used by its name; it takes the place of one '
+    'A login kept under <a class="wg-link" href="{address}">Service credentials</a> and used by its name; it takes the place of one '
     "entered here."
 )
 
@@ -32,7 +32,7 @@ class CredentialField(forms.ChoiceField):
             choices=self._offered(named, by_application=by_application),
             required=False,
             label=_("Credential"),
-            help_text=format_html(str(_HELP), reverse("admin:applications_credential_changelist")),
+            help_text=format_html(str(_HELP), address=reverse("admin:applications_credential_changelist")),
             widget=Select(),
         )
 

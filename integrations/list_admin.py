@@ -109,7 +109,7 @@ class ListPages(OwnedAdmin):
             ((reverse(page, args=[one.pk]), one.name) for one in rows[:WORKFLOWS_SHOWN]),
         )
         more = len(rows) - WORKFLOWS_SHOWN
-        return format_html("{} {}", links, _("and %d more") % more) if more > 0 else links or SafeString("—")
+        return format_html("{} {}", links, _("and %(count)s more") % {"count": more}) if more > 0 else links or SafeString("—")
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
@@ -126,7 +126,7 @@ class ListPages(OwnedAdmin):
     def reconnect(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
         """Make the connections of the chosen ones anew."""
         count = len(reconnect(list(queryset)))
-        text = ngettext("%d connection is made anew.", "%d connections are made anew.", count) % count
+        text = ngettext("%(count)s connection is made anew.", "%(count)s connections are made anew.", count) % {"count": count}
         messages.success(request, text)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Integration], *, on: bool) -> None:
@@ -136,9 +136,16 @@ class ListPages(OwnedAdmin):
             row.save(update_fields=["enabled", "updated_at"])
         count = len(rows)
         if on:
-            messages.success(request, ngettext("%d integration was enabled.", "%d integrations were enabled.", count) % count)
+            messages.success(
+                request,
+                ngettext("%(count)s integration was enabled.", "%(count)s integrations were enabled.", count) % {"count": count},
+            )
         else:
-            messages.success(request, ngettext("%d integration was disabled.", "%d integrations were disabled.", count) % count)
+            messages.success(
+                request,
+                ngettext("%(count)s integration was disabled.", "%(count)s integrations were disabled.", count)
+                % {"count": count},
+            )
 
 
 def _live(row: Any, name: str) -> SafeString:

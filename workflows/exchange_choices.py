@@ -36,7 +36,7 @@ class Choices:
 
     def __init__(self, application: Application | None, given: Mapping[str, str]) -> None:
         rows = Integration.objects.filter(application=application).order_by("name", "pk") if application else ()
-        fault = _("It is no integration of %s: choose another one.") % application.name if application else ""
+        fault = _("It is no integration of %(name)s: choose another one.") % {"name": application.name} if application else ""
         self._rows = {row.pk: row for row in rows}
         self.given = {name.removeprefix(PREFIX): here for name, here in given.items() if name.startswith(PREFIX) and here}
         if not self._rows:

@@ -157,7 +157,10 @@ class InsightPages(OwnedAdmin):
             else:
                 watching.watch(row.pk)
         except RedisAway as error:
-            messages.error(request, _("Nothing is recorded: Redis cannot be reached (%s). Try again when it is back.") % error)
+            messages.error(
+                request,
+                _("Nothing is recorded: Redis cannot be reached (%(error)s). Try again when it is back.") % {"error": error},
+            )
         except watching.TooManyWatched as error:
             messages.error(request, str(error))
         return redirect(f"admin:{_PAGE}_debug", row.pk)

@@ -138,7 +138,7 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         others = [row for row in affected.all if row not in affected.only]
         context = {
             **self.admin_site.each_context(request),
-            "title": ngettext("Delete %d integration", "Delete %d integrations", len(rows)) % len(rows),
+            "title": ngettext("Delete %(count)s integration", "Delete %(count)s integrations", len(rows)) % {"count": len(rows)},
             "opts": self.opts,
             "rows": rows,
             "only": affected.only,

@@ -16,7 +16,7 @@ def workflow_from(row: Integration, message: Message) -> Workflow:
     """Create and return the workflow. Its name tells the topic; a name that is taken gets a number."""
     taken = set(Workflow.objects.filter(application_id=row.application_id).values_list("name", flat=True))
     with transaction.atomic():
-        name = _free(_("On %s") % (message.topic or row.name), taken)
+        name = _free(_("On %(topic)s") % {"topic": message.topic or row.name}, taken)
         made = Workflow.objects.create(application_id=row.application_id, name=name, enabled=False)
         triggers, nodes = graph_for(row, message)
         WorkflowVersion.objects.create(workflow=made, name=DEVELOP, triggers=triggers, nodes=nodes)

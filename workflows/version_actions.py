@@ -27,13 +27,15 @@ class VersionActions:
     def enable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
         """Switch workflows on."""
         changed = _switch(queryset, True)
-        messages.success(request, _("Enabled: %d. The others were before.") % changed)
+        messages.success(request, _("Enabled: %(changed)s. The others were before.") % {"changed": changed})
 
     @admin.action(description=gettext_lazy("Disable selected workflows"), permissions=["change"])
     def disable_selected(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
         """Switch workflows off, with all their versions."""
         changed = _switch(queryset, False)
-        messages.success(request, _("Disabled with all their versions: %d. The others were before.") % changed)
+        messages.success(
+            request, _("Disabled with all their versions: %(changed)s. The others were before.") % {"changed": changed}
+        )
 
     @admin.action(description=gettext_lazy("Keep a version of selected workflows"), permissions=["change"])
     def keep_version(self: Any, request: HttpRequest, queryset: QuerySet[Workflow]) -> HttpResponse | None:

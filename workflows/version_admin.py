@@ -63,7 +63,7 @@ class VersionPages:
         live = row.live()
         faults = graph_faults(content_of(live), None) if live else []
         context = {"lines": lines_of(row), "form": form, "newest": newest, "same": same, "live": live, "faults": faults}
-        return self._version_page(request, row, "list", _("Versions of %s") % row.name, context)  # type: ignore[no-any-return]
+        return self._version_page(request, row, "list", _("Versions of %(name)s") % {"name": row.name}, context)  # type: ignore[no-any-return]
 
     def version_view(self: Any, request: HttpRequest, object_id: str, version_id: str) -> HttpResponse:
         """Show one version; do what its buttons ask for."""
@@ -95,7 +95,7 @@ class VersionPages:
         before, after = (_chosen(row, request.GET.get(name, "")) for name in ("before", "after"))
         found = difference(content_of(before), content_of(after)) if before and after else None
         context = {"choices": choices, "before": before, "after": after, "found": found}
-        return self._version_page(request, row, "compare", _("Compare versions of %s") % row.name, context)  # type: ignore[no-any-return]
+        return self._version_page(request, row, "compare", _("Compare versions of %(name)s") % {"name": row.name}, context)  # type: ignore[no-any-return]
 
     def version_delete_view(self: Any, request: HttpRequest, object_id: str, version_id: str) -> HttpResponse:
         """Ask, saying what goes with it, or delete."""
@@ -110,10 +110,12 @@ class VersionPages:
             except VersionRefused as error:
                 messages.error(request, str(error))
                 return _to("version", row, version)
-            messages.success(request, _("Deleted: %s. An administrator can restore it from the trash.") % version.name)
+            messages.success(
+                request, _("Deleted: %(name)s. An administrator can restore it from the trash.") % {"name": version.name}
+            )
             return _to("versions", row)
         context = {"version": version, "uses": uses_of(version), "is_default": row.default_version_id == version.pk}
-        return self._version_page(request, row, "delete", _("Delete the version %s") % version.name, context)  # type: ignore[no-any-return]
+        return self._version_page(request, row, "delete", _("Delete the version %(name)s") % {"name": version.name}, context)  # type: ignore[no-any-return]
 
     def _versioned(self: Any, request: HttpRequest, object_id: str) -> tuple[Workflow | None, HttpResponse | None]:
         """Return the workflow, or the answer for one that is not there for this person. Raises `PermissionDenied`."""
@@ -169,8 +171,8 @@ def _create(request: HttpRequest, row: Workflow, form: VersionForm) -> bool:
     except VersionRefused as error:
         form.add_error(error.field if error.field in form.fields else None, str(error))
         return False
-    words = _("%s is kept, and is the default version now.") if given["make_default"] else _("%s is kept.")
-    messages.success(request, words % version.name)
+    words = _("%(name)s is kept, and is the default version now.") if given["make_default"] else _("%(name)s is kept.")
+    messages.success(request, words % {"name": version.name})
     return True
 
 
@@ -189,17 +191,19 @@ def _act(request: HttpRequest, row: Workflow, version: WorkflowVersion) -> HttpR
 
 def _default(_request: HttpRequest, row: Workflow, version: WorkflowVersion) -> str:
     set_default(row, version)
-    return _("%s is the default version: within two seconds triggers start it.") % version.name
+    return _("%(name)s is the default version: within two seconds triggers start it.") % {"name": version.name}
 
 
 def _enable(_request: HttpRequest, _row: Workflow, version: WorkflowVersion) -> str:
     set_enabled(version, True)
-    return _("%s is enabled.") % version.name
+    return _("%(name)s is enabled.") % {"name": version.name}
 
 
 def _disable(_request: HttpRequest, _row: Workflow, version: WorkflowVersion) -> str:
     set_enabled(version, False)
-    return _("%s is disabled: nothing starts it. Events accepted for it are parked when their turn comes.") % version.name
+    return _("%(name)s is disabled: nothing starts it. Events accepted for it are parked when their turn comes.") % {
+        "name": version.name
+    }
 
 
 def _notes(request: HttpRequest, _row: Workflow, version: WorkflowVersion) -> str:
@@ -210,8 +214,8 @@ def _notes(request: HttpRequest, _row: Workflow, version: WorkflowVersion) -> st
 def _revert(request: HttpRequest, row: Workflow, version: WorkflowVersion) -> str:
     kept = request.POST.get("keep_as", "").strip()
     save_develop(row, content_of(version), keep_as=kept)
-    text = _("Develop holds what %s holds.") % version.name
-    return f"{text} {_('What it held before is kept as %s.') % kept}" if kept else text
+    text = _("Develop holds what %(name)s holds.") % {"name": version.name}
+    return f"{text} {_('What it held before is kept as %(name)s.') % {'name': kept}}" if kept else text
 
 
 _ACTS: dict[str, Callable[[HttpRequest, Workflow, WorkflowVersion], str]] = {

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.utils.translation import gettext_lazy
 
 
 class ApplicationsConfig(AppConfig):
@@ -11,7 +12,7 @@ class ApplicationsConfig(AppConfig):
 
     name = "wegnology.applications"
     label = "applications"
-    verbose_name = "Applications"
+    verbose_name = gettext_lazy("Applications")
 
     def ready(self) -> None:
         """Watch the rows whose change must reach listeners and workers."""

@@ -99,4 +99,4 @@ def lines(found: Going) -> Iterator[SafeString]:
         name = format_html('<a class="wg-link" href="{}">{}</a>', address, row) if address else format_html("{}", row)
         yield format_html("{}: {}", kind, name)
     if found.number > SHOWN:
-        yield format_html("{}: {}", kind, _("and %s more") % f"{found.number - SHOWN:,}")
+        yield format_html("{}: {}", kind, _("and %(count)s more") % {"count": f"{found.number - SHOWN:,}"})

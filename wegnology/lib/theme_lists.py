@@ -37,7 +37,7 @@ class QuickList(ModelAdmin):
             ACTION_CHECKBOX_NAME,
             obj.pk,
             _checkbox_classes(),
-            _("Select %s") % obj,
+            _("Select %(row)s") % {"row": obj},
         )
 
 

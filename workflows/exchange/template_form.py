@@ -14,6 +14,8 @@ Ids are placeholders, so that files of two exports can be compared. An applicati
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from wegnology.lib.types import JSONObject, JSONValue
 from workflows.exceptions import Fault
 from workflows.exchange.application_form import (
@@ -39,10 +41,14 @@ def read_template(raw: Mapping[str, Any], place: str, into: Bundle) -> None:
     kind = raw.get("resourceType")
     read = _READERS.get(str(kind))
     if raw.get("version", 1) != 1:
-        into.fault(inside(place, "version"), "Only version 1 of this form is known.")
+        into.fault(inside(place, "version"), _("Only version 1 of this form is known."))
     elif read is None:
         count = len(raw["resources"]) if isinstance(raw.get("resources"), list) else 0
-        into.left_out.append(Fault(place, f"{count} of the kind {said(kind)}: there is nothing like it here."))
+        into.left_out.append(
+            Fault(
+                place, _("%(count)s of the kind %(kind)s: there is nothing like it here.") % {"count": count, "kind": said(kind)}
+            )
+        )
     else:
         read_hints(raw, into)
         resources = objects(raw, "resources", place, into)
