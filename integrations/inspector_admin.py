@@ -101,12 +101,15 @@ class InspectorPages(LedgerPages):
     def message_view(self, request: HttpRequest, object_id: str, event_id: str) -> HttpResponse:
         """Show one message decoded, with what ran and what took how long."""
         row = self._row(request, object_id)
+        title = _("Message of %(name)s") % {"name": row.name}
         try:
             message = find_message(read_inspection(row.pk), event_id)
         except RedisAway:
-            raise Http404("Redis cannot be reached") from None
+            return self.tab_page(request, row, "message", title, away=True)
         if message is None:
-            raise Http404("This message is not kept any more")
+            gone = self.tab_page(request, row, "message", title)
+            gone.status_code = 404
+            return gone
         names = sources.names({run.workflow_id for run in message.runs} | {sent.integration_id for sent in message.sends})
         context = {
             "message": message,
@@ -116,7 +119,7 @@ class InspectorPages(LedgerPages):
             "sends": [(sent, names.get(sent.integration_id, "deleted")) for sent in message.sends],
             **self.message_context(request, row, message),
         }
-        return self.tab_page(request, row, "message", _("Message of %(name)s") % {"name": row.name}, **context)
+        return self.tab_page(request, row, "message", title, **context)
 
     def message_context(self, request: HttpRequest, row: Integration, message: Message) -> dict[str, Any]:
         """Return what packages above can do with a message."""

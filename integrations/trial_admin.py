@@ -111,7 +111,7 @@ class TrialPages(TabPages):
             form.add_error(None, str(error))
             return None
         except RedisAway as error:
-            form.add_error(None, _("Nothing can be sent while Redis cannot be reached: %s") % error)
+            form.add_error(None, _("Nothing can be sent while Redis cannot be reached: %(error)s") % {"error": error})
             return None
         with transaction.atomic():
             record(None, "test message", row, {"fields": ", ".join(form.message)}, application_id=row.application_id)
@@ -124,7 +124,7 @@ def _last_trial(row: Integration) -> dict[str, Any]:
     try:
         trial = trial_records.read_last(row.pk)
     except RedisAway:
-        return {}
+        return {"trial_unknown": True}
     if trial is None:
         return {}
     return {"trial": trial, "badge": _badge(trial), "trial_url": reverse(f"admin:{_PAGE}_trial", args=[row.pk, trial.id])}

@@ -298,6 +298,15 @@ def test_there_are_routes_to_walk() -> None:
     assert len(ROUTES) > 40
 
 
+def test_without_redis_an_overview_knows_no_live_numbers(admin_client: Client, redis_away: None) -> None:
+    plant = factories.application("Plant")
+    factories.integration(plant)
+    html = admin_client.get(reverse("overview", args=[plant.pk])).content.decode()
+    assert "Redis cannot be reached since" in html
+    assert "<strong>? / 1</strong>" in html
+    assert "<strong>?</strong>Waiting for workflows" in html
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_nobody_gets_in(client: Client, method: str, redis_away: None) -> None:
     """A stranger is sent to the login, whatever the address."""

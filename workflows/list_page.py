@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.list_page import spark_html
+from integrations.live import outage
 from integrations.models import Integration
 from integrations.runtime.keys import key
 from integrations.wording import ago
@@ -36,13 +37,17 @@ TRIGGERS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a row shows. `triggers` are what starts the live version, in words; `hours` runs by the hour, the newest last."""
+    """What a row shows. `triggers` are what starts the live version, in words; `hours` runs by the hour, the newest last.
+
+    Without `known` nobody can say when the last run was: Redis is away.
+    """
 
     triggers: list[str]
     last: Run | None
     runs: int
     failed: int
     hours: tuple[int, ...]
+    known: bool = True
 
 
 class WorkflowList(ChangeList):
@@ -53,14 +58,13 @@ class WorkflowList(ChangeList):
         super().get_results(request)
         rows: list[Workflow] = list(self.result_list)
         self.result_list = rows
-        triggers, last, counted = (
-            triggers_of(rows),
-            last_runs_of([row.pk for row in rows]),
-            runs_by_hour([row.pk for row in rows]),
-        )
+        ids = [row.pk for row in rows]
+        triggers, counted = triggers_of(rows), runs_by_hour(ids)
+        last, self.away_since = last_runs_of(ids)
         for row in rows:
             runs, failed, hours = counted.get(row.pk, (0, 0, (0,) * SPARK_HOURS))
-            row.shown = Shown(triggers.get(row.pk, []), last.get(row.pk), runs, failed, hours)  # type: ignore[attr-defined]
+            found = Shown(triggers.get(row.pk, []), last.get(row.pk), runs, failed, hours, self.away_since is None)
+            row.shown = found  # type: ignore[attr-defined]
 
 
 def triggers_of(rows: Sequence[Workflow]) -> dict[str, list[str]]:
@@ -84,8 +88,8 @@ def _said(raw: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return trigger_words(raw.get("type"))
 
 
-def last_runs_of(ids: Sequence[str]) -> dict[str, Run]:
-    """Return the latest run that is kept of each; one round trip, nothing while Redis is away."""
+def last_runs_of(ids: Sequence[str]) -> tuple[dict[str, Run], datetime | None]:
+    """Return the latest run that is kept of each, in one round trip; while Redis is away nothing, and since when it is."""
     names = [key(kind, pk) for pk in ids for kind in ("runs", "failures")]
     try:
         with closing(sync_client()) as client, client.pipeline(transaction=False) as pipe:
@@ -93,13 +97,14 @@ def last_runs_of(ids: Sequence[str]) -> dict[str, Run]:
                 pipe.lindex(name, 0)
             answers = pipe.execute()
     except RedisAway:
-        return {}
+        return {}, outage.seen()
+    outage.over()
     found = {}
     for at, pk in enumerate(ids):
         runs = [Run.from_json(text) for text in answers[at * 2 : at * 2 + 2] if text]
         if runs:
             found[pk] = max(runs, key=lambda run: run.started_ms)
-    return found
+    return found, None
 
 
 def runs_by_hour(ids: Sequence[str]) -> dict[str, tuple[int, int, tuple[int, ...]]]:
@@ -131,12 +136,13 @@ def listed(words: Iterable[str], shown: int = TRIGGERS_SHOWN) -> SafeString:
     all_words = list(words)
     text = format_html_join(", ", "{}", ((word,) for word in all_words[:shown]))
     more = len(all_words) - shown
-    return format_html("{} {}", text, _("and %d more") % more) if more > 0 else text or SafeString("—")
+    return format_html("{} {}", text, _("and %(count)s more") % {"count": more}) if more > 0 else text or SafeString("—")
 
 
 class ListPages(OwnedAdmin):
     """List of workflows."""
 
+    list_before_template = "pages/redis_away.html"
     list_display = ("name", "triggers_", "live_version", "enabled", "last_run", "hours", "failures")
     list_select_related = ("application", "default_version")
     list_filter = ("enabled", "application")
@@ -160,7 +166,7 @@ class ListPages(OwnedAdmin):
     @admin.display(description=gettext_lazy("Last run"))
     def last_run(self, row: Any) -> SafeString:
         """Return when it last ran, and how that ended."""
-        return last_html(row.shown.last)
+        return last_html(row.shown.last) if row.shown.known else format_html("{}", _("unknown"))
 
     @admin.display(description=gettext_lazy("Last hours"))
     def hours(self, row: Any) -> SafeString:

@@ -97,7 +97,13 @@ def test_without_redis_it_says_so(admin_client: Client, row: Integration, settin
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
     assert "Redis cannot be reached" in admin_client.get(page(row)).content.decode()
     assert admin_client.get(page(row, "messages_rows")).status_code == 503
-    assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404
+    assert "Redis cannot be reached" in admin_client.get(page(row, "message", event_id=new_id())).content.decode()
+
+
+def test_a_message_that_is_not_kept_any_more_says_so(admin_client: Client, row: Integration, redis_here: RedisServer) -> None:
+    answer = admin_client.get(page(row, "message", event_id=new_id()))
+    assert answer.status_code == 404
+    assert "not kept for looking at any more" in answer.content.decode()
 
 
 @pytest.mark.parametrize("days", [1, 7])

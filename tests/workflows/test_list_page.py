@@ -1,6 +1,7 @@
 """The list of workflows."""
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
+from integrations.live import outage
 from integrations.runtime.keys import key
 from tests import factories
 from tests.lamp import lamp  # noqa: F401  (a fixture)
+from tests.servers.processes import free_port
 from tests.servers.redis import RedisServer
 from wegnology.applications.models import Application, Role
 from wegnology.lib.types import JSONObject
@@ -102,3 +106,19 @@ def test_the_number_of_queries_does_not_grow(client: Client, plant: Application)
             assert client.get(LIST).status_code == 200
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+@pytest.fixture
+def redis_away(redis_here: RedisServer, settings: Settings) -> Iterator[None]:
+    """Settings that name a port where no Redis listens; what was seen of that is forgotten afterwards."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+    yield
+    outage.over()
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_without_redis_the_last_run_is_unknown(client: Client, plant: Application) -> None:
+    factories.workflow(plant)
+    html = client.get(LIST).content.decode()
+    assert "Redis cannot be reached since" in html
+    assert ">unknown</td>" in html

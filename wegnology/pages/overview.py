@@ -30,6 +30,8 @@ from workflows.models import ParkedRun, Workflow
 
 HOURS = 24
 TROUBLED = 8
+UNKNOWN = "?"
+"""In place of a number that only Redis knows."""
 FINE = ("success", "muted")
 """Tones of what needs nobody's attention."""
 
@@ -94,14 +96,15 @@ def _figures(shown: list[Badge], ledger: Ledger, live: Live, parked: int, now_ms
     connected = sum(status.live for status in live.statuses.values())
     tones = {badge.tone for badge in shown}
     worst = next((tone for tone in ("danger", "warning") if tone in tones), "")
+    known = live.away_since is None
     recent = [line for line in lines if line.hour_ms > now_ms - 2 * HOUR_MS]
     dropped = sum(sum(line.dropped.values()) for line in lines)
     return [
-        Figure(_("Connected"), f"{connected} / {len(shown)}", worst),
+        Figure(_("Connected"), f"{connected if known else UNKNOWN} / {len(shown)}", worst),
         Figure(_("Received in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
         Figure(_("Received in 24 hours"), f"{sum(line.messages for line in lines):,}"),
         Figure(_("Sent in 24 hours"), f"{sum(line.sent for line in ledger.sent):,}"),
-        Figure(_("Waiting for workflows"), f"{sum(line.waiting for line in lines):,}"),
+        Figure(_("Waiting for workflows"), f"{sum(line.waiting for line in lines):,}" if known else UNKNOWN),
         Figure(_("Parked runs"), f"{parked:,}", "warning" if parked else ""),
         Figure(_("Dropped in 24 hours"), f"{dropped:,}", "danger" if dropped else ""),
     ]

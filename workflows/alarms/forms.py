@@ -79,7 +79,7 @@ class AlarmRuleForm(ModelForm):
 
     def _hint(self, name: str, kinds: Sequence[str]) -> None:
         """Tell the script of the page for which kinds a field is there; without it all are shown, and `clean` decides."""
-        widget = self.fields[name].widget
+        widget: Any = self.fields[name].widget
         add_hints(getattr(widget, "widget", widget).attrs, {}, {"kind": kinds}, "")  # a choice of rows is wrapped
 
     def clean_emails(self) -> list[str]:
