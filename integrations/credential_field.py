@@ -17,8 +17,8 @@ CREDENTIAL = f"config_{FIELD}"
 """Name of the form's field: it stands among the settings, some of which it replaces."""
 _LOST = "lost"
 _HELP = gettext_lazy(
-    'A login kept under <a class="wg-link" href="{address}">Service credentials</a> and used by its name; it takes the place of one '
-    "entered here."
+    'A login kept under <a class="wg-link" href="{address}">Service credentials</a> and used by its name; it takes the place of '
+    "one entered here."
 )
 
 

@@ -17,6 +17,8 @@ _MARKED = re.compile(
     r"{#.*?#}|{%\s*comment.*?endcomment\s*%}|{%\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%}|{%.*?%}|{{.*?}}", re.DOTALL
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
+_ATTRIBUTES = re.compile(r"""(?:data-[a-z-]+=""\s*)+""")
+"""A template of nothing but attributes, whose marked texts are cut out."""
 _IN_TAGS = (
     re.compile(r"\|pluralize\b"),
     re.compile(r"""\|yesno:\S*[a-z]\S*"""),
@@ -45,7 +47,7 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         text = data.strip()
-        if not self._unread and _WORD.search(text) and text not in NAMES:
+        if not self._unread and _WORD.search(text) and text not in NAMES and not _ATTRIBUTES.fullmatch(text):
             self.said.append(text)
 
 

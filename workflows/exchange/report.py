@@ -125,7 +125,8 @@ class Report:
         for kind in dict.fromkeys(each.kind for each in self.outcomes):
             results = [each.result for each in self.of(kind)]
             counts = [(results.count(result), result) for result in Result if result in results]
-            found[gettext(f"{kind}s")] = ", ".join(f"{count} {gettext(result)}" for count, result in counts)
+            kinds = f"{kind}s"
+            found[gettext(kinds)] = ", ".join(f"{count} {gettext(result)}" for count, result in counts)
         return found
 
     def as_json(self) -> JSONObject:
