@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +17,7 @@ from integrations.connectors.base import AnyConnector, connectors
 from integrations.forms import form_for, sections_of
 from integrations.inspector_admin import InspectorPages
 from integrations.list_admin import ListPages
+from integrations.list_page import topics_html
 from integrations.models import Integration
 from wegnology.applications.access import applications_of, is_operator
 from wegnology.applications.models import Credential, Role
@@ -83,13 +85,19 @@ class IntegrationAdmin(ListPages, InspectorPages):
         own = rows.filter(application_id=obj.application_id) if obj else rows.filter(application__in=owners)
         return own.order_by("application__name", "name")
 
+    @admin.display(description=gettext_lazy("Topics"))
+    def topics_readonly(self, row: Integration) -> SafeString:
+        """Return all topics for who may look but not change."""
+        return topics_html(row.topics if isinstance(row.topics, list) else [], len(row.topics))
+
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
         """Return the common fields, then the schema's sections."""
         connector = self._connector(request, obj)
         topics = ("topics",) if connector.topics_label else ()
         if obj and not self.has_change_permission(request, obj):
             login = ("credential_name",) if connector.credential_types else ()
-            return [(None, {"fields": ("type_label", *COMMON, *login, *topics, "settings_readonly")})]
+            shown = ("topics_readonly",) if topics else ()
+            return [(None, {"fields": ("type_label", *COMMON, *login, *shown, "settings_readonly")})]
         sections = sections_of(connector)
         common = {"fields": (*COMMON, *(("type_label",) if obj else ())), "description": _notice(connector)}
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [(None, common)]
@@ -100,7 +108,7 @@ class IntegrationAdmin(ListPages, InspectorPages):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Application and type are chosen once."""
-        kept = ("application", "type_label", "settings_readonly") if obj else ()
+        kept = ("application", "type_label", "topics_readonly", "settings_readonly") if obj else ()
         return (*kept, *super().get_readonly_fields(request, obj))
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> HttpResponse:

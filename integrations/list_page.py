@@ -126,11 +126,11 @@ def spark_html(hours: Sequence[int], words: str = "") -> SafeString:
     )
 
 
-def topics_html(topics: Iterable[Any]) -> SafeString:
+def topics_html(topics: Iterable[Any], most: int = TOPICS_SHOWN) -> SafeString:
     """Return the first topics, and how many more there are."""
     names = [str(topic) for topic in topics]
-    listed = format_html_join(" ", "<code>{}</code>", ((name,) for name in names[:TOPICS_SHOWN]))
-    more = len(names) - TOPICS_SHOWN
+    listed = format_html_join(" ", "<code>{}</code>", ((name,) for name in names[:most]))
+    more = len(names) - most
     text = format_html(' <span class="wg-detail">{}</span>', _("and %(count)s more") % {"count": more}) if more > 0 else ""
     return format_html('<span class="wg-topics">{}{}</span>', listed, text) if names else SafeString("—")
 

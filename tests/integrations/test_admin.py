@@ -196,6 +196,14 @@ class TestChanging:
         assert "sealed:" not in html
         assert client.post(page_of(row), typed(plant)).status_code == 403
 
+    def test_who_may_only_look_reads_values_in_words(self, client: Client, plant: Application, redis_away: None) -> None:
+        config = {**factories.MQTT, "clean": False}
+        row = factories.integration(plant, config=config, topics=("one", "two", "three", "four", "<five>"))
+        client.force_login(factories.person("viewer", plant, Role.VIEWER))
+        html = client.get(page_of(row)).content.decode()
+        assert "<code>one</code> <code>two</code> <code>three</code> <code>four</code> <code>&lt;five&gt;</code>" in html
+        assert "<dt>Clean Session</dt><dd>no</dd>" in html
+
     def test_a_row_of_a_missing_type_is_told(
         self, admin_client: Client, plant: Application, monkeypatch: pytest.MonkeyPatch, redis_away: None
     ) -> None:

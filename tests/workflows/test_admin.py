@@ -195,6 +195,14 @@ class TestParked:
         assert address not in page
         assert ParkedRun.objects.exists()
 
+    def test_who_may_only_look_is_told_of_no_form(self, client: Client, source: Integration) -> None:
+        page = reverse("admin:workflows_workflow_change", args=[factories.workflow(source.application).pk])
+        for role, told in ((Role.VIEWER, False), (Role.EDITOR, True)):
+            client.force_login(factories.person(role.value, source.application, role))
+            html = client.get(page).content.decode()
+            for words in ("what you save below", "Keep, compare and choose versions", "Add a trigger to"):
+                assert (words in html) == told
+
     def test_parked_runs_go_with_their_application(self, admin_client: Client, source: Integration) -> None:
         parked(source)
         address = reverse("admin:applications_application_delete", args=[source.application_id])

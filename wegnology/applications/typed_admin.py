@@ -1,5 +1,6 @@
 """Admin pages of rows of different types: first the type is chosen, then its form is shown, made from the type's schema."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -30,6 +31,13 @@ class TypeCard(NamedTuple):
     address: str = ""
 
 
+def _in_words(value: Any) -> str:
+    """Return a setting as people read it: parts of one as JSON."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
 class TypedAdmin(GlobalOffers):
     """Pages of rows with `SealedConfig`, each of a type. The address of the form names it: ?type=mqtt."""
 
@@ -51,7 +59,9 @@ class TypedAdmin(GlobalOffers):
         shown, masked = SchemaFields(row.config_schema), row.config_schema.masked(row.config)
         secret = row.config_schema.secret_fields()
         pairs = [(_(choice.title), _(choice.option_of(masked).label)) for choice in row.config_schema.choices]
-        pairs += [(shown.label(name), _("stored, not shown") if name in secret else value) for name, value in masked.items()]
+        pairs += [
+            (shown.label(name), _("stored, not shown") if name in secret else _in_words(value)) for name, value in masked.items()
+        ]
         lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
         return format_html('<dl class="wg-facts">{}</dl>', lines)
 

@@ -224,7 +224,7 @@ class AlarmRuleAdmin(OwnedAdmin):
             messages.info(request, _("This rule tells nobody: it shows on screen only."))
         return redirect("admin:workflows_alarmrule_change", row.pk)
 
-    @admin.action(description=gettext_lazy("Say who is told by e-mail …"))
+    @admin.action(description=gettext_lazy("Say who is told by e-mail …"), permissions=["change"])
     def tell_whom(self, request: HttpRequest, queryset: QuerySet[AlarmRule]) -> HttpResponse | None:
         """Set the recipients of the chosen rules."""
         form = RecipientsForm(request.POST if "emails" in request.POST else None)

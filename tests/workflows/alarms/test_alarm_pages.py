@@ -189,3 +189,13 @@ def test_the_last_failure_is_said_in_the_zone_of_who_reads(editor: Client, plant
     editor.cookies["zone"] = "Europe/Berlin"
     for address in (reverse("admin:workflows_alarmrule_change", args=[rule.pk]), reverse("admin:workflows_alarmrule_changelist")):
         assert "1 Jul 2026 14:00:00: refused" in editor.get(address).content.decode()
+
+
+def test_who_may_only_look_is_offered_no_change(client: Client, plant: Application) -> None:
+    client.force_login(factories.person("vic", plant, Role.VIEWER))
+    page = reverse("admin:workflows_alarmrule_changelist")
+    assert "tell_whom" not in client.get(page).content.decode()
+    rule = plant.alarm_rules.get(kind="silent")
+    client.post(page, {"action": "tell_whom", "_selected_action": [rule.pk], "emails": "vic@example.com"})
+    rule.refresh_from_db()
+    assert rule.emails == []
