@@ -15,7 +15,7 @@ A type that sends by request, not through the listener's connection, declares th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -225,6 +225,13 @@ class Connector(ABC, Generic[C, M]):
         """Wait for the first delivery, return all that are there. Raises when the line is lost.
 
         May be cancelled while it waits; nothing that arrived is lost by that.
+        """
+
+    def pour(self, taker: Callable[[Sequence[Delivery]], None]) -> None:
+        """Be given what takes deliveries as they come, called once after `connect`.
+
+        A connector that uses it has no more to return from `receive`, which then waits for the end of the line: that saves a
+        switch of tasks for each read. What `taker` raises is the end of the line.
         """
 
     def passed(self) -> Mapping[str, str]:

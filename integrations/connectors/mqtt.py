@@ -10,10 +10,9 @@ import secrets
 import ssl
 import string
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, NotRequired, Self, TypedDict, cast
 
-from paho.mqtt.properties import Properties
 from pydantic import model_validator
 from websocket import WebSocketException
 
@@ -33,7 +32,7 @@ from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.choices import Choice, Option
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
 from wegnology.lib.egress import EgressRefused
-from wegnology.lib.mqtt import LineLost, LoopClient
+from wegnology.lib.mqtt import Arrival, LineLost, LoopClient
 from wegnology.lib.mqtt_messages import message_data
 from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishUnknown
 from wegnology.lib.mqtt_session import BrokerFault, Login, Session
@@ -341,6 +340,10 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         """Return every message that is there; raises `Disconnected`."""
         return await self._arrivals.take()
 
+    def pour(self, taker: Callable[[Sequence[Delivery]], None]) -> None:
+        """Hand over what comes in the callback that reads it."""
+        self._arrivals.pour(taker)
+
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Send PUBACKs in the order given."""
         if self._client is not None:
@@ -445,7 +448,7 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         sock = await open_socket(config.host, config.effective_port, tls=config.tls, timeout=self.phase_seconds)
         session = self._session = self._new_session(clean=clean)
         try:
-            await session.over(sock, self._on_arrival, self._on_lost)
+            await session.over(sock, self._on_arrivals, self._on_lost)
             answer = await session.log_in(0 if clean else self.session_seconds)
         except UpgradeRefused as error:
             raise (Refused if error.final else Unreachable)(self.explain(error)) from error
@@ -474,10 +477,14 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     # -- called by the client, from the loop
 
-    def _on_arrival(self, topic: str, payload: bytes, qos: int, retain: bool, mid: int, properties: Properties | None) -> None:
-        receipt = None if not qos else mid if qos == 1 else -mid
-        data = message_data(topic, payload, qos, retain, properties)
-        self._arrivals.put(Delivery(data, time.time_ns() // 1_000_000, receipt, len(payload)))
+    def _on_arrivals(self, messages: list[Arrival]) -> None:
+        now = time.time_ns() // 1_000_000
+        deliveries = []
+        for topic, payload, qos, retain, mid, properties in messages:
+            receipt = None if not qos else mid if qos == 1 else -mid
+            data = message_data(topic, payload, qos, retain, properties)
+            deliveries.append(Delivery(data, now, receipt, len(payload)))
+        self._arrivals.put_all(deliveries)
 
     def _on_lost(self, reason: LineLost) -> None:
         lost = Disconnected(str(reason))

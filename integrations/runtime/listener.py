@@ -6,9 +6,10 @@ All retry, status and lifecycle events are here, once for every type of integrat
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector, Connector
+from integrations.connectors.base import CONNECT_PHASE_SECONDS, AnyConnector, Connector, Delivery
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, Unreachable
 from integrations.runtime.backoff import REFUSED_CAP_SECONDS, Backoff
@@ -188,16 +189,9 @@ class Line:
         started = loop.time()
         self._connected(connector, data)
         try:
+            connector.pour(lambda deliveries: self._took(connector, deliveries))
             while True:
-                deliveries = await connector.receive()
-                self.last_message_ms = self.proof_ms = now_ms()
-                self._intake.put(self, deliveries, connector)
-                if connector.resumes:
-                    self._positions.update(d.position for d in deliveries if d.position is not None)
-                    self._keep_passed(connector)
-                if connector.degraded != self.status.degraded or self.proof_ms - self._noted_ms >= NOTE_MS:
-                    self._noted_ms = self.proof_ms
-                    self._note_degraded(connector)
+                self._took(connector, await connector.receive())
         except asyncio.CancelledError:
             if self._broken is None or self._ending:
                 raise
@@ -208,6 +202,19 @@ class Line:
             lost = _translate(connector, error, Disconnected)
         self._backoff.connected_for(loop.time() - started)
         return self._lost(connector, lost)
+
+    def _took(self, connector: AnyConnector, deliveries: Sequence[Delivery]) -> None:
+        """Take in what came through a connection; one that is being closed brings nothing more: the source has it."""
+        if not self.connected or connector is not self.connector:
+            return
+        now = self.last_message_ms = self.proof_ms = now_ms()
+        self._intake.put(self, deliveries, connector)
+        if connector.resumes:
+            self._positions.update(d.position for d in deliveries if d.position is not None)
+            self._keep_passed(connector)
+        if connector.degraded != self.status.degraded or now - self._noted_ms >= NOTE_MS:
+            self._noted_ms = now
+            self._note_degraded(connector)
 
     def _connected(self, connector: AnyConnector, data: Any) -> None:
         now = now_ms()

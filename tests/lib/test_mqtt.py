@@ -54,7 +54,7 @@ class Session:
             "c",
             MQTTProtocolVersion.MQTTv5,
             None,
-            lambda *message: self.arrived.append(message),
+            self.arrived.extend,
             lambda r: self.lost.append(str(r)),
         )
 

@@ -47,14 +47,15 @@ class Connack(NamedTuple):
     session: bool
 
 
-OnMessage = Callable[[str, bytes, int, bool, int, Properties | None], None]
+Arrival = tuple[str, bytes, int, bool, int, Properties | None]
+"""A message as it came: topic, payload, QoS, retain, message id (0 with QoS 0), properties."""
+OnArrivals = Callable[[list[Arrival]], None]
 
 
 class LoopClient(Client):
     """One MQTT connection whose socket somebody else reads: `feed` takes what arrived.
 
-    `on_arrival` gets (topic, payload, qos, retain, message id, properties) of each message; nothing is acknowledged
-    until `acknowledge`.
+    `on_arrivals` gets the messages that came together; nothing is acknowledged until `acknowledge`.
     `on_lost` gets the reason once, when the line ends without `hang_up`.
     """
 
@@ -63,7 +64,7 @@ class LoopClient(Client):
         client_id: str,
         version: MQTTProtocolVersion,
         clean: bool | None,
-        on_arrival: OnMessage,
+        on_arrivals: OnArrivals,
         on_lost: Callable[[LineLost], None],
     ) -> None:
         super().__init__(
@@ -74,14 +75,14 @@ class LoopClient(Client):
         self._line: ByteLine | None = None
         self._rest: bytes | bytearray = b""
         self._need = 0
-        self._owed = 0
+        self._came: list[Arrival] = []
         self._busy = False
         self.publisher = Publisher(self._mid_generate, v5=self._v5)
         self._paused = False
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._connack: asyncio.Future[Connack] = self._asyncio.create_future()
         self._pongs: list[asyncio.Future[None]] = []
-        self._on_arrival, self._on_lost = on_arrival, on_lost
+        self._on_arrivals, self._on_lost = on_arrivals, on_lost
         self._tick: asyncio.TimerHandle | None = None
         self.lost: LineLost | None = None
 
@@ -160,7 +161,7 @@ class LoopClient(Client):
     def feed(self, data: bytes) -> None:
         """Take bytes from the line: whole packets are handled, the rest is kept."""
         self._last_bytes_received = time.monotonic()
-        line, owed = self._line, self._owed
+        line = self._line
         if line is not None:
             line.prompt = True
         if self._rest:
@@ -170,14 +171,19 @@ class LoopClient(Client):
             if len(self._rest) < self._need:
                 return
             data, self._rest = bytes(self._rest), b""
+        fault: Exception | None = None
         try:
             used = self._packets(data)
+            self._rest = data[used:]
         except (MalformedPacket, UnicodeDecodeError, IndexError, struct.error) as error:
-            self._end(LineLost("Protocol Error"), error)
-            return
-        self._rest = data[used:] if used else data
-        if line is not None and self._owed != owed and not self._busy and not self._rest:
-            line.prompt = False  # our PUBACK follows
+            fault = error
+        if came := self._came:
+            self._came = []
+            if line is not None and came[-1][4] and not self._busy and not self._rest:
+                line.prompt = False  # our PUBACK follows
+            self._on_arrivals(came)
+        if fault is not None:
+            self._end(LineLost("Protocol Error"), fault)
 
     def _packets(self, data: bytes) -> int:
         """Handle every whole packet; return how many bytes they were."""
@@ -217,7 +223,6 @@ class LoopClient(Client):
         if qos:
             mid = data[at] << 8 | data[at + 1]
             at += 2
-            self._owed += 1
         properties = None
         if self._v5:
             if data[at]:
@@ -227,7 +232,7 @@ class LoopClient(Client):
                 at += 1
         if at > stop:
             raise MalformedPacket("a message is shorter than its own header")
-        self._on_arrival(topic, data[at:stop], qos, bool(command & 1), mid, properties)
+        self._came.append((topic, data[at:stop], qos, bool(command & 1), mid, properties))
 
     def _other(self, command: int, packet: bytes) -> None:
         """Let paho handle a packet that is not a message."""
@@ -279,7 +284,7 @@ class LoopClient(Client):
 
     def _handle_on_message(self, message: MQTTMessage) -> None:
         """Take a QoS 2 message (only a session made by somebody else has such subscriptions)."""
-        self._on_arrival(message.topic, bytes(message.payload), 2, message.retain, message.mid, message.properties)
+        self._came.append((message.topic, bytes(message.payload), 2, message.retain, message.mid, message.properties))
 
     # -- what is sent
 

@@ -19,7 +19,7 @@ from websocket import ABNF
 
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
 from wegnology.lib.frames import FrameLine
-from wegnology.lib.mqtt import Connack, LineLost, LoopClient, OnMessage
+from wegnology.lib.mqtt import Connack, LineLost, LoopClient, OnArrivals
 from wegnology.lib.sockets import ByteLine, Line
 from wegnology.lib.upgrading import upgrade
 
@@ -65,12 +65,12 @@ class Session:
         self._line: ByteLine | None = None
         self.login, self._seconds, self._clean = login, seconds, clean
 
-    async def over(self, sock: socket.socket, on_arrival: OnMessage, on_lost: Any) -> None:
+    async def over(self, sock: socket.socket, on_arrivals: OnArrivals, on_lost: Any) -> None:
         """Take an open socket, and make it a WebSocket where the protocol says so. Raises what `upgrade` does."""
         login = self.login
         version = MQTTProtocolVersion.MQTTv5 if login.v5 else MQTTProtocolVersion.MQTTv311
         client_id = login.client_id or f"wegnology-{secrets.token_hex(6)}"
-        client = LoopClient(client_id, version, None if login.v5 else self._clean, on_arrival, on_lost)
+        client = LoopClient(client_id, version, None if login.v5 else self._clean, on_arrivals, on_lost)
         if login.username or login.password:
             client.username_pw_set(login.username, login.password)
         self._line = await self._line_over(sock, client)
