@@ -1,0 +1,107 @@
+"""A language that somebody adds reaches people: what templates, code, schemas and scripts say."""
+
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+from pytest_django import Settings
+
+from integrations.models import Integration
+from tests import factories
+from wegnology.applications.models import Credential
+from wegnology.declared_texts import declared_names, declared_texts
+from wegnology.lib.model_names import called
+from wegnology.lib.speaking import COUNTED, counted
+from wegnology.management.commands.makemessages import Command, declarations
+
+pytestmark = pytest.mark.django_db
+LANGUAGE = "eo"
+SAID = {
+    "Search by name, topic or id": "Serĉu laŭ nomo",
+    "Add Integration": "Aldonu integron",
+    "What do you want to connect to? The type of an integration cannot be changed later.": "Kion konekti?",
+    "Client ID": "Identigilo de la kliento",
+    "%(label)s Template": "%(label)s (ŝablono)",
+    "Security": "Sekureco",
+    "Read from a file": "Legu el dosiero",
+    "name": "nomo",
+    "integration": "integro",
+    f"{COUNTED}\x04integration\x00{COUNTED}\x04integrations": "integro\x00integroj",
+}
+HEADER = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
+
+
+def compiled(texts: Mapping[str, str]) -> bytes:
+    """Return a catalog as `compilemessages` writes one."""
+    pairs = sorted((one.encode(), other.encode()) for one, other in {"": HEADER, **texts}.items())
+    at, places, body = 28 + 16 * len(pairs), [], b""
+    for column in (0, 1):
+        for pair in pairs:
+            places.append(struct.pack("<II", len(pair[column]), at + len(body)))
+            body += pair[column] + b"\x00"
+    head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
+    return head + b"".join(places) + body
+
+
+@pytest.fixture
+def language(tmp_path: Path, settings: Settings) -> Iterator[None]:
+    """A catalog of a few texts, in force."""
+    folder = tmp_path / LANGUAGE / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "django.mo").write_bytes(compiled(SAID))
+    settings.LOCALE_PATHS = [tmp_path]
+    settings.LANGUAGE_CODE = LANGUAGE
+    with translation.override(LANGUAGE):
+        yield
+
+
+@pytest.mark.usefixtures("language")
+class TestPages:
+    """What a person reads, in a language that is not English."""
+
+    def test_a_list_is_said_by_code(self, admin_client: Client) -> None:
+        factories.integration()
+        assert "Serĉu laŭ nomo" in admin_client.get(reverse("admin:integrations_integration_changelist")).content.decode()
+
+    def test_a_form_is_said_by_schema_code_and_script(self, admin_client: Client) -> None:
+        address = reverse("admin:integrations_integration_add")
+        assert "Kion konekti?" in admin_client.get(address).content.decode()
+        page = admin_client.get(f"{address}?type=mqtt").content.decode()
+        assert "Identigilo de la kliento (ŝablono)" in page
+        assert "Sekureco" in page
+        assert 'data-upload="Legu el dosiero"' in page
+
+    def test_models_and_what_is_counted(self) -> None:
+        assert str(Integration._meta.verbose_name) == "integro"
+        assert str(Credential._meta.get_field("name").verbose_name) == "nomo"
+        assert (counted(1, *called(Integration)), counted(2, *called(Integration))) == ("1 integro", "2 integroj")
+
+    def test_programs_are_answered_in_english(self) -> None:
+        assert Integration(integration_type="mqtt").connector.Config.fields()["clientId"].title == "Client ID Template"
+        call_command("document", check=True)
+
+
+def test_declarations_are_there_for_translators() -> None:
+    texts = declared_texts()
+    assert {"Client ID", "Login", "Host", "WebSocket"} <= set(texts)
+    assert ("service credential", "service credentials") in declared_names()
+    assert all(text == text.strip() for text in texts)
+
+
+@pytest.mark.skipif(shutil.which("xgettext") is None, reason="gettext is not installed")
+def test_declarations_are_found_by_xgettext(tmp_path: Path) -> None:
+    (tmp_path / "declared.py").write_text(declarations() + 'marked("A text of a library")\n')
+    options = ["--language=Python", "--from-code=UTF-8", "--keyword=npgettext:1c,2,3", "--output=-"]
+    told = subprocess.run(
+        ["xgettext", *Command.xgettext_options, *options, "declared.py"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert 'msgid "A text of a library"' in told.stdout
+    assert 'msgctxt "counted"\nmsgid "service credential"\nmsgid_plural "service credentials"' in told.stdout
+    assert told.stdout.count("\nmsgid ") > 500
