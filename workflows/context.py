@@ -75,15 +75,17 @@ class Context:
         """What the run does to other workflows."""
         return Starts(self._effects, self._flight, self._plan, self)
 
-    def tick(self) -> None:
+    def tick(self) -> float:
         """Raise `RunLimitReached` past the deadline, or when another worker may have taken over."""
         now = time.monotonic()
-        if now < self._deadline and now < self._lease.deadline:
-            return
+        until = min(self._deadline, self._lease.deadline)
+        if now < until:
+            return until
         if now >= self._deadline:
             raise RunLimitReached(f"the run took longer than {self._effects.limits.run_seconds:g} s")
         if not self._lease.alive():
             raise LeaseLost("the lease of this partition ran out")
+        return self._lease.deadline
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -101,6 +103,16 @@ class Context:
 
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         """Send through an integration of the same application."""
+        if self.queue(integration_id, message, node_id):
+            return {}
+        known = self._effects.catalog.integrations[integration_id]
+        visit = self.visit(node_id)
+        if known.connector is not None and known.connector.sends_live:
+            return await self._ask(Send(visit, known.partition, integration_id, b""), message)
+        return await self._request(known, message, visit)
+
+    def queue(self, integration_id: str, message: JSONObject, node_id: str) -> bool:
+        """Let a message wait for its connection; False where the outcome is waited for. Raises `NodeFailed`."""
         known = self._effects.catalog.integrations.get(integration_id)
         if known is None or known.application_id != self._plan.application_id:
             raise NodeFailed(f"there is no integration {integration_id!r} in this application", "IntegrationMissing")
@@ -109,17 +121,14 @@ class Context:
             raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
         if not known.enabled:
             raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
-        visit = self.visit(node_id)
-        if not connector.sends_live:
-            return await self._request(known, message, visit)
-        if connector.send_waits:
-            return await self._ask(Send(visit, known.partition, integration_id, b""), message)
+        if connector.send_waits or not connector.sends_live:
+            return False
         if time.monotonic() >= self._lease.deadline:
             self.tick()
         origin = self._flight.box.integration_id, self._flight.event.id
         body = orjson.dumps({"m": message, "o": origin})
-        self._effects.queue_send(self._flight, Send(visit, known.partition, integration_id, body))
-        return {}
+        self._effects.queue_send(self._flight, Send(self.visit(node_id), known.partition, integration_id, body))
+        return True
 
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own. It is in no ledger: there is no integration to count it for."""

@@ -7,7 +7,7 @@ branch that waits does not hold up the others; a failing node ends the whole run
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from time import perf_counter
+from time import monotonic
 from typing import Any, NamedTuple
 
 from integrations.exceptions import LeaseLost
@@ -96,13 +96,13 @@ class _Trail:
         if self.visited <= MAX_PATH:
             self.path.append(node.id)
             if self.visited <= MAX_TIMED:
-                self.starts.append(perf_counter())
+                self.starts.append(monotonic())
         elif self.visited > self.allowed:
             raise RunLimitReached(f"The run visited more than {self.allowed} nodes.")
 
     def left(self, visit: int, result: Result | None) -> float:
         """Note the end of a visit, by its number; returns the time."""
-        now = perf_counter()
+        now = monotonic()
         if visit < MAX_TIMED:
             self.ends[visit] = (now, -1 if result is None else result.output)
         return now
@@ -149,7 +149,10 @@ class _Walk:
     def begin(self, targets: tuple[GraphNode, ...], payload: JSONObject) -> Coroutine[Any, Any, None] | None:
         """Walk from these nodes as far as it goes without waiting; returns the rest of the walk, if there is one."""
         stack: _Stack = []
-        _fork(stack, targets, payload)
+        if len(targets) == 1:
+            stack.append((targets[0], payload, None))
+        else:
+            _fork(stack, targets, payload)
         halt = self._flow(stack)
         return self._rest(stack, halt) if halt is not None or stack else None
 
@@ -177,7 +180,7 @@ class _Walk:
                     self._branch_off(halt)
                 else:
                     result = await self._awaited(halt)
-                    trail.slice_end = perf_counter() + SLICE_SECONDS
+                    trail.slice_end = monotonic() + SLICE_SECONDS
                     self._follow(node, result, stack)
                     trail.left(visit, result)
             halt = self._flow(stack)
@@ -197,7 +200,8 @@ class _Walk:
         written for speed. Returns where it stopped; None with nothing on the stack, or such a node.
         """
         trail, context = self.trail, self.context
-        now = perf_counter()
+        path, starts, ends, slice_end = trail.path, trail.starts, trail.ends, trail.slice_end
+        now, until = monotonic(), 0.0
         try:
             while stack:
                 node, payload, fork = stack[-1]
@@ -209,23 +213,24 @@ class _Walk:
                 visit = trail.visited
                 if visit < MAX_TIMED:
                     trail.visited = visit + 1
-                    trail.path.append(node.id)
-                    trail.starts.append(now)
+                    path.append(node.id)
+                    starts.append(now)
                 else:
                     trail.count(node)
-                context.tick()
+                if now >= until:
+                    until = context.tick()
                 result = node.run(payload, context)
-                if node.waits:
+                if node.waits and type(result) is not Result:
                     try:
                         waits_for = result.send(None)
                     except StopIteration as end:
                         result = end.value
                     else:
                         return _Halt(node, payload, go_on(result, waits_for), visit)
-                now = perf_counter()
+                now = monotonic()
                 payload, output = result
                 if visit < MAX_TIMED:
-                    trail.ends[visit] = (now, output)
+                    ends[visit] = (now, output)
                 outputs = node.outputs
                 if output < len(outputs):
                     targets = outputs[output]
@@ -233,7 +238,7 @@ class _Walk:
                         stack.append((targets[0], payload, None))
                     else:
                         _fork(stack, targets, payload)
-                if now > trail.slice_end:
+                if now > slice_end:
                     return _Halt(node, payload)
         except LeaseLost:
             raise
@@ -250,7 +255,7 @@ class _Walk:
                 self.trail.weight.look(payload)
         except RunLimitReached as error:
             raise self._failed(error, node, {}) from None
-        self.trail.slice_end = perf_counter() + SLICE_SECONDS
+        self.trail.slice_end = monotonic() + SLICE_SECONDS
 
     def _step(self, stack: _Stack) -> _Halt | None:
         """Run the next node, one that the engine itself knows or that needs a task; returns what it waits for."""

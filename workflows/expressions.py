@@ -197,13 +197,23 @@ def _variable(token: Token) -> Evaluate:
 
 def _reader(keys: tuple[str, ...]) -> Evaluate:
     """Return a function that finds a value in the payload, or `UNDEFINED`."""
-    if len(keys) != 2:
-        return lambda payload: _found(payload, keys)
-    first, second = keys
+    if len(keys) == 2:
+        first, second = keys
+
+        def read_two(payload: Any) -> Any:
+            holder = payload.get(first)
+            return holder.get(second, UNDEFINED) if type(holder) is dict else _found(payload, keys)
+
+        return read_two
 
     def read(payload: Any) -> Any:
-        holder = payload.get(first)
-        return holder.get(second, UNDEFINED) if type(holder) is dict else _found(payload, keys)
+        value = payload
+        try:  # objects all the way, nearly always
+            for key in keys:
+                value = value[key]
+        except (KeyError, TypeError):
+            return _found(payload, keys)
+        return value
 
     return read
 

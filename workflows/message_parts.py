@@ -27,6 +27,17 @@ Read = Callable[[JSONObject], JSONValue]
 _METHOD_WORDS = {"stringTemplate": "a template", "jsonTemplate": "a template of JSON", "payloadPath": "a place in the payload"}
 
 
+class Fixed:
+    """A `Read` that gives the same value over any payload, which may be taken without asking."""
+
+    def __init__(self, value: JSONValue) -> None:
+        self.value = value
+
+    def __call__(self, payload: JSONObject) -> JSONValue:
+        """Return the value."""
+        return self.value
+
+
 class SendPair(Schema):
     """One name and its value."""
 
@@ -56,8 +67,7 @@ class Part:
 
     def reader(self, values: JSONObject) -> Read | None:
         """Compile the settings; None when the field is left out. Raises `ConfigInvalid`."""
-        value = values[self.name]
-        return lambda payload: value
+        return Fixed(values[self.name])
 
     def _template(self, setting: str, source: object) -> Template:
         return compiled(setting, lambda text: compile_template(text, escape=self.escape), str(source))
@@ -93,6 +103,8 @@ class TemplatePart(Part):
         if not values[key] and not required:
             return None
         template = self._template(key, values[key])
+        if template.fixed:
+            return Fixed(template.fixed)
         optional = not required and self.field.get_default(call_default_factory=True) is None
 
         def read(payload: JSONObject) -> JSONValue:
@@ -284,4 +296,4 @@ def _text(value: JSONValue) -> str:
     return "" if value is None else orjson.dumps(value).decode()
 
 
-__all__ = ["Part", "Read", "SendPair", "Settings", "TemplateError", "config_of", "parts_of"]
+__all__ = ["Fixed", "Part", "Read", "SendPair", "Settings", "TemplateError", "config_of", "parts_of"]

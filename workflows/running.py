@@ -127,20 +127,20 @@ class Running:
         plan, trigger = match
         trace = Trace(number)
         if trigger is None:
-            self._failed(flight, plan, trace, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
+            self._ended(flight, plan, trace, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
             return
         payload = payload_of(plan, known, flight.event, own_copy)
         context = Context(self, flight, plan, trace)
         try:
             rest = engine.begin(trigger, payload, context, trace)
-            task = None if rest is None else start(rest, partial(self._ended_well, flight, plan, trace))
+            task = None if rest is None else start(rest, partial(self._ended, flight, plan, trace))
         except RunFailed as error:
-            self._failed(flight, plan, trace, error)
+            self._ended(flight, plan, trace, error)
         except LeaseLost:
             return  # the lease ran out: nothing of this event may start or end here any more
         else:
             if rest is None:
-                self._ended_well(flight, plan, trace)
+                self._ended(flight, plan, trace)
             elif task is not None:
                 if flight.tasks is None:
                     flight.tasks = set()
@@ -157,32 +157,26 @@ class Running:
         if task.cancelled():
             if timer.when() <= asyncio.get_running_loop().time():
                 text = f"the run took longer than {self.limits.run_seconds:g} s"
-                self._failed(flight, begun.plan, begun.trace, begun.cut_short(RunLimitReached(text)))
+                self._ended(flight, begun.plan, begun.trace, begun.cut_short(RunLimitReached(text)))
             return
         error = task.exception()
         if isinstance(error, LeaseLost):
             return
         if error is None:
-            self._ended_well(flight, begun.plan, begun.trace)
+            self._ended(flight, begun.plan, begun.trace)
         elif isinstance(error, RunFailed):
-            self._failed(flight, begun.plan, begun.trace, error)
+            self._ended(flight, begun.plan, begun.trace, error)
         else:
             logger.error("a run ended by a fault of the engine", exc_info=error)
-            self._failed(flight, begun.plan, begun.trace, RunFailed(str(error), name=type(error).__name__))
+            self._ended(flight, begun.plan, begun.trace, RunFailed(str(error), name=type(error).__name__))
 
-    def _ended(self, flight: Flight) -> None:
+    def _ended(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed | None = None) -> None:
+        self.recorder.ended(flight, plan, trace, error)
+        if error is not None:
+            flight.failures.append(Failure(plan, error))
         flight.pending -= 1
         if flight.pending == 0:
             self._conclude(flight, FAILED)
-
-    def _ended_well(self, flight: Flight, plan: Plan, trace: Trace, _: None = None) -> None:
-        self.recorder.ended(flight, plan, trace)
-        self._ended(flight)
-
-    def _failed(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed) -> None:
-        self.recorder.ended(flight, plan, trace, error)
-        flight.failures.append(Failure(plan, error))
-        self._ended(flight)
 
     def _conclude(self, flight: Flight, reason: str) -> None:
         if not flight.failures:

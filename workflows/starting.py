@@ -42,7 +42,7 @@ class Effects(Protocol):
 class Gate(Protocol):
     """What asks whether the run may still have effects, and numbers the visits of its nodes."""
 
-    def tick(self) -> None:
+    def tick(self) -> object:
         """Raise when it may not."""
 
     def visit(self, node_id: str) -> str:

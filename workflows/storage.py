@@ -28,7 +28,7 @@ MAX_KEYS = 10_000
 class Gate(Protocol):
     """What asks, before each operation, whether the run may still have effects."""
 
-    def tick(self) -> None:
+    def tick(self) -> object:
         """Raise when it may not."""
 
 

@@ -1,13 +1,13 @@
 """Which nodes a run visited, and when. Written by the engine for every run, so it must cost next to nothing."""
 
-from time import perf_counter
+from time import monotonic
 
 MAX_TIMED = 200
 """Visits of which the time is kept."""
 
 
 class Trace:
-    """The way of one run. Times are those of `perf_counter`.
+    """The way of one run. Times are those of `monotonic`.
 
     `path` are the ids of the first nodes visited. `starts` are when the first `MAX_TIMED` of these visits began; `ends` says by
     their index when they ended and by which output they went on, -1 where the branch ended. A visit without an end was under
@@ -21,4 +21,4 @@ class Trace:
         self.path: list[str] = []
         self.starts: list[float] = []
         self.ends: dict[int, tuple[float, int]] = {}
-        self.began = perf_counter()
+        self.began = monotonic()

@@ -1,7 +1,7 @@
 """What one run holds in memory: its payload, copies of it for branches and walks that wait, what its loops gave so far."""
 
 from sys import getsizeof
-from time import perf_counter
+from time import monotonic
 from typing import Any
 
 from wegnology.lib.paths import copy_json
@@ -51,10 +51,10 @@ class Weight:
 
     def look(self, payload: Any) -> None:
         """Weigh the payload at work, unless that was done a moment ago. Raises `RunLimitReached`."""
-        begun = perf_counter()
+        begun = monotonic()
         if begun >= self._again:
             self._judge(weigh(payload, self._most))
-            now = perf_counter()
+            now = monotonic()
             self._again = now + _SHARE * (now - begun)
 
     def _judge(self, weight: int) -> None:

@@ -92,9 +92,10 @@ class FakeStarts:
 class FakeRunContext:
     """Records debug lines and sends; its deadline passes after `ticks` ticks."""
 
-    def __init__(self, ticks: int = 1_000_000, fail_send: Exception | None = None) -> None:
+    def __init__(self, ticks: int = 1_000_000, fail_send: Exception | None = None, *, queues: bool = False) -> None:
         self.left = ticks
         self.fail_send = fail_send
+        self.queues = queues
         self.debugged: list[tuple[str, JSONValue, str]] = []
         self.sent: list[tuple[str, JSONObject]] = []
         self.sent_directly: list[tuple[Login, JSONObject]] = []
@@ -113,13 +114,21 @@ class FakeRunContext:
         """Return the gate of that name; a `GateNode` waits for it."""
         return self._gates.setdefault(name, asyncio.Event())
 
-    def tick(self) -> None:
+    def tick(self) -> float:
+        """Want to be asked before every node."""
         self.left -= 1
         if self.left < 0:
             raise RunLimitReached("The run took longer than 60 s.")
+        return 0.0
 
     def debug(self, message: str, value: JSONValue, level: str = "verbose", node_id: str = "") -> None:
         self.debugged.append((message, copy_json(value), level))
+
+    def queue(self, integration_id: str, message: JSONObject, node_id: str) -> bool:
+        """Take the message, if connections are what sends; else its outcome is waited for."""
+        if self.queues:
+            self.sent.append((integration_id, message))
+        return self.queues
 
     async def send(self, integration_id: str, message: JSONObject, node_id: str) -> JSONObject:
         if self.fail_send:

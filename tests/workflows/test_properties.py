@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import finished
 from wegnology.lib.paths import Path, PathError, copy_json, is_deeper
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.templating import TemplateError, compile_template
@@ -198,7 +199,7 @@ def nodes_hold(node: Any, payload: JSONObject, value: Any, other: Any) -> None:
 
 async def _within_a_second(node: AwaitingNode[Any], payload: JSONObject, context: FakeRunContext) -> Any:
     with contextlib.suppress(TimeoutError):
-        return await asyncio.wait_for(node.run(payload, context), 1)
+        return await asyncio.wait_for(finished(node, payload, context), 1)
     return payload, 0
 
 

@@ -27,12 +27,14 @@ class PathError(ValueError):
 class Path:
     """A compiled path."""
 
-    __slots__ = ("_last", "_way", "keys", "text")
+    __slots__ = ("_first", "_last", "_way", "keys", "text")
 
     def __init__(self, text: str, keys: tuple[str, ...]) -> None:
         self.text = text
         self.keys = keys
         self._way, self._last = keys[:-1], keys[-1] if keys else ""
+        self._first = keys[0] if len(keys) == 2 else None
+        """For a path such as `working.alert`, as most are that something is written to."""
 
     def __repr__(self) -> str:
         return f"Path({self.text!r})"
@@ -70,10 +72,21 @@ class Path:
         `.` replaces the whole payload, which must stay an object. An array is lengthened with nulls where needed.
         """
         holder: Any = payload
-        for key in self._way:
-            if type(holder) is not dict or key not in holder:
-                return self._set(payload, value)
-            holder = holder[key]
+        first = self._first
+        if first is not None:
+            holder = payload.get(first)
+            if holder is None:
+                payload[first] = {self._last: value}
+                return payload
+            if type(holder) is dict:
+                holder[self._last] = value
+                return payload
+            return self._set(payload, value)
+        try:  # objects all the way, nearly always
+            for key in self._way:
+                holder = holder[key]
+        except (KeyError, TypeError):
+            return self._set(payload, value)
         if type(holder) is not dict or not self.keys:
             return self._set(payload, value)
         holder[self._last] = value

@@ -37,7 +37,7 @@ __all__ = ["Template", "TemplateError", "ValueMissing", "check_template", "compi
 class Template:
     """A compiled template. Make it with `compile_template`."""
 
-    __slots__ = ("_sure", "field", "paths", "render", "render_strictly", "source")
+    __slots__ = ("_sure", "field", "fixed", "paths", "render", "render_strictly", "source")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Template:
         render_strictly: Render,
         field: str = "",
         sure: bool = False,
+        fixed: str | None = None,
     ) -> None:
         """`sure`: `render` raises no `TemplateError`."""
         self._sure = sure
@@ -55,6 +56,8 @@ class Template:
         """The setting that it stands in, where it is known; errors of rendering begin with it."""
         self.paths = paths
         """The paths that plain tags mention, as written."""
+        self.fixed = fixed
+        """What it gives over any context, where it has no tags."""
         self.render = render
         """Render over a context; what is missing prints nothing. Raises `TemplateError`."""
         self.render_strictly = render_strictly
@@ -63,7 +66,7 @@ class Template:
     def named(self, field: str) -> "Template":
         """Return the same template as that of a setting, which its errors then name."""
         render = self.render if self._sure else _naming(field, self.render)
-        return Template(self.source, self.paths, render, _naming(field, self.render_strictly), field, self._sure)
+        return Template(self.source, self.paths, render, _naming(field, self.render_strictly), field, self._sure, self.fixed)
 
 
 def _naming(field: str, render: Render) -> Render:
@@ -144,7 +147,9 @@ def _compile(source: str, escape: bool, by_library: bool = False) -> Template:
         values = iter(compiled)
         pieces = [part if isinstance(part, str) else (next(values), part) for part in parts]
         sure = not compiled or (len(parts) == 1 and all(value and value.keys is not None for value in compiled))
-        return Template(source, paths, _fast(source, pieces, escape), _fast_strict(source, pieces, escape), sure=sure)  # type: ignore[arg-type]
+        fixed = None if tags else "".join(parts)  # type: ignore[arg-type]
+        fast, strict = _fast(source, pieces, escape), _fast_strict(source, pieces, escape)  # type: ignore[arg-type]
+        return Template(source, paths, fast, strict, sure=sure, fixed=fixed)
     try:
         check_blocks(tags)
     except TagFault as fault:
@@ -197,12 +202,19 @@ def _joined(texts: Iterable[str]) -> str:
     return "".join(kept)
 
 
+_ODD = (ValueError, TypeError, ArithmeticError, RecursionError)
+"""What a helper raises on odd values; it becomes a `TemplateError`."""
+
+
 def _printer(source: str, value: Value, tag: Tag, escape: bool) -> Render:
-    read = value.read if value.keys is not None else _guarded(source, value, tag)
+    read = value.read
     escape = escape and not tag.raw
 
     def printed(context: Any) -> str:
-        found = read(context)
+        try:
+            found = read(context)
+        except _ODD as error:
+            raise fault_at(str(error), source, tag.start) from None
         if type(found) is str:
             text: str = found
         elif found is None:
@@ -217,13 +229,12 @@ def _printer(source: str, value: Value, tag: Tag, escape: bool) -> Render:
 
 
 def _guarded(source: str, value: Value, tag: Tag) -> Reader:
-    """Turn what a helper raises on odd values into a `TemplateError`."""
     call = value.read
 
     def guarded(context: Any) -> Any:
         try:
             return call(context)
-        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        except _ODD as error:
             raise fault_at(str(error), source, tag.start) from None
 
     return guarded

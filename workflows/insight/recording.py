@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from time import perf_counter
+from time import monotonic
 from typing import Any, NamedTuple
 
 from integrations.runtime.keys import prefix
@@ -46,7 +46,7 @@ class _Kept(NamedTuple):
     failure: Failure | None
 
     def to_json(self, offset: float) -> bytes:
-        """Return the stored form; `offset` is what makes a time of `perf_counter` one since 1970."""
+        """Return the stored form; `offset` is what makes a time of `monotonic` one since 1970."""
         trace, graph = self.trace, self.plan.graph
         started = int((trace.began + offset) * 1000)
         visits = visits_of(trace.began, trace, graph.nodes if graph else {})
@@ -91,7 +91,7 @@ class Recorder:
         """Note the end of a run."""
         if not self._limits.on:
             return
-        now = perf_counter()
+        now = monotonic()
         tally = self._tallies.get(plan.version_id)
         if tally is None:
             tally = self._begin(plan)
@@ -180,7 +180,7 @@ class Recorder:
     def _noted(self) -> list[Any]:
         """Return what was noted as `insight.lua` takes it, and begin anew."""
         now_ms, refill = int(time.time() * 1000), self._limits.samples * FLUSH_SECONDS / 60
-        offset, hour = time.time() - perf_counter(), now_ms - now_ms % HOUR_MS
+        offset, hour = time.time() - monotonic(), now_ms - now_ms % HOUR_MS
         noted: list[Any] = []
         for version_id, tally in list(self._tallies.items()):
             if tally.runs or tally.hits or tally.missed:

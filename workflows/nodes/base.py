@@ -5,7 +5,7 @@ A node is built once per workflow version (all templates compiled in `__init__`)
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -123,8 +123,10 @@ class RunContext(Protocol):
     def starts(self) -> Starts:
         """What the run does to other workflows."""
 
-    def tick(self) -> None:
-        """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops."""
+    def tick(self) -> float:
+        """Raise `RunLimitReached` when the run's deadline has passed; call it in long loops. Returns until when (monotonic
+        seconds) it need not be asked again.
+        """
 
     def debug(self, message: str, value: JSONValue, level: str = "verbose", node_id: str = "") -> None:
         """Show a value to whoever watches the workflow. Keep no reference to it: the run goes on changing it.
@@ -139,6 +141,9 @@ class RunContext(Protocol):
         connection; `SendFailed` when a service that is asked by request did not take it. Called once per visit of a
         node; the context numbers the visits of each, so a run that happens twice does not send twice through an outbox.
         """
+
+    def queue(self, integration_id: str, message: JSONObject, node_id: str) -> bool:
+        """As `send`, where a message waits for the connection and nothing else; else returns False, having done nothing."""
 
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own; as `send`."""
@@ -241,8 +246,10 @@ class AwaitingNode(ABC, Generic[C]):
         self.config = config
 
     @abstractmethod
-    async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        """As `Node.run`, but may await. Each wait has a bound of its own."""
+    def run(self, payload: JSONObject, context: RunContext) -> Result | Coroutine[Any, Any, Result]:
+        """As `Node.run`, but may await: mostly `async def`. One that is often done at once may return its result without a
+        coroutine, unless it needs a task. Each wait has a bound of its own.
+        """
 
 
 class LoopingNode(ABC, Generic[C]):

@@ -9,7 +9,7 @@ and `resultPath`, where the answer goes. A service that does not take the messag
 hold its error. What is wrong with the node itself (an empty template, a disabled integration) always fails it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -20,7 +20,7 @@ from wegnology.lib.paths import Path
 from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.templating import compile_template
 from wegnology.lib.types import JSONObject
-from workflows.message_parts import Part, Read, Settings, config_of, parts_of
+from workflows.message_parts import Fixed, Part, Read, Settings, config_of, parts_of
 from workflows.nodes.base import AwaitingNode, Category, Login, NodeFailed, Result, RunContext, compiled, nodes
 
 OWN_BROKER = "losant"
@@ -53,7 +53,11 @@ class SendNode(AwaitingNode[Schema]):
         if integration_id in ("", OWN_BROKER):
             self._direct = self._chosen_login(values)
         self._integration_id = compiled("integrationId", lambda text: compile_template(text, escape=False), integration_id)
-        self._fields = _readers(self.message_parts, values)
+        fields = _readers(self.message_parts, values)
+        self._fixed: JSONObject = {
+            name: read.value for name, _, read in fields if isinstance(read, Fixed) and read.value is not None
+        }
+        self._fields = [(name, read) for name, _, read in fields if not isinstance(read, Fixed)]
         path = values.get("resultPath")
         self._result = compiled("resultPath", Path.parse, path) if path else None
 
@@ -71,25 +75,32 @@ class SendNode(AwaitingNode[Schema]):
         ways = " or ".join(" with ".join(parts[name].key() for name in way) for way in self.connector.direct_ways)
         raise ConfigInvalid({"integrationId": f"Choose an integration, or give {ways}."})
 
-    async def run(self, payload: JSONObject, context: RunContext) -> Result:
-        message = _values(self._fields, payload)
+    def run(self, payload: JSONObject, context: RunContext) -> Result | Coroutine[Any, Any, Result]:
+        message: JSONObject = self._fixed.copy()
+        for name, read in self._fields:
+            value = read(payload)
+            if value is not None:
+                message[name] = value
+        if self._direct:
+            settings = {field.name: _needed(field, payload) for field in self._direct}
+            credential = str(settings.pop(CREDENTIAL, ""))
+            login = Login(self.connector.name, settings, credential)
+            return self._answered(context.send_directly(login, message, self.node_id), payload)
+        integration_id = self._integration_id.render(payload)
+        if not integration_id:
+            raise NodeFailed("integrationId gave an empty text")
+        if context.queue(integration_id, message, self.node_id):
+            return Result(payload if self._result is None else self._result.set(payload, {}))
+        return self._answered(context.send(integration_id, message, self.node_id), payload)
+
+    async def _answered(self, sending: Coroutine[Any, Any, JSONObject], payload: JSONObject) -> Result:
         try:
-            answer = await self._send(message, payload, context)
+            answer = await sending
         except SendFailed as error:
             if self._result is None:
                 raise NodeFailed(str(error), type(error).__name__) from error
             answer = self.connector.failure_answer(error)
         return Result(payload if self._result is None else self._result.set(payload, answer))
-
-    async def _send(self, message: JSONObject, payload: JSONObject, context: RunContext) -> JSONObject:
-        if self._direct:
-            settings = {field.name: _needed(field, payload) for field in self._direct}
-            credential = str(settings.pop(CREDENTIAL, ""))
-            return await context.send_directly(Login(self.connector.name, settings, credential), message, self.node_id)
-        integration_id = self._integration_id.render(payload)
-        if not integration_id:
-            raise NodeFailed("integrationId gave an empty text")
-        return await context.send(integration_id, message, self.node_id)
 
 
 def _readers(parts: Iterable[Part], values: JSONObject) -> list[_Field]:
@@ -107,15 +118,6 @@ def _readers(parts: Iterable[Part], values: JSONObject) -> list[_Field]:
     if errors:
         raise ConfigInvalid(errors)
     return fields
-
-
-def _values(fields: Iterable[_Field], payload: JSONObject) -> JSONObject:
-    values: JSONObject = {}
-    for name, _, read in fields:
-        value = read(payload)
-        if value is not None:
-            values[name] = value
-    return values
 
 
 def _needed(field: _Field, payload: JSONObject) -> Any:

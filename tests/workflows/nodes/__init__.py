@@ -9,6 +9,7 @@ from tests.workflows.fakes import FakeRunContext
 from wegnology.lib.eager import start
 from wegnology.lib.paths import copy_json
 from wegnology.lib.schema import ConfigInvalid
+from wegnology.lib.types import JSONObject
 from workflows.nodes.base import AwaitingNode, Result, nodes
 
 
@@ -28,6 +29,12 @@ def run(name: str, config: dict[str, Any], payload: dict[str, Any], context: Fak
     results: list[Result] = []
     assert start(outcome, results.append) is None
     return results[0]
+
+
+async def finished(node: AwaitingNode[Any], payload: JSONObject, context: FakeRunContext) -> Result:
+    """Run a node that may wait to its end."""
+    outcome = node.run(payload, context)
+    return outcome if isinstance(outcome, Result) else await outcome
 
 
 def run_waiting(name: str, config: dict[str, Any], payload: dict[str, Any], context: FakeRunContext) -> Result:

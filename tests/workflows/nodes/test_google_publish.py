@@ -13,6 +13,7 @@ from tests.servers.processes import LOOPBACK
 from tests.servers.pubsub import PubsubServer
 from tests.servers.pubsub_accounts import PROJECT, Account
 from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import finished
 from wegnology.lib import endpoints
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.types import JSONObject
@@ -69,7 +70,7 @@ def run(account: Account, config: JSONObject, payload: JSONObject) -> JSONObject
     """Run the node once; returns the payload after it."""
     kind: Any = nodes.get("GooglePublishNode")
     node: AwaitingNode[Any] = kind(kind.Config.resolve(config, {}))
-    return asyncio.run(asyncio.wait_for(node.run(payload, Publishing(account)), 20)).payload
+    return asyncio.run(asyncio.wait_for(finished(node, payload, Publishing(account)), 20)).payload
 
 
 ALERT: JSONObject = {"topicTemplate": "{{working.topic}}", "dataTemplate": "{{working.text}} & co", "resultPath": "working.sent"}

@@ -11,6 +11,7 @@ from integrations.connectors.particle import ParticleConnector
 from tests.servers.particle import LAMP, OVEN, TOKEN, Call, ParticleCloud
 from tests.servers.processes import LOOPBACK
 from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import finished
 from wegnology.lib import endpoints
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.types import JSONObject
@@ -55,7 +56,7 @@ def run(config: JSONObject, payload: JSONObject) -> JSONObject:
     """Run the node once; returns the payload after it."""
     kind: Any = nodes.get("ParticleCallNode")
     node: AwaitingNode[Any] = kind(kind.Config.resolve(config, {}))
-    return asyncio.run(asyncio.wait_for(node.run(payload, Calling()), 20)).payload
+    return asyncio.run(asyncio.wait_for(finished(node, payload, Calling()), 20)).payload
 
 
 PAYLOAD: JSONObject = {"data": {"fn": "brew", "who": "lamp", "cups": {"n": 2}, "text": "two"}}

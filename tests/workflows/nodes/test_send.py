@@ -9,6 +9,7 @@ from pydantic import Field
 from integrations.connectors.base import Connector, Delivery
 from integrations.events import EventKind
 from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import finished
 from wegnology.lib.eager import start
 from wegnology.lib.schema import ConfigInvalid, Schema, Templated
 from wegnology.lib.types import JSONObject
@@ -70,7 +71,7 @@ def build(config: dict[str, Any]) -> SendNode:
 def sent(config: dict[str, Any], payload: dict[str, Any]) -> tuple[str, JSONObject]:
     context = FakeRunContext()
     outcomes: list[Any] = []
-    assert start(build(config).run(payload, context), outcomes.append) is None
+    assert start(finished(build(config), payload, context), outcomes.append) is None
     assert outcomes == [(payload, 0)]
     (only,) = context.sent
     return only
@@ -157,13 +158,22 @@ def test_faults(config: dict[str, Any], errors: dict[str, str]) -> None:
 )
 def test_what_is_required_must_not_be_empty(config: dict[str, Any], text: str) -> None:
     with pytest.raises(NodeFailed, match=text):
-        build(config).run(PAYLOAD, FakeRunContext()).send(None)
+        finished(build(config), PAYLOAD, FakeRunContext()).send(None)
+
+
+def test_a_message_that_waits_for_its_connection_is_sent_at_once() -> None:
+    context = FakeRunContext(queues=True)
+    result = build({"integrationId": "{{data.to}}", "topicTemplate": "t/{{data.to}}", "qos": 1}).run(
+        {"data": {"to": "i7"}}, context
+    )
+    assert result == ({"data": {"to": "i7"}}, 0)
+    assert context.sent == [("i7", {"topic": "t/i7", "qos": 1, "retain": False})]
 
 
 def test_a_refused_send_fails_the_node() -> None:
     context = FakeRunContext(fail_send=NodeFailed("the integration is disabled"))
     with pytest.raises(NodeFailed, match="disabled"):
-        build({"integrationId": "i2", "topicTemplate": "t"}).run(PAYLOAD, context).send(None)
+        finished(build({"integrationId": "i2", "topicTemplate": "t"}), PAYLOAD, context).send(None)
 
 
 class AskingConnector(PostConnector):

@@ -11,6 +11,7 @@ from integrations.connectors.base import Connector, Delivery
 from integrations.events import EventKind
 from integrations.exceptions import SendFailed
 from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import finished
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
 from wegnology.lib.schema import ConfigInvalid, Schema, Templated
 from wegnology.lib.templating import TemplateError
@@ -77,7 +78,7 @@ def build(**config: Any) -> SendNode:
 
 
 def run(context: FakeRunContext, /, **config: Any) -> JSONObject:
-    return asyncio.run(build(**config).run(dict(PAYLOAD), context)).payload
+    return asyncio.run(finished(build(**config), dict(PAYLOAD), context)).payload
 
 
 def message(**config: Any) -> JSONObject:
