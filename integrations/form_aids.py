@@ -3,6 +3,7 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from integrations.check_admin import CheckPages
@@ -26,4 +27,4 @@ class FormAids(CheckPages):
         if request.GET.get("type", "") not in connectors:
             raise Http404
         faults = connectors.get(request.GET["type"]).check_topics(request.GET.getlist("topic")[:MOST_TOPICS])
-        return JsonResponse({"faults": {str(at): text for at, text in faults.items()}})
+        return JsonResponse({"faults": {str(at): gettext(text) for at, text in faults.items()}})

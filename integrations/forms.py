@@ -74,6 +74,7 @@ class IntegrationForm(SealedConfigForm):
             return
         found = self.connector.check_topics(topics)
         if found:
+            found = {at: _(text) for at, text in found.items()}
             self.fields["topics"].widget.faults = found
             self.add_error("topics", ValidationError([f"{topics[at]}: {text}" for at, text in found.items()]))
 

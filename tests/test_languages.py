@@ -18,7 +18,8 @@ from tests import factories
 from wegnology.applications.models import Credential
 from wegnology.declared_texts import declared_names, declared_texts
 from wegnology.lib.model_names import called
-from wegnology.lib.speaking import COUNTED, counted
+from wegnology.lib.schema import ConfigInvalid, Field, Schema
+from wegnology.lib.speaking import COUNTED, counted, in_language
 from wegnology.management.commands.makemessages import Command, declarations
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,7 @@ SAID = {
     "%(label)s Template": "%(label)s (ŝablono)",
     "Security": "Sekureco",
     "Read from a file": "Legu el dosiero",
+    "Input should be less than or equal to {le}.": "Maksimume {le}.",
     "name": "nomo",
     "integration": "integro",
     f"{COUNTED}\x04integration\x00{COUNTED}\x04integrations": "integro\x00integroj",
@@ -77,6 +79,15 @@ class TestPages:
         assert "Identigilo de la kliento (ŝablono)" in page
         assert "Sekureco" in page
         assert 'data-upload="Legu el dosiero"' in page
+
+    def test_a_fault_of_settings(self) -> None:
+        class Settings(Schema):
+            port: int = Field(le=65535)
+
+        with pytest.raises(ConfigInvalid) as caught:
+            Settings.check({"port": 70000})
+        text = caught.value.errors["port"]
+        assert (str(text), in_language(text)) == ("Input should be less than or equal to 65535.", "Maksimume 65535.")
 
     def test_models_and_what_is_counted(self) -> None:
         assert str(Integration._meta.verbose_name) == "integro"

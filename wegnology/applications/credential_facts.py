@@ -15,7 +15,7 @@ from wegnology.lib.forms import SchemaFields
 from wegnology.lib.known_globals import KnownGlobals
 from wegnology.lib.revealing import reveal
 from wegnology.lib.schema import ConfigInvalid, Schema
-from wegnology.lib.speaking import counted
+from wegnology.lib.speaking import counted, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def facts_of(row: Credential, known: KnownGlobals | None = None) -> CredentialFa
         )
     except ConfigInvalid as error:
         shown = SchemaFields(row.kind)
-        said = [f"{shown.label(name)}: {text}" if name in row.kind.fields() else text for name, text in error.errors.items()]
+        faults = [(name, in_language(text)) for name, text in error.errors.items()]
+        said = [f"{shown.label(name)}: {text}" if name in row.kind.fields() else text for name, text in faults]
         return CredentialFacts(fault=" ".join(said))
     except (KeyMissing, SealBroken) as error:
         return CredentialFacts(fault=str(error))

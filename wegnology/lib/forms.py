@@ -20,6 +20,7 @@ from wegnology.lib.form_conditions import add_hints, as_option, choice_field
 from wegnology.lib.row_fields import Column, Kept, RowsField, restored
 from wegnology.lib.schema import ConfigInvalid, Schema, When, fits, hints, is_secret, is_templated
 from wegnology.lib.schema_leaves import json_names, shape_of
+from wegnology.lib.speaking import in_language
 from wegnology.lib.theme import DecimalInput, NumberInput, Select, SwitchInput, Textarea, TextInput
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -98,7 +99,8 @@ class SchemaFields:
 
     def add_errors(self, form: forms.BaseForm, error: ConfigInvalid) -> None:
         """Put each fault beside its field; a fault deep in a value is shown at the field that holds it."""
-        for name, text in error.errors.items():
+        for name, english in error.errors.items():
+            text = in_language(english)
             holder, _, place = name.partition(".")
             field = self.prefix + holder
             if field in form.fields:

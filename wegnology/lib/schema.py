@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from wegnology.lib.choices import Choice, Values, When, fits
 from wegnology.lib.config_templates import is_template, render_config
+from wegnology.lib.fault_texts import Filled, worded
 from wegnology.lib.known_globals import MASK, known_globals, scrub
 from wegnology.lib.schema_leaves import Leaf, TemplatedMark, is_secret, is_templated, json_names, map_leaves
 from wegnology.lib.schema_rules import Fault, field_faults, open_places, rule_faults
@@ -194,7 +195,7 @@ def _validation_errors(schema: type[Schema], raw: JSONObject) -> dict[str, str]:
 def errors_by_field(error: ValidationError) -> dict[str, str]:
     """Return pydantic's faults as one sentence a field, by JSON name or path; "" is the whole."""
     faults = error.errors(include_input=False, include_url=False)
-    return _by_field((fault["loc"], fault["msg"]) for fault in faults)
+    return _by_field((fault["loc"], worded(fault)) for fault in faults)
 
 
 def _by_field(faults: Iterable[Fault]) -> dict[str, str]:
@@ -210,6 +211,8 @@ def _by_field(faults: Iterable[Fault]) -> dict[str, str]:
 
 
 def _sentence(text: str) -> str:
+    if isinstance(text, Filled):
+        return text
     text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if bound := _SECRET_BOUND.match(text):
         return f"This must have at {bound[1]} {bound[2]} characters."

@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from wegnology.lib.config_templates import is_template
+from wegnology.lib.fault_texts import worded
 from wegnology.lib.schema_leaves import Leaf, json_names, map_leaves, shape_of
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -56,7 +57,7 @@ def field_faults(schema: type[BaseModel], raw: JSONObject, places: Collection[st
         schema.model_validate(_closed(raw, places))
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        return [(fault["loc"], fault["msg"]) for fault in found if fault["loc"] and not _premature(fault, places)]
+        return [(fault["loc"], worded(fault)) for fault in found if fault["loc"] and not _premature(fault, places)]
     return []
 
 

@@ -7,7 +7,9 @@ person translates it, and `wegnology.declared_texts` gives it to translators.
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import npgettext
+from django.utils.translation import gettext, npgettext
+
+from wegnology.lib.fault_texts import Filled
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -19,6 +21,11 @@ else:
 
 COUNTED = "counted"
 """The context in catalogs of names that stand after a number."""
+
+
+def in_language(text: str) -> str:
+    """Return what code below the pages said in English, as far as there is a translation."""
+    return gettext(text.template).format(**text.values) if isinstance(text, Filled) else gettext(text)
 
 
 def counted(count: int, one: str, many: str) -> str:
