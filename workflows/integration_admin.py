@@ -63,6 +63,10 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         name = "integrations_integration_message_workflow"
         return [path("<str:object_id>/messages/<str:event_id>/workflow", view, name=name), *super().get_urls()]
 
+    def workflow_address(self, workflow_id: str, known: Collection[str]) -> str:
+        """Lead from a run to its workflow."""
+        return reverse("admin:workflows_workflow_change", args=[workflow_id]) if workflow_id in known else ""
+
     def message_context(self, request: HttpRequest, row: Integration, message: Message) -> dict[str, Any]:
         """Offer to make a workflow from the message."""
         if not self.has_change_permission(request, row):

@@ -49,6 +49,12 @@ def test_of_many_some_are_named(plant: Application) -> None:
     assert said[-1] == "Workflow: and 5 more"
 
 
+def test_rows_are_named_as_the_audit_names_them(plant: Application) -> None:
+    row = factories.workflow(plant, name="Night watch")
+    (versions,) = [one for one in going([row]) if one.model is WorkflowVersion]
+    assert list(lines(versions)) == ["Workflow version: Night watch: develop"]
+
+
 @pytest.mark.parametrize(("role", "may"), [(Role.ADMINISTRATOR, True), (Role.EDITOR, False)])
 def test_rows_of_several_applications_go_where_the_person_may_delete_in_each(
     client: Client, plant: Application, role: Role, may: bool

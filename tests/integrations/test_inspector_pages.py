@@ -78,7 +78,8 @@ def test_one_is_shown_decoded_with_what_ran(admin_client: Client, row: Integrati
     end = {"o": "parked:failed", "b": 5, "e": 9, "w": 1, "q": 2, "f": [[flow.pk, "v", "Unwell: no"]], "s": [[row.pk, "sent", 7]]}
     event_id = keep(redis_here, row, '{"a":1}', end, x=True)
     html = admin_client.get(page(row, "message", event_id=event_id)).content.decode()
-    for text in ("&quot;a&quot;: 1", "Alert", "Unwell: no", "Broker: sent, 7 ms", "Long texts are cut"):
+    to_workflow = f'href="{reverse("admin:workflows_workflow_change", args=[flow.pk])}">Alert</a>'
+    for text in ("&quot;a&quot;: 1", to_workflow, "Unwell: no", "Broker: sent, 7 ms", "Long texts are cut"):
         assert text in html
     assert "7b 22 61" in admin_client.get(page(row, "message", event_id=event_id) + "?as=hex").content.decode()
     assert admin_client.get(page(row, "message", event_id=new_id())).status_code == 404

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from wegnology.applications.audit import title_of
 from wegnology.applications.global_uses import address_of
 from wegnology.lib.theme import ModelAdmin
 
@@ -95,8 +96,8 @@ def lines(found: Going) -> Iterator[SafeString]:
     """Yield a line for each of the first rows, with the way to its page, and one for the others."""
     kind = capfirst(str(found.model._meta.verbose_name))
     for row in found.rows.select_related().order_by("pk")[:SHOWN]:
-        address = address_of(row)
-        name = format_html('<a class="wg-link" href="{}">{}</a>', address, row) if address else format_html("{}", row)
+        address, title = address_of(row), title_of(row)
+        name = format_html('<a class="wg-link" href="{}">{}</a>', address, title) if address else format_html("{}", title)
         yield format_html("{}: {}", kind, name)
     if found.number > SHOWN:
         yield format_html("{}: {}", kind, _("and %(count)s more") % {"count": f"{found.number - SHOWN:,}"})
