@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from integrations.events import EventKind
 from integrations.exceptions import Disconnected, IntegrationError, Refused, SendFailed, Unreachable
@@ -26,6 +26,7 @@ from wegnology.lib.check_steps import CheckStep, Finding, Phase, run_phases
 from wegnology.lib.credential_types import Credential
 from wegnology.lib.registry import Registry
 from wegnology.lib.schema import Schema
+from wegnology.lib.trusted import constructor
 from wegnology.lib.types import JSONObject
 
 CONNECT_PHASE_SECONDS = 10.0
@@ -293,6 +294,13 @@ class Connector(ABC, Generic[C, M]):
             except SendFailed as error:
                 outcomes.append(error)
         return outcomes
+
+    async def send_stored(self, messages: Sequence[JSONObject]) -> Sequence[Exception | None]:
+        """As `send_many`, for messages as an outbox keeps them: values of `Outgoing` by their JSON names, checked before."""
+        if self.Outgoing is None:
+            raise SendFailed(f"{self.label} cannot send")
+        construct = constructor(self.Outgoing)
+        return await self.send_many([cast(M, construct(message)) for message in messages])
 
     def event_data(self, kind: EventKind, error: Exception) -> JSONObject:
         """Return the data of a disconnect or failure event without `type`."""

@@ -11,7 +11,7 @@ import ssl
 import string
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Annotated, ClassVar, Literal, NotRequired, Self, TypedDict, cast
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, cast
 
 from pydantic import model_validator
 from websocket import WebSocketException
@@ -385,13 +385,25 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         return {}
 
     async def send_many(self, messages: Sequence[MqttOutgoing]) -> Sequence[Exception | None]:
-        """Publish together, in order; up to 100 are on the line unconfirmed."""
-        faults = [name_fault(message.topic) for message in messages]
+        """Publish together, in order; a window of them is on the line unconfirmed."""
+        return await self._publish([(m.topic, m.message, m.qos, m.retain) for m in messages])
+
+    async def send_stored(self, messages: Sequence[JSONObject]) -> Sequence[Exception | None]:
+        """As `send_many`: from what is stored to the wire without an object of the schema for each."""
+        values: Sequence[Any] = messages
+        return await self._publish([(m["topic"], m.get("message", ""), m.get("qos", 1), m.get("retain", False)) for m in values])
+
+    async def _publish(self, messages: Sequence[tuple[str, str, int, bool]]) -> Sequence[Exception | None]:
+        """Publish topics, texts, QoS and retain."""
+        faults = [name_fault(topic) for topic, _, _, _ in messages]
         outcomes: list[Exception | None] = [SendFailed(fault) if fault else None for fault in faults]
-        good = [at for at, fault in enumerate(outcomes) if fault is None]
         if self._client is None:
             return [fault or SendLater("Not connected") for fault in outcomes]
-        sent = await self._client.publisher.send_all([_publication(messages[at]) for at in good])
+        good = [at for at, fault in enumerate(faults) if not fault]
+        if len(good) < len(messages):
+            messages = [messages[at] for at in good]
+        publications = [Publication(topic.encode(), text.encode(), qos, retain) for topic, text, qos, retain in messages]
+        sent = await self._client.publisher.send_all(publications)
         for at, fault in zip(good, sent, strict=True) if any(sent) else ():
             if fault is not None:
                 outcomes[at] = _SEND_FAULTS.get(type(fault), SendFailed)(str(fault))
@@ -497,7 +509,3 @@ def _instruction(fault: BrokerFault) -> Exception:
     if fault.login:
         return _Unauthorized(str(fault))
     return Refused(str(fault)) if fault.lasting else Unreachable(str(fault))
-
-
-def _publication(message: MqttOutgoing) -> Publication:
-    return Publication(message.topic.encode(), message.message.encode(), message.qos, message.retain)

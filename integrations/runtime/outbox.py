@@ -23,7 +23,6 @@ from integrations.runtime.listener import Line
 from integrations.runtime.send_faults import SendFaults
 from wegnology.lib.ending import end_tasks
 from wegnology.lib.redis import AsyncRedis, Link, RedisAway
-from wegnology.lib.trusted import constructor
 
 logger = logging.getLogger(__name__)
 
@@ -179,28 +178,29 @@ class OutboxSender:
             return [SendLater("The integration is not connected.")] * len(messages)
         if connector.send_waits and _age_seconds(oldest) > WAIT_SECONDS:
             return [SendFailed("Nobody waits for this message any more.")] * len(messages)
-        construct = constructor(connector.Outgoing)
-        outgoing = [construct(message) for message in messages]
         try:
-            return await connector.send_many(outgoing)
+            return await connector.send_stored(messages)
         except Exception as error:
             logger.error("%s connector: sending failed", connector.name, exc_info=error)
             return [SendUnknown(connector.config.scrub(connector.explain(error)))] * len(messages)
 
     def _conclude(self, line: Line, entry: Entry, results: Sequence[Exception | None]) -> bool:
         """Take an entry out if the fate of all its messages is known; say whether it is."""
-        left = []
+        left, fine = [], False
         well = Way(line.integration_id, "sent", int(_age_seconds(entry.identifier) * 1000))
         for message, result in zip(entry.messages, results, strict=True):
             reply = message.get("r")
             if result is None:
                 entry.sent += 1
-                self._faults.succeeded(line.integration_id)
+                if not fine:
+                    fine = True
+                    self._faults.succeeded(line.integration_id)
             elif reply is None and isinstance(result, SendUnknown | SendLater):
                 left.append(message)  # it stays, and goes out again after the reconnect: at least once
                 continue
             else:
                 entry.failed += 1
+                fine = False
                 self._failed(line, result, reply is not None)
             if "o" in message:
                 source_id, event_id = message["o"]

@@ -122,9 +122,9 @@ def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
         sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
         await asyncio.sleep(0)
         assert session.line.sent.count(b"\0\x01t") == 2
-        session.client.feed(b"\x40\x02\0\x01")
+        session.client.feed(b"\x40\x02\x10\0")
         assert session.line.sent.count(b"\0\x01t") == 3
-        session.client.feed(b"\x40\x03\0\x02\x97")  # quota exceeded
+        session.client.feed(b"\x40\x03\x10\x01\x97")  # quota exceeded
         session.client.line_lost(None)
         outcomes = await sending
         assert [type(outcome) for outcome in outcomes] == [
@@ -213,10 +213,35 @@ def test_a_cancelled_sender_leaves_the_line_to_the_others() -> None:
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait([first])
-        session.client.feed(b"\x40\x02\0\x01")
-        session.client.feed(b"\x40\x02\0\x02")
+        session.client.feed(b"\x40\x02\x10\0")
+        session.client.feed(b"\x40\x02\x10\x01")
         assert await second == [None]
         assert b"b" not in session.line.sent
+
+    play(story())
+
+
+def test_packet_ids_come_round_again_and_pass_over_one_that_is_under_way() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        publisher, sent = session.client.publisher, session.line.sent
+        message = Publication(b"t", b"", 1, False)
+        first = asyncio.ensure_future(publisher.send_all([message]))
+        await asyncio.sleep(0)
+        assert bytes(sent) == b"\x32\x06\0\x01t\x10\0\0"  # below are those of subscriptions
+        used: list[int] = []
+        while len(used) < 0x10000 - 0x1000:
+            sent.clear()
+            more = asyncio.ensure_future(publisher.send_all([message] * 480))
+            await asyncio.sleep(0)
+            used += [int.from_bytes(sent[at + 5 : at + 7], "big") for at in range(0, len(sent), 8)]
+            session.client.feed(b"".join(b"\x40\x02" + mid.to_bytes(2, "big") for mid in used[-480:]))
+            assert await more == [None] * 480
+        assert used[:0xEFFF] == [*range(0x1001, 0x10000)]
+        assert used[0xEFFF] == 0x1001
+        session.client.feed(b"\x40\x02\x10\0")
+        assert await first == [None]
 
     play(story())
 

@@ -77,7 +77,7 @@ class LoopClient(Client):
         self._need = 0
         self._came: list[Arrival] = []
         self._busy = False
-        self.publisher = Publisher(self._mid_generate, v5=self._v5)
+        self.publisher = Publisher(v5=self._v5)
         self._paused = False
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._connack: asyncio.Future[Connack] = self._asyncio.create_future()

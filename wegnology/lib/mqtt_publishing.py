@@ -7,7 +7,7 @@ import asyncio
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from wegnology.lib.sockets import ByteLine
@@ -15,6 +15,8 @@ from wegnology.lib.sockets import ByteLine
 WINDOW = 500
 """Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
 _UNSENT_BYTES = 1024 * 1024
+_FIRST_ID, _LAST_ID = 0x1000, 0xFFFF
+"""Packet ids of messages; paho, which counts from 1, gives those below to subscriptions."""
 _PUBLISH = 0x30
 _pack_short = struct.Struct("!BBH").pack
 _pack_medium = struct.Struct("!BBBH").pack
@@ -43,13 +45,15 @@ class Publication(NamedTuple):
 
 
 class _Batch:
-    """Messages given together, and what became of each."""
+    """Messages given together, how many of them were handed over, and what became of each."""
 
-    __slots__ = ("done", "left", "outcomes")
+    __slots__ = ("begun", "done", "left", "messages", "outcomes")
 
-    def __init__(self, size: int) -> None:
-        self.outcomes: list[Exception | None] = [None] * size
-        self.left = size
+    def __init__(self, messages: Sequence[Publication]) -> None:
+        self.messages = messages
+        self.begun = 0
+        self.outcomes: list[Exception | None] = [None] * len(messages)
+        self.left = len(messages)
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def settle(self, at: int, outcome: Exception | None) -> None:
@@ -61,19 +65,19 @@ class _Batch:
 
 
 class Publisher:
-    """Sends messages over one line, in order. `next_id` gives packet ids."""
+    """Sends messages over one line, in order."""
 
-    __slots__ = ("_line", "_next_id", "_unacked", "_unflushed", "_v5", "_waiting", "largest", "last_sent", "window")
+    __slots__ = ("_last_id", "_line", "_unacked", "_unflushed", "_v5", "_waiting", "largest", "last_sent", "window")
 
-    def __init__(self, next_id: Callable[[], int], *, v5: bool) -> None:
+    def __init__(self, *, v5: bool) -> None:
         self.window = WINDOW
         self.largest = 268_435_455
         self.last_sent = 0.0
-        self._next_id, self._v5 = next_id, v5
+        self._last_id, self._v5 = _LAST_ID, v5
         self._line: ByteLine | None = None
         self._unacked: dict[int, tuple[_Batch, int]] = {}
         self._unflushed: deque[tuple[int, _Batch, int]] = deque()
-        self._waiting: deque[tuple[_Batch, int, Publication]] = deque()
+        self._waiting: deque[_Batch] = deque()
 
     def begin(self, line: ByteLine, window: int, largest: int) -> None:
         """Use a line that is logged in, within the limits of its broker."""
@@ -89,8 +93,9 @@ class Publisher:
         self._waiting.clear()
         for batch, at in handed_over:
             batch.settle(at, PublishUnknown("The connection was lost before the broker confirmed the message"))
-        for batch, at, _ in waiting:
-            batch.settle(at, PublishLater("The connection was lost before the message was handed over"))
+        for batch in waiting:
+            for at in range(batch.begun, len(batch.messages)):
+                batch.settle(at, PublishLater("The connection was lost before the message was handed over"))
 
     async def send_all(self, messages: Sequence[Publication]) -> list[Exception | None]:
         """Publish in order; returns, per message, None when it is confirmed or why not.
@@ -102,13 +107,14 @@ class Publisher:
             return [PublishLater("Not connected") for _ in messages]
         if not messages:
             return []
-        batch = _Batch(len(messages))
-        self._waiting.extend((batch, at, message) for at, message in enumerate(messages))
+        batch = _Batch(messages)
+        self._waiting.append(batch)
         self._pump()
         try:
             await batch.done
         except asyncio.CancelledError:
-            self._waiting = deque(entry for entry in self._waiting if entry[0] is not batch)
+            if batch in self._waiting:
+                self._waiting.remove(batch)
             raise
         return batch.outcomes
 
@@ -135,36 +141,42 @@ class Publisher:
 
     def _pump(self) -> None:
         """Send what waits, as far as the window and the line take it."""
-        waiting, line, unacked = self._waiting, self._line, self._unacked
-        if line is None:
-            return
-        if len(unacked) >= self.window:
+        waiting, line = self._waiting, self._line
+        if line is None or len(self._unacked) >= self.window:
             return
         packets = bytearray()
         unconfirmed: list[tuple[_Batch, int]] = []
         room = _UNSENT_BYTES - line.unsent
-        while waiting and len(unacked) < self.window and len(packets) < room:
-            batch, at, message = waiting.popleft()
-            mid = self._free_id() if message.qos else 0
-            packet = _packet(message, mid, self._v5)
-            if len(packet) > self.largest:
-                batch.settle(at, PublishRefused(f"The broker takes no more than {self.largest} bytes in a message"))
-                continue
-            packets += packet
-            if mid:
-                unacked[mid] = (batch, at)
-            else:
-                unconfirmed.append((batch, at))
+        while waiting and self._fill(packets, waiting[0], unconfirmed, room):
+            waiting.popleft()
         if packets:
             line.write(packets)
             self._unflushed.extend((line.written, batch, at) for batch, at in unconfirmed)
             self.last_sent = time.monotonic()
 
-    def _free_id(self) -> int:
-        mid = self._next_id()
-        while mid in self._unacked:
-            mid = self._next_id()
-        return mid
+    def _fill(self, packets: bytearray, batch: _Batch, unconfirmed: list[tuple[_Batch, int]], room: int) -> bool:
+        """Add packets of a batch while there is room in the window and on the line; say whether all of it went."""
+        unacked, largest, v5, mid = self._unacked, self.largest, self._v5, self._last_id
+        for at in range(batch.begun, len(batch.messages)):
+            if len(unacked) >= self.window or len(packets) >= room:
+                break
+            message = batch.messages[at]
+            batch.begun = at + 1
+            if message.qos:
+                mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
+                while mid in unacked:
+                    mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
+            packet = _packet(message, mid, v5)
+            if len(packet) > largest:
+                batch.settle(at, PublishRefused(f"The broker takes no more than {largest} bytes in a message"))
+                continue
+            packets += packet
+            if message.qos:
+                unacked[mid] = (batch, at)
+            else:
+                unconfirmed.append((batch, at))
+        self._last_id = mid
+        return batch.begun == len(batch.messages)
 
 
 def _packet(message: Publication, mid: int, v5: bool) -> bytes:
