@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from croniter import CroniterError, croniter
 from pydantic import Field, field_validator, model_validator
 
+from wegnology.lib.marking import marked
 from wegnology.lib.schema import Schema
 from workflows.alarms.names import AlarmKind
 
@@ -75,7 +76,7 @@ class TimerConfig(Schema):
     @model_validator(mode="after")
     def _one_of_both(self) -> "TimerConfig":
         if (self.seconds is None) == (not self.cron):
-            raise ValueError("Give either seconds or a cron expression.")
+            raise ValueError(marked("Give either seconds or a cron expression."))
         return self
 
     def first(self, now_ms: int) -> int:

@@ -37,6 +37,7 @@ from wegnology.lib.event_hub_access import Access, parse_connection_string, pars
 from wegnology.lib.event_hub_events import outgoing, received
 from wegnology.lib.event_hub_faults import LASTING, POSITION_FAULTS, Where, advise_hub, explain_hub
 from wegnology.lib.event_hub_line import BEGINNING, HubFacts, HubLine, PartitionFacts, PartitionReader
+from wegnology.lib.marking import marked
 from wegnology.lib.opening import Opening
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
@@ -101,7 +102,7 @@ class AzureEventHubConfig(Schema):
     @classmethod
     def _name(cls, text: str) -> str:
         if "/" in text or not text.isprintable():
-            raise ValueError("Enter the name alone, without a slash.")
+            raise ValueError(marked("Enter the name alone, without a slash."))
         return text
 
     @model_validator(mode="after")
@@ -109,7 +110,7 @@ class AzureEventHubConfig(Schema):
         if self.connection_string is None:
             return self
         if self.host_name is not None:
-            raise ValueError("hostName: The connection string names the host: leave this empty.")
+            raise ValueError("hostName: " + marked("The connection string names the host: leave this empty."))
         access = parse_connection_string(self.connection_string.get_secret_value())
         if access.hub and access.hub.lower() != self.hub_name.lower():
             raise ValueError(f"hubName: The connection string is for the hub {access.hub}.")
@@ -510,7 +511,11 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         async def read() -> Finding:
             return await self._try_reading(line)
 
-        return [Phase("Log in", log_in), Phase("Look at the hub", look), Phase("Open the consumer group", read)]
+        return [
+            Phase(marked("Log in"), log_in),
+            Phase(marked("Look at the hub"), look),
+            Phase(marked("Open the consumer group"), read),
+        ]
 
     async def _try_reading(self, line: HubLine) -> Finding:
         group = self.config.consumer_group

@@ -35,6 +35,7 @@ from wegnology.lib.egress import EgressRefused
 from wegnology.lib.endpoints import service_url
 from wegnology.lib.http_client import HttpClient, MayHaveArrived, Origin
 from wegnology.lib.http_line import Head, HttpLine
+from wegnology.lib.marking import marked
 from wegnology.lib.outgoing import Content, Setting
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.sse import EventReader, EventTooLarge, ServerEvent
@@ -91,7 +92,7 @@ class ParticleConfig(Schema):
     def _token(cls, token: SecretStr) -> SecretStr:
         text = token.get_secret_value()
         if not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("An access token is one word of plain letters and digits.")
+            raise ValueError(marked("An access token is one word of plain letters and digits."))
         return token
 
     @property
@@ -374,9 +375,9 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
             await trial._open_stream(line)
             return Finding(f"Particle opened {trial.path}.")
 
-        stream = [Phase("Open the event stream", open_stream)] if source.topics else []
+        stream = [Phase(marked("Open the event stream"), open_stream)] if source.topics else []
         try:
-            async for step in run_phases([*opening.phases(), Phase("Show the access token", show_token), *stream], trial):
+            async for step in run_phases([*opening.phases(), Phase(marked("Show the access token"), show_token), *stream], trial):
                 yield step
         finally:
             opening.close()

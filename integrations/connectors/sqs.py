@@ -31,6 +31,7 @@ from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.aws import Keys, Lines, code_of
 from wegnology.lib.credential_types import NO_CREDENTIAL, AwsCredential, Credential
 from wegnology.lib.egress import EgressRefused
+from wegnology.lib.marking import marked
 from wegnology.lib.opening import Opening
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
@@ -454,7 +455,7 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
             return Finding(f"The queue is in {keys.region}." if trial._address.region else f"Signed for {keys.region}.")
 
         trying = QueueTrial(trial._address, lambda: Queue(trial._address, keys_for(config, source), lines), cls.phase_seconds)
-        phases = [Phase("Compare the regions", compare), *opening.phases(), *trying.phases()]
+        phases = [Phase(marked("Compare the regions"), compare), *opening.phases(), *trying.phases()]
         try:
             async for step in run_phases(phases, trial):
                 yield step

@@ -25,6 +25,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.egress_clients import guarded_pool_manager
+from wegnology.lib.marking import marked
 from wegnology.lib.tls import Tls, tls_context
 
 _NOWHERE = (None, None, os.devnull, None)
@@ -203,31 +204,39 @@ class Telling(NamedTuple):
 
 
 _UNKNOWN_KEY = Telling(
-    "AWS does not know this access key ID",
-    "Copy the access key ID from the AWS console anew, or make a new access key there: this one may have been deleted.",
+    marked("AWS does not know this access key ID"),
+    marked("Copy the access key ID from the AWS console anew, or make a new access key there: this one may have been deleted."),
 )
 _WRONG_SECRET = Telling(
-    "The secret access key does not belong to the access key ID",
-    "Enter the secret access key anew. AWS shows it only once: if it is lost, make a new access key.",
+    marked("The secret access key does not belong to the access key ID"),
+    marked("Enter the secret access key anew. AWS shows it only once: if it is lost, make a new access key."),
 )
-_EXPIRED = Telling("The access key has expired", "Use an access key of an AWS user: keys of a session do not last.")
-_DENIED_TELLING = Telling("AWS does not allow it to this user", "Allow it in the policy of the AWS user.")
+_EXPIRED = Telling(
+    marked("The access key has expired"), marked("Use an access key of an AWS user: keys of a session do not last.")
+)
+_DENIED_TELLING = Telling(marked("AWS does not allow it to this user"), marked("Allow it in the policy of the AWS user."))
 _TELLS: dict[str, Telling] = {
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "UnrecognizedClientException": _UNKNOWN_KEY,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
     "SignatureDoesNotMatch": _WRONG_SECRET,
     "InvalidSignatureException": _WRONG_SECRET,
-    "MissingAuthenticationToken": Telling("AWS demands a login", "Enter an access key."),
-    "IncompleteSignature": Telling("AWS cannot read the login", "Write access key ID and region as AWS writes them."),
+    "MissingAuthenticationToken": Telling(marked("AWS demands a login"), marked("Enter an access key.")),
+    "IncompleteSignature": Telling(
+        marked("AWS cannot read the login"), marked("Write access key ID and region as AWS writes them.")
+    ),
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
-    "RequestExpired": Telling("AWS finds the request too old or too young", "Set the clock of the machine that the hub runs on."),
+    "RequestExpired": Telling(
+        marked("AWS finds the request too old or too young"), marked("Set the clock of the machine that the hub runs on.")
+    ),
     "AccessDenied": _DENIED_TELLING,
     "AccessDeniedException": _DENIED_TELLING,
-    "OptInRequired": Telling("The AWS account is not signed up for this service", "Sign up for it in the AWS console."),
-    "AuthFailure": Telling("AWS refuses the login", "Make a new access key for the AWS user."),
-    "InvalidSecurity": Telling("AWS wants the request over HTTPS", "Use an address that begins with https://."),
+    "OptInRequired": Telling(
+        marked("The AWS account is not signed up for this service"), marked("Sign up for it in the AWS console.")
+    ),
+    "AuthFailure": Telling(marked("AWS refuses the login"), marked("Make a new access key for the AWS user.")),
+    "InvalidSecurity": Telling(marked("AWS wants the request over HTTPS"), marked("Use an address that begins with https://.")),
 }
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 

@@ -8,6 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from wegnology.lib.marking import marked
+
 BEGINNING = "-----BEGIN CERTIFICATE-----"
 KEY_MARK = "PRIVATE KEY-----"
 T = TypeVar("T")
@@ -18,7 +20,9 @@ def read_certificates(pem: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
-        raise ValueError("This is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----.") from None
+        raise ValueError(
+            marked("This is not a certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----.")
+        ) from None
 
 
 def read_private_key(pem: str) -> PrivateKeyTypes:
@@ -26,9 +30,11 @@ def read_private_key(pem: str) -> PrivateKeyTypes:
     try:
         return load_pem_private_key(pem.strip().encode(), password=None)
     except TypeError:
-        raise ValueError("The private key is protected by a passphrase; give it without one.") from None
+        raise ValueError(marked("The private key is protected by a passphrase; give it without one.")) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("This is not a private key in PEM form, which begins with -----BEGIN and PRIVATE KEY-----.") from None
+        raise ValueError(
+            marked("This is not a private key in PEM form, which begins with -----BEGIN and PRIVATE KEY-----.")
+        ) from None
 
 
 def judge_pair(certificate: tuple[str, str], private_key: tuple[str, str]) -> None:

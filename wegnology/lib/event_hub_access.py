@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from wegnology.lib.marking import marked
+
 PORT, PLAIN_PORT = 5671, 5672
 TOKEN_SECONDS = 3600.0
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
@@ -70,9 +72,11 @@ def parse_host(text: str) -> tuple[str, int]:
     """Return host and port of `host` or `host:port`; raises `ValueError` with a sentence for people."""
     host, _, port = text.strip().partition(":")
     if not _HOST.fullmatch(host):
-        raise ValueError("Enter the host alone, such as greenhouse.servicebus.windows.net, without sb:// and without a path.")
+        raise ValueError(
+            marked("Enter the host alone, such as greenhouse.servicebus.windows.net, without sb:// and without a path.")
+        )
     if port and not (port.isdecimal() and 0 < int(port) < 65_536):
-        raise ValueError("The port after the host is a number up to 65535.")
+        raise ValueError(marked("The port after the host is a number up to 65535."))
     return host.lower(), int(port) if port else PORT
 
 
@@ -81,17 +85,19 @@ def parse_connection_string(text: str) -> Access:
     parts = _parts(text)
     endpoint = parts.get("endpoint", "")
     if not endpoint:
-        raise ValueError("There is no Endpoint in it. Copy the whole connection string from the Azure portal.")
+        raise ValueError(marked("There is no Endpoint in it. Copy the whole connection string from the Azure portal."))
     emulator = parts.get("usedevelopmentemulator", "").lower() == "true"
     host, port = _endpoint(endpoint, PLAIN_PORT if emulator else PORT)
     policy, key = parts.get("sharedaccesskeyname", ""), parts.get("sharedaccesskey", "")
     signature = parts.get("sharedaccesssignature", "")
     if signature:
         if policy or key:
-            raise ValueError("It holds a SharedAccessSignature and a key. Leave one of them out.")
+            raise ValueError(marked("It holds a SharedAccessSignature and a key. Leave one of them out."))
         _check_signature(signature)
     elif not (policy and key):
-        raise ValueError("It needs SharedAccessKeyName and SharedAccessKey. Copy the whole connection string of a policy.")
+        raise ValueError(
+            marked("It needs SharedAccessKeyName and SharedAccessKey. Copy the whole connection string of a policy.")
+        )
     return Access(host, port, not emulator, policy, key, signature, parts.get("entitypath", ""))
 
 
@@ -101,7 +107,7 @@ def _parts(text: str) -> dict[str, str]:
         name, equals, value = piece.partition("=")
         known = name.strip().lower()
         if not equals or not value.strip():
-            raise ValueError("It is not of the form Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=...")
+            raise ValueError(marked("It is not of the form Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=..."))
         if known in parts:
             raise ValueError(f"{_KNOWN.get(known, 'A part')} is in it twice.")
         if known in _KNOWN:
@@ -116,16 +122,18 @@ def _endpoint(text: str, port: int) -> tuple[str, int]:
     except ValueError:
         found, url = None, urlsplit("")
     if url.scheme not in ("sb", "amqps", "amqp") or not url.hostname or not _HOST.fullmatch(url.hostname):
-        raise ValueError("Its Endpoint is not of the form sb://<namespace>.servicebus.windows.net/.")
+        raise ValueError(marked("Its Endpoint is not of the form sb://<namespace>.servicebus.windows.net/."))
     return url.hostname, found or port
 
 
 def _check_signature(text: str) -> None:
     fields = dict(part.partition("=")[::2] for part in text.partition(" ")[2].split("&"))
     if not text.startswith("SharedAccessSignature ") or not {"sr", "sig", "se", "skn"} <= fields.keys():
-        raise ValueError("Its SharedAccessSignature is not of the form SharedAccessSignature sr=...&sig=...&se=...&skn=...")
+        raise ValueError(
+            marked("Its SharedAccessSignature is not of the form SharedAccessSignature sr=...&sig=...&se=...&skn=...")
+        )
     if not fields["se"].isdecimal():
-        raise ValueError("The end (se) of its SharedAccessSignature is not a number of seconds.")
+        raise ValueError(marked("The end (se) of its SharedAccessSignature is not a number of seconds."))
 
 
 def resource_of(signature: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from wegnology.lib.amqp_transport import AmqpError
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
+from wegnology.lib.marking import marked
 
 _TRACKING = re.compile(r"\s*(TrackingId|Reference|For more information|To know more)\b.*", re.DOTALL | re.IGNORECASE)
 LASTING = frozenset(
@@ -46,35 +47,40 @@ class _Telling(NamedTuple):
 
 _LOGIN = _Telling(
     "{host} does not accept the login",
-    "Copy the connection string anew, or name and key of the policy: the key may have been made anew in Azure. A login for one "
-    "hub opens no other.",
+    marked(
+        "Copy the connection string anew, or name and key of the policy: the key may have been made anew in Azure. A login for "
+        "one hub opens no other."
+    ),
 )
 _END = _Telling(
-    "The shared access signature has ended", "Make a new signature, or better: use the policy's name and key, which do not end."
+    marked("The shared access signature has ended"),
+    marked("Make a new signature, or better: use the policy's name and key, which do not end."),
 )
 _RIGHTS = _Telling(
     "The policy may not do that with {hub}",
-    "Give the shared access policy the rights Listen, to receive, and Send, to send. An IP filter of the namespace may be the "
-    "reason too.",
+    marked(
+        "Give the shared access policy the rights Listen, to receive, and Send, to send. An IP filter of the namespace may be "
+        "the reason too."
+    ),
 )
 _NO_HUB = _Telling(
-    "There is no hub {hub} at {host}", "Check the name of the hub: it stands in the namespace's list of event hubs."
+    "There is no hub {hub} at {host}", marked("Check the name of the hub: it stands in the namespace's list of event hubs.")
 )
 _NOT_FOUND = _Telling(
     "{host} has no hub {hub} with a consumer group {group}",
-    "Check both names. Consumer groups are listed on the hub's page in Azure; $Default is always there.",
+    marked("Check both names. Consumer groups are listed on the hub's page in Azure; $Default is always there."),
 )
 _READERS = _Telling(
-    "Too many readers: a hub partition takes five of one consumer group",
+    marked("Too many readers: a hub partition takes five of one consumer group"),
     "Give this integration a consumer group of its own, or end other readers of {group}.",
 )
 _STOLEN = _Telling(
     "Another reader with an owner level has taken over consumer group {group}",
-    "Give this integration a consumer group of its own: readers with an owner level keep others out of theirs.",
+    marked("Give this integration a consumer group of its own: readers with an owner level keep others out of theirs."),
 )
 _BUSY = _Telling(
     "{host} is busy: more is asked of the namespace than it may give",
-    "Give the namespace more throughput units in Azure, or let it inflate by itself.",
+    marked("Give the namespace more throughput units in Azure, or let it inflate by itself."),
 )
 _LATER = "Usually that passes by itself; the connection is made again."
 _TELLINGS = {
@@ -93,9 +99,13 @@ _TELLINGS = {
     "amqp:internal-error": _Telling("{host} has a fault of its own", _LATER),
     "500": _Telling("{host} has a fault of its own", _LATER),
     "503": _BUSY,
-    "amqp:link:message-size-exceeded": _Telling("The event is too large", "Send less in one event: a hub takes 1 MiB at most."),
-    "com.microsoft:entity-disabled": _Telling("The hub {hub} is disabled", "Enable it in Azure."),
-    "amqp:connection:framing-error": _Telling("{host} port {port} does not speak AMQP", "Check the host of the namespace."),
+    "amqp:link:message-size-exceeded": _Telling(
+        marked("The event is too large"), marked("Send less in one event: a hub takes 1 MiB at most.")
+    ),
+    "com.microsoft:entity-disabled": _Telling("The hub {hub} is disabled", marked("Enable it in Azure.")),
+    "amqp:connection:framing-error": _Telling(
+        "{host} port {port} does not speak AMQP", marked("Check the host of the namespace.")
+    ),
 }
 
 

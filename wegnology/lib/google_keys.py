@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from wegnology.lib.certificates import read_private_key
+from wegnology.lib.marking import marked
 from wegnology.lib.types import JSONObject
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  (an address)
@@ -38,9 +39,9 @@ def read_key(text: str) -> GoogleKey:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("This is not JSON; paste the whole key file as it was downloaded.") from None
+        raise ValueError(marked("This is not JSON; paste the whole key file as it was downloaded.")) from None
     if not isinstance(found, dict):
-        raise ValueError("This is not a JSON object; paste the whole key file as it was downloaded.")
+        raise ValueError(marked("This is not a JSON object; paste the whole key file as it was downloaded."))
     faults = list(_faults(found))
     if faults:
         raise ValueError("; ".join(faults))

@@ -5,6 +5,7 @@ import re
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from wegnology.lib.certificates import judge_pair
+from wegnology.lib.marking import marked
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 """A header's name: RFC 9110, 5.6.2."""
@@ -28,11 +29,11 @@ def check_beginning(text: str) -> None:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise ValueError("This is not the beginning of an address.") from None
+        raise ValueError(marked("This is not the beginning of an address.")) from None
     if not text.lower().startswith(_SCHEMES) or not parts.hostname:
-        raise ValueError("Begin with http://, https://, ws:// or wss:// and a host.")
+        raise ValueError(marked("Begin with http://, https://, ws:// or wss:// and a host."))
     if _ordered(text) is None or any(c.isspace() for c in text):
-        raise ValueError("A login, white space or .. has no place in it.")
+        raise ValueError(marked("A login, white space or .. has no place in it."))
 
 
 def judge_login(method: str, value: str | None, secret: str) -> None:
@@ -40,11 +41,11 @@ def judge_login(method: str, value: str | None, secret: str) -> None:
     if value is None and method != "basicAuth":
         raise ValueError(f"publicValue: {_NEEDED[method]}")
     if method == "header" and not _TOKEN.match(value or ""):
-        raise ValueError("publicValue: A header's name consists of letters, digits and - without spaces.")
+        raise ValueError("publicValue: " + marked("A header's name consists of letters, digits and - without spaces."))
     if method == "header" and not secret.isprintable():
-        raise ValueError("secretValue: A header's value is one line.")
+        raise ValueError("secretValue: " + marked("A header's value is one line."))
     if method == "basicAuth" and ":" in (value or ""):
-        raise ValueError("publicValue: A user's name in basic authentication has no colon.")
+        raise ValueError("publicValue: " + marked("A user's name in basic authentication has no colon."))
     if method == "clientCertificate":
         judge_pair(("publicValue", value or ""), ("secretValue", secret))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from wegnology.lib.check_steps import Finding, Phase
 from wegnology.lib.egress import connect_to, resolve
+from wegnology.lib.marking import marked
 from wegnology.lib.peer_certificates import describe_own, describe_peer, presented, tls_object_of
 from wegnology.lib.threads import in_thread
 from wegnology.lib.tls import Tls, tls_context
@@ -45,12 +46,12 @@ class Opening:
 
     def phases(self) -> list[Phase]:
         """Return the same way as the phases of a check; the socket is then there to `take`."""
-        certificates = [Phase("Read the certificates", self._check_certificates)] if self._tls is not None else []
-        tls = [Phase("Secure it with TLS", self._check_security)] if self._tls is not None else []
+        certificates = [Phase(marked("Read the certificates"), self._check_certificates)] if self._tls is not None else []
+        tls = [Phase(marked("Secure it with TLS"), self._check_security)] if self._tls is not None else []
         return [
             *certificates,
-            Phase("Find the address", self._check_address),
-            Phase("Connect", self._check_connection),
+            Phase(marked("Find the address"), self._check_address),
+            Phase(marked("Connect"), self._check_connection),
             *tls,
         ]
 

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from wegnology.lib.certificates import name_of, read_certificates
 from wegnology.lib.check_steps import Finding
+from wegnology.lib.marking import marked
 from wegnology.lib.tls import Tls
 
 SOON_DAYS = 21
@@ -43,7 +44,7 @@ def describe_peer(sock: ssl.SSLSocket, *, verified: bool) -> Finding:
         return Finding(f"{kind}.")
     detail = f"{kind}. The other side showed: {_lines(chain)}."
     if not verified:
-        return Finding(detail, "Nobody verified this certificate: whoever is on the way could pose as the other side.")
+        return Finding(detail, marked("Nobody verified this certificate: whoever is on the way could pose as the other side."))
     return Finding(detail, _soon(min(chain, key=days_left), "other side's certificate"))
 
 

@@ -6,6 +6,8 @@ Codes are those of gRPC by name. https://cloud.google.com/pubsub/docs/reference/
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from wegnology.lib.marking import marked
+
 EDITOR = "roles/pubsub.editor"
 _LENGTH = 300
 
@@ -32,21 +34,31 @@ class _Telling(NamedTuple):
 _WAIT = "Nothing needs to be done if it goes by itself: the hub tries again. The Google Cloud status page knows of outages."
 _TELLS: Mapping[str, _Telling] = {
     "UNAUTHENTICATED": _Telling(
-        "Google does not accept the service account's key",
-        "Make a new key for the service account in the Google Cloud console: this one was deleted or disabled. "
-        "Or correct the clock of this machine.",
+        marked("Google does not accept the service account's key"),
+        marked(
+            "Make a new key for the service account in the Google Cloud console: this one was deleted or disabled. "
+            "Or correct the clock of this machine."
+        ),
     ),
     "PERMISSION_DENIED": _Telling(
-        "Google does not allow it to this service account",
+        marked("Google does not allow it to this service account"),
         f"Give the service account the role {EDITOR} in the project; whoever only publishes needs roles/pubsub.publisher.",
     ),
-    "NOT_FOUND": _Telling("It does not exist", "Compare the names with those in the Google Cloud console, the project's too."),
-    "FAILED_PRECONDITION": _Telling("Its state does not allow this", "See what Google says about it in the console."),
-    "INVALID_ARGUMENT": _Telling("Google refuses this", "Compare the names and values with what Google says."),
-    "ALREADY_EXISTS": _Telling("Another one of this name is in the way", "Delete it in the Google Cloud console."),
-    "RESOURCE_EXHAUSTED": _Telling("A quota of the project is used up", "Raise the quota in the Google Cloud console, or wait."),
-    "DEADLINE_EXCEEDED": _Telling("Pub/Sub did not answer in time", _WAIT),
-    "UNAVAILABLE": _Telling("Pub/Sub is not available", _WAIT),
+    "NOT_FOUND": _Telling(
+        marked("It does not exist"), marked("Compare the names with those in the Google Cloud console, the project's too.")
+    ),
+    "FAILED_PRECONDITION": _Telling(
+        marked("Its state does not allow this"), marked("See what Google says about it in the console.")
+    ),
+    "INVALID_ARGUMENT": _Telling(marked("Google refuses this"), marked("Compare the names and values with what Google says.")),
+    "ALREADY_EXISTS": _Telling(
+        marked("Another one of this name is in the way"), marked("Delete it in the Google Cloud console.")
+    ),
+    "RESOURCE_EXHAUSTED": _Telling(
+        marked("A quota of the project is used up"), marked("Raise the quota in the Google Cloud console, or wait.")
+    ),
+    "DEADLINE_EXCEEDED": _Telling(marked("Pub/Sub did not answer in time"), _WAIT),
+    "UNAVAILABLE": _Telling(marked("Pub/Sub is not available"), _WAIT),
 }
 REFUSALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "FAILED_PRECONDITION", "INVALID_ARGUMENT"})
 """Answers that stay the same until somebody changes something."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from wegnology.lib.check_steps import Finding, Phase
+from wegnology.lib.marking import marked
 from wegnology.lib.pubsub_faults import EDITOR, PubsubFault
 from wegnology.lib.pubsub_names import Project
 from wegnology.lib.pubsub_topics import ATTACH, CONSUME, DELETED_TOPIC, Topics
@@ -22,9 +23,9 @@ class TopicTrial:
 
     def phases(self) -> Sequence[Phase]:
         """Return the phases in order."""
-        phases = [Phase("Log in", self._log_in, seconds=20.0)]
+        phases = [Phase(marked("Log in"), self._log_in, seconds=20.0)]
         if self._subscriptions:
-            phases.append(Phase("See the topics", self._see))
+            phases.append(Phase(marked("See the topics"), self._see))
         return phases
 
     async def _log_in(self) -> Finding:

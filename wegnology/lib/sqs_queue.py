@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from wegnology.lib.aws import Keys, Lines, Telling, aws_client, code_of, explain_aws, is_denied, is_refusal, telling
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
+from wegnology.lib.marking import marked
 
 BATCH = 10
 """Messages in one call: the service's own limit."""
@@ -22,22 +23,27 @@ _CLOUD = re.compile(
 _OLD_CLOUD = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com\Z")
 _PATH = re.compile(r"/[0-9]{12}/[A-Za-z0-9_-]{1,80}(?:\.fifo)?\Z")
 _NO_QUEUE = Telling(
-    "There is no such queue in this region and account",
-    "Copy the queue's URL from the AWS console, and the region from the same page.",
+    marked("There is no such queue in this region and account"),
+    marked("Copy the queue's URL from the AWS console, and the region from the same page."),
 )
 _TELLS: Mapping[str, Telling] = {
     "QueueDoesNotExist": _NO_QUEUE,
     "NonExistentQueue": _NO_QUEUE,
-    "InvalidAddress": Telling("AWS does not accept the queue's URL", _NO_QUEUE.advice),
+    "InvalidAddress": Telling(marked("AWS does not accept the queue's URL"), _NO_QUEUE.advice),
     "KmsAccessDenied": Telling(
-        "The queue is encrypted, and this user may not use its key", "Allow kms:Decrypt and kms:GenerateDataKey for that key."
+        marked("The queue is encrypted, and this user may not use its key"),
+        marked("Allow kms:Decrypt and kms:GenerateDataKey for that key."),
     ),
-    "KmsDisabled": Telling("The queue is encrypted, and its key is disabled", "Enable the key in the AWS console."),
-    "KmsNotFound": Telling("The queue is encrypted, and its key is gone", "Give the queue another key."),
+    "KmsDisabled": Telling(
+        marked("The queue is encrypted, and its key is disabled"), marked("Enable the key in the AWS console.")
+    ),
+    "KmsNotFound": Telling(marked("The queue is encrypted, and its key is gone"), marked("Give the queue another key.")),
 }
 _ALL_TELLS: Mapping[str, Telling] = {
     **_TELLS,
-    "OverLimit": Telling("Too many messages of the queue were received and not deleted", "Wait, or see who else reads it."),
+    "OverLimit": Telling(
+        marked("Too many messages of the queue were received and not deleted"), marked("Wait, or see who else reads it.")
+    ),
 }
 
 
@@ -69,18 +75,20 @@ class QueueAddress(NamedTuple):
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise ValueError("This is not a valid URL.") from None
+            raise ValueError(marked("This is not a valid URL.")) from None
         host = (parts.hostname or "").lower()
         if parts.scheme not in ("http", "https") or not host or port == 0 or any(c.isspace() for c in url):
-            raise ValueError("A queue's URL starts with https://, as the AWS console shows it.")
+            raise ValueError(marked("A queue's URL starts with https://, as the AWS console shows it."))
         if parts.query or parts.fragment or parts.username or not parts.path.strip("/"):
-            raise ValueError("A queue's URL ends in the account's number and the queue's name, as the AWS console shows it.")
+            raise ValueError(
+                marked("A queue's URL ends in the account's number and the queue's name, as the AWS console shows it.")
+            )
         secured = parts.scheme == "https"
         cloud, old = _CLOUD.match(host), _OLD_CLOUD.match(host)
         if (cloud or old) and not secured:
-            raise ValueError("Queues of AWS are reached with https://.")
+            raise ValueError(marked("Queues of AWS are reached with https://."))
         if (cloud or old) and not _PATH.match(parts.path):
-            raise ValueError("A queue's URL ends in the account's number (12 digits) and the queue's name.")
+            raise ValueError(marked("A queue's URL ends in the account's number (12 digits) and the queue's name."))
         region = cloud["region"] if cloud else (old["region"] or "us-east-1") if old else ""
         endpoint = None if old else f"{parts.scheme}://{parts.netloc}"
         if old:

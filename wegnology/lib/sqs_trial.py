@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from wegnology.lib.aws import is_denied
 from wegnology.lib.check_steps import Finding, Phase
+from wegnology.lib.marking import marked
 from wegnology.lib.sqs_queue import Queue, QueueAddress, refuses
 from wegnology.lib.threads import in_thread
 
@@ -26,9 +27,9 @@ class QueueTrial:
     def phases(self) -> Sequence[Phase]:
         """Return the phases in order."""
         return [
-            Phase("Log in", self._settings),
-            Phase("May receive", self._may_receive),
-            Phase("May delete", self._may_delete, needed=False),
+            Phase(marked("Log in"), self._settings),
+            Phase(marked("May receive"), self._may_receive),
+            Phase(marked("May delete"), self._may_delete, needed=False),
         ]
 
     async def _ask(self, call: Callable[[Queue], T]) -> T:
@@ -50,14 +51,14 @@ class QueueTrial:
             if not is_denied(error):
                 raise
             return Finding(
-                "AWS knows the access key. It may not read the queue's settings (sqs:GetQueueAttributes), nor need it."
+                marked("AWS knows the access key. It may not read the queue's settings (sqs:GetQueueAttributes), nor need it.")
             )
         return _about(found)
 
     async def _may_receive(self) -> Finding:
         """Ask for more messages at once than there may be: who may not receive is told that, all others that it is too many."""
         await self._refused(lambda queue: queue.receive_none())
-        return Finding("AWS did not refuse it. The first message proves it.")
+        return Finding(marked("AWS did not refuse it. The first message proves it."))
 
     async def _may_delete(self) -> Finding:
         """Delete a message that does not exist."""
@@ -67,8 +68,8 @@ class QueueTrial:
             if not is_denied(error):
                 raise
             said = "AWS does not allow it: each message comes again after its visibility timeout, and is left out."
-            return Finding(said, "Allow sqs:DeleteMessage for this queue in the policy of the AWS user.")
-        return Finding("AWS did not refuse it.")
+            return Finding(said, marked("Allow sqs:DeleteMessage for this queue in the policy of the AWS user."))
+        return Finding(marked("AWS did not refuse it."))
 
     async def _refused(self, call: Callable[[Queue], Any]) -> None:
         """Make a call that must fail for what it asks; raise when it fails for who asks."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from wegnology.lib.marking import marked
 from wegnology.lib.schema import Field, SecretStr, When, ui
 from wegnology.lib.tls import Tls
 
@@ -38,9 +39,9 @@ def no_verification_field(peer: str, when: When | None = None) -> Any:
 def check_pair(certificate: str | None, private_key: SecretStr | None) -> None:
     """Raise a `ValueError` that names the field when one of the two is there alone."""
     if certificate and not private_key:
-        raise ValueError("privateKey: A certificate needs its private key.")
+        raise ValueError("privateKey: " + marked("A certificate needs its private key."))
     if private_key and not certificate:
-        raise ValueError("certificate: A private key needs its certificate.")
+        raise ValueError("certificate: " + marked("A private key needs its certificate."))
 
 
 def tls_of(disabled: bool, ca: str | None, certificate: str | None, private_key: SecretStr | None) -> Tls:
