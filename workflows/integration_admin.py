@@ -111,6 +111,7 @@ class IntegrationWithWorkflowsAdmin(ConfirmedEdits, IntegrationAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Disable integrations"),
+            "opts": self.opts,
             "rows": rows,
             "impact": found,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,

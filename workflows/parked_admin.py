@@ -55,9 +55,12 @@ def name_all(rows: Sequence[Any]) -> None:
     ids = {row.workflow_id for row in rows} | set(sources)
     workflows = dict(Workflow.objects.filter(pk__in=ids).values_list("pk", "name"))
     for row in rows:
+        own = row.integration_id == row.workflow_id
         origin = WORKFLOW_PAGE if row.integration_id in workflows else INTEGRATION_PAGE
         row.names = (
-            _link(origin, row.integration_id, sources.get(row.integration_id), _("deleted")),
+            _("none: a trigger of its own")
+            if own
+            else _link(origin, row.integration_id, sources.get(row.integration_id), _("deleted")),
             _link(WORKFLOW_PAGE, row.workflow_id, workflows.get(row.workflow_id), _("deleted") if row.workflow_id else "—"),
         )
 
@@ -160,8 +163,8 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Integration"))
     def integration(self, row: Any) -> SafeString:
-        """Lead to the integration, or to the workflow whose own trigger fired."""
-        return SafeString(row.names[0])
+        """Lead to the integration, or to another workflow whose trigger fired."""
+        return format_html("{}", row.names[0])
 
     @admin.display(description=gettext_lazy("Workflow"))
     def workflow(self, row: Any) -> SafeString:

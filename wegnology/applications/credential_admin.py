@@ -233,6 +233,7 @@ class CredentialAdmin(TypedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _question(rows, what),
+            "opts": self.opts,
             "what": what,
             "rows": [(row, uses[row.pk]) for row in rows],
             "used": any(uses.values()),
