@@ -33,7 +33,9 @@ _VERSIONS = (("", gettext_lazy("the version that triggers fire")), (DEVELOP, get
 class ReplayForm(forms.Form):
     """How to replay many."""
 
-    rate = forms.FloatField(min_value=LEAST_RATE, max_value=MOST_RATE, initial=f"{USUAL_RATE:g}", label=gettext_lazy("Runs a second"))
+    rate = forms.FloatField(
+        min_value=LEAST_RATE, max_value=MOST_RATE, initial=f"{USUAL_RATE:g}", label=gettext_lazy("Runs a second")
+    )
     version = forms.ChoiceField(
         choices=_VERSIONS, required=False, label=gettext_lazy("Run"), widget=forms.Select(attrs={"class": "wg-select"})
     )

@@ -30,6 +30,23 @@ def test_the_types_say_what_they_can_do_and_lead_to_what_is_written_of_them(pers
     person.sees("Protocol Version")
 
 
+def test_fields_that_mean_nothing_are_hidden(person: Person) -> None:
+    person.go("/admin/workflows/alarmrule/add/")
+    kind, threshold, integration = person.field("kind"), person.field("threshold"), person.field("integration")
+    for name, has_threshold, has_integration in (
+        ("refused", False, True),
+        ("payloadLimit", True, False),
+        ("disconnected", True, True),
+    ):
+        kind.select_option(name)
+        expect(threshold).to_be_visible(visible=has_threshold)
+        expect(integration).to_be_visible(visible=has_integration)
+    person.go("/admin/applications/apitoken/add/")
+    expect(person.field("scopes")).to_be_hidden()
+    person.field("access").select_option("chosen")
+    expect(person.field("scopes")).to_be_visible()
+
+
 def test_fields_follow_what_is_chosen(person: Person) -> None:
     person.go(f"{ADD}?type=mqtt")
     port, protocol = person.field("config_port"), person.field("config_protocol")
