@@ -75,6 +75,7 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run events until `stop` is set; then claim no more, wait for runs under way, give partitions back."""
+        listening = asyncio.Event()
         chores: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._settling.run()),
             asyncio.create_task(self._parking.run()),
@@ -85,9 +86,9 @@ class Engine:
             asyncio.create_task(self._running.http.fetcher.run()),
             asyncio.create_task(self._running.recorder.run()),
             asyncio.create_task(self._load()),
-            asyncio.create_task(hear(self._client, self._channel, self._called)),
+            asyncio.create_task(hear(self._client, self._channel, self._called, listening)),
             asyncio.create_task(self._tick()),
-            *(asyncio.create_task(self._claiming.run()) for _ in range(CLAIMERS)),
+            *(asyncio.create_task(self._claim(listening)) for _ in range(CLAIMERS)),
         ]
         stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:
@@ -102,6 +103,11 @@ class Engine:
             for thread in (self._catalog_thread, self._parking_thread):
                 thread.submit(connections.close_all)
                 thread.shutdown(wait=False)
+
+    async def _claim(self, listening: asyncio.Event) -> None:
+        """Claim once calls are heard: a run may send something whose answer comes at once."""
+        await listening.wait()
+        await self._claiming.run()
 
     def _needed(self, partitions: list[int]) -> None:
         """Take partitions in which runs have put events and that nobody holds; what we may not take is the sweeper's business."""

@@ -12,21 +12,24 @@ QUIET_SECONDS = 15.0
 """After so long without a call the server is asked for proof of life."""
 
 
-async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None]) -> None:
-    """Subscribe to a channel until cancelled, again after Redis was away. Calls that are lost are made good by looking."""
+async def hear(client: AsyncRedis, channel: str, called: Callable[[bytes], None], listening: asyncio.Event | None = None) -> None:
+    """Subscribe to a channel until cancelled, again after Redis was away. Calls that are lost are made good by looking.
+
+    `listening` is set when the first subscription is there.
+    """
     while True:
         connection: Any = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.connect()
             await connection.send_command("SUBSCRIBE", channel)
-            await _listen(connection, called)
+            await _listen(connection, called, listening)
         except RedisAway:
             await asyncio.sleep(0.5)
         finally:
             await connection.disconnect(nowait=True)
 
 
-async def _listen(connection: Any, called: Callable[[bytes], None]) -> None:
+async def _listen(connection: Any, called: Callable[[bytes], None], listening: asyncio.Event | None) -> None:
     asked = False
     while True:
         try:
@@ -40,3 +43,5 @@ async def _listen(connection: Any, called: Callable[[bytes], None]) -> None:
         asked = False
         if isinstance(message, list) and message[0] == b"message":
             called(message[2])
+        elif listening is not None and isinstance(message, list) and message[0] == b"subscribe":
+            listening.set()

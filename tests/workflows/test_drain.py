@@ -299,7 +299,7 @@ class TestSending:
             ((_, fields),) = hub.client.xrange(key("outbox", target.pk))
             channel, _, reply = orjson.loads(fields[b"m"])["r"].partition("#")
             answer = orjson.dumps({"reply": reply, "outcome": outcome})
-            wait_until(lambda: hub.client.publish(channel, answer) == 1)  # the worker may not listen yet
+            assert hub.client.publish(channel, answer) == 1, "runs begin when the worker listens for answers"
             wait_until(lambda: hub.line(row.pk).waiting == 0)
         assert hub.line(row.pk).finished == (0 if error else 1)
         assert [parked.error_name for parked in ParkedRun.objects.all()] == ([error] if error else [])
