@@ -11,7 +11,7 @@ import ssl
 import string
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict, cast
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 from pydantic import model_validator
 from websocket import WebSocketException
@@ -346,10 +346,11 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Send PUBACKs in the order given."""
-        if self._client is not None:
-            receipts = [cast(int, delivery.receipt) for delivery in deliveries if delivery.receipt is not None]
+        client = self._client
+        if client is not None:
+            receipts: list[Any] = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
             if receipts:
-                self._client.acknowledge(receipts)
+                client.acknowledge(receipts)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""

@@ -267,7 +267,8 @@ class Intake:
             asyncio.get_running_loop().call_later(FULL_RETRY_SECONDS, self.mark, line)
         elif held:
             self.mark(line)
-        self._bound(line)
+        if not line.reading:
+            self._bound(line)
         durable: dict[AnyConnector, list[Delivery]] = {}
         for _, _, delivery, connector in done:
             if delivery is not None and connector is not None and delivery.receipt is not None:

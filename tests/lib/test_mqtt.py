@@ -27,7 +27,7 @@ class FakeLine:
     def written(self) -> int:
         return len(self.sent)
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes | bytearray, at_once: bool = False) -> None:
         self.sent += data
 
     def pause(self, paused: bool) -> None:

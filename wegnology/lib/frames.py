@@ -90,9 +90,9 @@ class FrameLine:
     def prompt(self, prompt: bool) -> None:
         self._line.prompt = prompt
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes | bytearray, at_once: bool = False) -> None:
         """Send one message of the line's own opcode."""
-        self.send(bytes(data), self._opcode)
+        self._line.write(ABNF.create_frame(bytes(data), self._opcode).format(), at_once)
 
     def send(self, data: bytes, opcode: int) -> None:
         """Send one frame."""

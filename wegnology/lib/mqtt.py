@@ -300,7 +300,8 @@ class LoopClient(Client):
         """Confirm messages, given by their id (negative for QoS 2), in this order and in one write."""
         if self._line is None:
             return
-        self._line.write(b"".join([_pack_two(0x4002, mid) if mid > 0 else _pack_two(0x7002, -mid) for mid in receipts]))
+        packets = b"".join([_pack_two(0x4002, mid) if mid > 0 else _pack_two(0x7002, -mid) for mid in receipts])
+        self._line.write(packets, at_once=True)
         self._last_msg_out = time.monotonic()
         self._busy = len(receipts) >= MANY
 
