@@ -58,6 +58,8 @@ class NamedList(ChangeList):
 class OfIntegrationAdmin(ReadOnlyAdmin):
     """Read-only rows with the name of their integration. Those of a deleted one belong to nobody: operators see them."""
 
+    has_history = False
+
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of the integrations of some applications."""
         return queryset.filter(sources.belonging_to(applications))

@@ -96,7 +96,7 @@ class CountedFilter(admin.SimpleListFilter):
 class IntegrationFilter(CountedFilter):
     """Integrations, and workflows with triggers of their own."""
 
-    title = "integration"
+    title = gettext_lazy("integration")
     parameter_name = "integration_id"
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
@@ -107,7 +107,7 @@ class IntegrationFilter(CountedFilter):
 class WorkflowFilter(CountedFilter):
     """Workflows."""
 
-    title = "workflow"
+    title = gettext_lazy("workflow")
     parameter_name = "workflow_id"
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
@@ -119,6 +119,7 @@ class WorkflowFilter(CountedFilter):
 class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
     """Runs that failed, kept with their event."""
 
+    has_history = False
     roles: ClassVar = {**PART_ROLES, "replay": Role.EDITOR}
     list_display = ("parked_at", "reason", "workflow", "integration", "error", "node")
     list_filter = ("reason", WorkflowFilter, IntegrationFilter)
@@ -201,7 +202,7 @@ class ParkedRunAdmin(ReplayPages, ReadOnlyAdmin):
         """Return the payload as it was when the run failed."""
         return pretty(row.payload) if row.payload else SafeString("—")
 
-    @admin.action(description="Replay …", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Replay …"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[ParkedRun]) -> HttpResponse | None:
         """Ask at which rate, into which version; then replay the chosen runs."""
         keys = list(queryset.order_by("created_at", "id").values_list("pk", flat=True)[: MOST_IDS + 1])

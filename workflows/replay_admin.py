@@ -176,6 +176,7 @@ def _replay_one(request: HttpRequest, row: ParkedRun) -> bool:
 class ReplayJobAdmin(ReadOnlyAdmin):
     """Replays in the background: how far they are; paused, gone on with and cancelled."""
 
+    place = gettext_lazy("Replays")
     roles: ClassVar = {**PART_ROLES, "replay": Role.EDITOR}
     list_display = ("created_at", "application", "state", "progress", "rate", "into", "asker", "note")
     list_select_related = ("application",)

@@ -48,6 +48,16 @@ class TestAudit:
         status, html = page(client, viewer, reverse("admin:applications_auditentry_change", args=[other.pk]))
         assert "Hidden from Ann" not in html
 
+    def test_only_rows_that_change_lead_to_a_history(self, client: Client, plant: Application) -> None:
+        viewer, entry = (
+            factories.person("ann", plant, Role.VIEWER),
+            AuditEntry.objects.filter(application_id=plant.pk).latest("pk"),
+        )
+        pages = [("applications_auditentry", entry.pk, False), ("applications_application", plant.pk, True)]
+        for name, pk, leads in pages:
+            html = page(client, viewer, reverse(f"admin:{name}_change", args=[pk]))[1]
+            assert (reverse(f"admin:{name}_history", args=[pk]) in html) == leads
+
     def test_what_concerns_no_application_is_for_operators(self, client: Client, plant: Application) -> None:
         admin = factories.person("ann", plant, Role.ADMINISTRATOR)
         User.objects.create_user("newcomer")

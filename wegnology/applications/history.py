@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
@@ -19,12 +20,14 @@ from wegnology.lib.theme_lists import QuickList
 from wegnology.lib.zones import local_time
 
 ENTRIES_A_PAGE = 100
+_WORDS = (gettext_noop("changed"), gettext_noop("set"), gettext_noop("removed"))
+"""What the audit says of values that are not shown."""
 
 
 def changes_html(entry: AuditEntry) -> SafeString:
     """Return what changed, a line a field: old and new where they may be shown."""
     return format_html_join(
-        "", "<div><b>{}</b> {}</div>", [(name.replace("_", " "), _change(what)) for name, what in entry.changes.items()]
+        "", "<div><b>{}</b> {}</div>", [(_(name.replace("_", " ")), _change(what)) for name, what in entry.changes.items()]
     )
 
 
@@ -39,8 +42,8 @@ def _change(what: Any) -> SafeString:
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "—" if value in (None, "") else local_time(str(value))
+        return _("yes") if value else _("no")
+    return "—" if value in (None, "") else local_time(_(str(value)) if value in _WORDS else str(value))
 
 
 def kind_of(entry: AuditEntry) -> str:
@@ -58,6 +61,15 @@ def name_of_kind(kind: str) -> str:
 
 class AuditedPages(QuickList):
     """Shows the audit as the history of a row, in place of the admin's own log, which would tell half of it."""
+
+    has_history = True
+    """Without it no page leads to the history: nobody changes such rows, so that it would be empty."""
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        """Leave out the way to a history that holds nothing."""
+        if not self.has_history:
+            context["show_history"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show who changed what of a row, newest first."""

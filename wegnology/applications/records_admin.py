@@ -29,7 +29,7 @@ from wegnology.lib.theme import row_action
 class ApplicationFilter(admin.SimpleListFilter):
     """Applications of the person, by name."""
 
-    title = "application"
+    title = gettext_lazy("application")
     parameter_name = "application_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -44,7 +44,7 @@ class ApplicationFilter(admin.SimpleListFilter):
 class KindFilter(admin.SimpleListFilter):
     """Kinds of things that own entries are about."""
 
-    title = "object"
+    title = gettext_lazy("object")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -61,6 +61,7 @@ class RecordAdmin(OwnedAdmin):
     """Rows that name their application by id, for reading: it may be gone; then they are for operators."""
 
     application_path = "application_id"
+    has_history = False
 
     def within(self, queryset: QuerySet[Any], applications: QuerySet[Application]) -> QuerySet[Any]:
         """Narrow rows to those of some applications."""
@@ -124,7 +125,7 @@ class AuditEntryAdmin(RecordAdmin):
 class ActorFilter(admin.SimpleListFilter):
     """Who acted in own applications."""
 
-    title = "user"
+    title = gettext_lazy("user")
     parameter_name = "actor"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
