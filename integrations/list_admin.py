@@ -83,7 +83,7 @@ class ListPages(OwnedAdmin):
         """Return what it listens to."""
         return topics_html(row.topics if isinstance(row.topics, list) else [])
 
-    @admin.display(description="Rate/s")
+    @admin.display(description=gettext_lazy("Rate/s"))
     def rate(self, row: Integration) -> SafeString:
         """Return messages a second against the limit."""
         return _live(row, "rate")

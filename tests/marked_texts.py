@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MARKS = frozenset({"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "npgettext", "marked"})
@@ -15,8 +15,10 @@ _FOR_CODE = frozenset(
 )
 """What is called with texts that are names, patterns, keys, or for who reads the log."""
 _FOR_CODE_KEYWORDS = frozenset({"dispatch_uid", "template", "related_name", "content_type", "autocomplete"})
+_SAID = frozenset({"label", "help_text", "description", "title", "verbose_name", "verbose_name_plural", "search_help_text"})
+"""Keywords and attributes whose texts are always read, also short ones."""
 _PUT_IN = re.compile(r"<[^>]*>|\{[^}]*\}|%\([a-z_]+\)s|&[a-z]+;")
-_WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z].*[A-Za-z]{2,}|^[A-Z][a-z]+$|[a-z]\.$|^[, (]+[a-z]{2,}")
+_WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z].*[A-Za-z]{2,}|^[A-Z][a-z]+( …)?$|[a-z]\.$|^[, (]+[a-z]{2,}")
 _FORMAT = re.compile(r"%[sd]|\{\}")
 
 
@@ -48,19 +50,19 @@ def badly_marked(source: str) -> list[Found]:
 def _texts(node: ast.AST) -> Iterator[Found]:
     if isinstance(node, ast.Call):
         yield from _in_call(node)
-    elif isinstance(node, ast.Expr | ast.Compare | ast.Subscript) and not isinstance(getattr(node, "value", None), ast.Call):
-        yield from _texts(node.value) if isinstance(node, ast.Subscript) else ()  # docstrings, and what is only compared
-    elif isinstance(node, ast.AnnAssign | ast.Dict | ast.FunctionDef | ast.AsyncFunctionDef):
-        for part in _without_names(node):
-            yield from _texts(part)
-    elif isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == "__all__" for one in node.targets):
-        pass
+    elif isinstance(node, ast.ClassDef):
+        yield from _in_class(node)
     elif (text := _text(node)) is not None:
-        if _english(text):
-            yield Found(node.lineno, text)  # type: ignore[attr-defined]
+        yield from [Found(node.lineno, text)] if _english(text) else ()  # type: ignore[attr-defined]
     else:
-        for child in ast.iter_child_nodes(node):
-            yield from _texts(child)
+        for part in _parts(node):
+            yield from _texts(part)
+
+
+def _in_class(node: ast.ClassDef) -> Iterator[Found]:
+    for part in node.body:
+        names = {one.id for one in part.targets if isinstance(one, ast.Name)} if isinstance(part, ast.Assign) else set()
+        yield from _said(part.value) if isinstance(part, ast.Assign) and names & _SAID else _texts(part)
 
 
 def _in_call(node: ast.Call) -> Iterator[Found]:
@@ -71,18 +73,32 @@ def _in_call(node: ast.Call) -> Iterator[Found]:
     yield from _texts(node.func)
     if name in _FOR_CODE:
         return
-    for argument in [*node.args, *(word.value for word in node.keywords if word.arg not in _FOR_CODE_KEYWORDS)]:
+    for argument in [*node.args, *(word.value for word in node.keywords if word.arg not in _FOR_CODE_KEYWORDS | _SAID)]:
         yield from _texts(argument)
+    for word in node.keywords:
+        yield from _said(word.value) if word.arg in _SAID else ()
 
 
-def _without_names(node: ast.AnnAssign | ast.Dict | ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.AST]:
-    """Return the parts that may hold texts: no annotations, no keys."""
-    if isinstance(node, ast.AnnAssign):
+def _said(node: ast.AST) -> Iterator[Found]:
+    """Yield a text that people read for sure."""
+    if (text := _text(node)) is None:
+        yield from _texts(node)
+    elif re.search("[A-Za-z]{2}", text):
+        yield Found(node.lineno, text)  # type: ignore[attr-defined]
+
+
+def _parts(node: ast.AST) -> Iterable[ast.AST]:
+    """Return the parts that may hold texts: no docstrings, annotations, keys, exports, and nothing that is only compared."""
+    if isinstance(node, ast.Compare) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return ()
+    if isinstance(node, ast.Subscript | ast.AnnAssign):
         return [node.value] if node.value else []
     if isinstance(node, ast.Dict):
-        return [*node.values]
-    defaults = [*node.args.defaults, *(one for one in node.args.kw_defaults if one)]
-    return [*node.decorator_list, *defaults, *node.body]
+        return node.values
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [*node.decorator_list, *node.args.defaults, *(one for one in node.args.kw_defaults if one), *node.body]
+    exports = isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == "__all__" for one in node.targets)
+    return () if exports else ast.iter_child_nodes(node)
 
 
 def _name(node: ast.Call) -> str:

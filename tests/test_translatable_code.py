@@ -38,6 +38,8 @@ SHOWN_ALL_THE_SAME = (
 )
 """In places that are exempt otherwise, what pages show as it is."""
 ALLOWED = {
+    "wegnology/apps.py": {"WEGnology"},
+    "wegnology/applications/apps.py": {"applications"},
     "wegnology/look.py": {"WEGnology Integrations"},
     "wegnology/applications/acting.py": {"nobody logged in"},
     "wegnology/applications/audit.py": {"audit of {}"},
@@ -91,10 +93,13 @@ def test_unmarked_texts_of_code_are_found() -> None:
             messages.error(request, f"{row.name} is gone.")
             text = _("marked") if row.title == "What it is" else "and %s more"
             return {"Key of code": "Disabled"}[text]
+        class Filter:
+            title = "state"
+            name = forms.CharField(label="name")
     """
     assert [found.text for found in unmarked(dedent(source))] == [
         *("Last seen", "Say when", "{} is gone.", "and %s more"),
-        "Disabled",
+        *("Disabled", "state", "name"),
     ]
 
 

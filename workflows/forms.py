@@ -19,6 +19,7 @@ class WorkflowForm(ModelForm):
     """A workflow with the parts of its develop version."""
 
     triggers = JSONTextField(
+        label=gettext_lazy("Triggers"),
         rows=10,
         required=False,
         help_text=gettext_lazy(
@@ -28,6 +29,7 @@ class WorkflowForm(ModelForm):
         ),
     )
     nodes = JSONTextField(
+        label=gettext_lazy("Nodes"),
         rows=20,
         required=False,
         help_text=gettext_lazy(
@@ -35,11 +37,13 @@ class WorkflowForm(ModelForm):
         ),
     )
     globals = JSONTextField(
+        label=gettext_lazy("Globals"),
         rows=4,
         required=False,
         help_text=gettext_lazy('An object; each key goes before the application\'s global of that name: {"limit": 5}.'),
     )
     save_as_version = forms.CharField(
+        label=gettext_lazy("Save as version"),
         max_length=255,
         required=False,
         widget=TextInput(),

@@ -202,10 +202,10 @@ class ParkedRun(models.Model):
 class ReplayState(models.TextChoices):
     """How a replay of many runs stands."""
 
-    RUNNING = "running", "running"
-    PAUSED = "paused", "paused"
-    DONE = "done", "done"
-    CANCELLED = "cancelled", "cancelled"
+    RUNNING = "running", gettext_lazy("running")
+    PAUSED = "paused", gettext_lazy("paused")
+    DONE = "done", gettext_lazy("done")
+    CANCELLED = "cancelled", gettext_lazy("cancelled")
 
 
 class ReplayJob(models.Model):

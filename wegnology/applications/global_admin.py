@@ -36,12 +36,8 @@ class SecretJSONTextField(JSONTextField):
         try:
             return super().to_python(value)
         except ValidationError as error:
-            place = str(error.message).partition(" near ")[0]
-            text = (
-                _("%(place)s: this is not JSON. Text stands in quotes.") % {"place": place}
-                if place.startswith("Line ")
-                else _NOT_JSON
-            )
+            text = _("Line %(line)s, column %(column)s: this is not JSON. Text stands in quotes.")
+            text = text % error.params if error.params and "line" in error.params else str(_NOT_JSON)
             raise ValidationError(text, code="json") from None
 
     def has_changed(self, initial: object, data: object) -> bool:
@@ -52,13 +48,13 @@ class SecretJSONTextField(JSONTextField):
 class GlobalForm(ModelForm):
     """One global. A stored secret is kept while nothing is typed, and never shown: to make it plain, type it."""
 
-    value = JSONTextField(rows=1, required=False, help_text=_HELP)
+    value = JSONTextField(label=gettext_lazy("Value"), rows=1, required=False, help_text=_HELP)
 
     class Meta:
         model = Global
         fields = ("key", "value", "secret", "description")
         widgets: ClassVar = {
-            "key": TextInput(attrs={"spellcheck": "false", "class": "wg-code", "placeholder": "name"}),
+            "key": TextInput(attrs={"spellcheck": "false", "class": "wg-code", "placeholder": gettext_lazy("name")}),
             "secret": SwitchInput(),
             "description": TextInput(attrs={"placeholder": gettext_lazy("what it is for")}),
         }
@@ -67,7 +63,7 @@ class GlobalForm(ModelForm):
         super().__init__(*args, **kwargs)
         self.was_secret = bool(self.instance.pk) and self.instance.secret
         if self.was_secret or (self.is_bound and self.data.get(self.add_prefix("secret"))):
-            self.fields["value"] = SecretJSONTextField(rows=1, required=False, help_text=_HELP)
+            self.fields["value"] = SecretJSONTextField(label=_("Value"), rows=1, required=False, help_text=_HELP)
         if self.was_secret:
             self.initial["value"] = None
             self.fields["value"].widget.attrs["placeholder"] = _("Stored, not shown. Type to replace.")

@@ -97,9 +97,7 @@ def parse_json(text: str) -> JSONValue:
         near = line[max(error.colno - 12, 0) : error.colno + 12].strip()
         place = {"line": error.lineno, "column": error.colno, "near": near, "fault": error.msg}
         text = _("Line %(line)s, column %(column)s near “%(near)s”: %(fault)s.")
-        raise ValidationError(
-            (text if near else _("Line %(line)s, column %(column)s: %(fault)s.")) % place, code="json"
-        ) from None
+        raise ValidationError(text if near else _("Line %(line)s, column %(column)s: %(fault)s."), "json", place) from None
     except RecursionError:
         raise ValidationError(_("This is nested too deeply."), code="json") from None
     return value

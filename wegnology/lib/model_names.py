@@ -14,8 +14,9 @@ def translate_names(models: Iterable[type[Model]]) -> None:
     A model need not mark them: most are made of the names in its code. Migrations are made of what was declared.
     """
     for model in models:
-        model._meta.verbose_name = _lazy(model._meta.verbose_name)
-        model._meta.verbose_name_plural = _lazy(model._meta.verbose_name_plural)
+        one, many = called(model)
+        model._meta.verbose_name = gettext_lazy(one)
+        model._meta.verbose_name_plural = gettext_lazy(many)
         for field in _own_fields(model):
             field.verbose_name = _lazy(field.verbose_name)
 
