@@ -171,6 +171,15 @@ class TestLooking:
         assert "ann" in html
         assert "members-0-role" not in html
 
+    @pytest.mark.parametrize(("role", "parts"), [(Role.VIEWER, ()), (Role.EDITOR, ("globals",))])
+    def test_a_part_that_may_only_be_looked_at_has_no_button(
+        self, client: Client, plant: Application, role: Role, parts: tuple[str, ...]
+    ) -> None:
+        client.force_login(factories.person("vic", plant, role))
+        for part in ("globals", "members"):
+            html = client.get(reverse(f"admin:applications_application_{part}", args=[plant.pk])).content.decode()
+            assert ('name="_save"' in html) == (part in parts)
+
     def test_an_application_page_costs_the_same_for_any_number_of_members(
         self, by_ann: Client, plant: Application, django_assert_num_queries: Any
     ) -> None:

@@ -32,7 +32,7 @@ def test_the_picture_is_moved_enlarged_and_says_what_a_node_is_set_to(person: Pe
     assert _view(picture)[0] < whole[0]
     page.get_by_role("button", name="Fit").click()
     assert _view(picture) == whole
-    page.locator("[data-box]").filter(has_text="ConditionalNode").click()
+    page.locator("[data-box]").filter(has_text="Conditional").click()
     chosen = page.locator(".wg-node.wg-chosen")
     expect(chosen).to_have_count(1)
     expect(chosen).to_contain_text("globals.threshold")

@@ -61,7 +61,9 @@ class ApplicationAdmin(OwnedAdmin):
     def part_view(self, part: str, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show one part of an application by itself."""
         setattr(request, _PART, part)
-        context = {"part": part, "part_title": PARTS[part].verbose_name_plural, **_NO_BUTTONS}
+        row = self.get_object(request, object_id)
+        may_change = row is not None and PARTS[part](self.model, self.admin_site).has_change_permission(request, row)
+        context = {"part": part, "part_title": PARTS[part].verbose_name_plural, **_NO_BUTTONS, "show_save": may_change}
         answer: HttpResponse = self.changeform_view(request, object_id, "", context)
         return answer
 
