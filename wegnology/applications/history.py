@@ -22,6 +22,20 @@ from wegnology.lib.zones import local_time
 ENTRIES_A_PAGE = 100
 _WORDS = (gettext_noop("changed"), gettext_noop("set"), gettext_noop("removed"))
 """What the audit says of values that are not shown."""
+ACTIONS = (
+    *(
+        gettext_noop("created"),
+        gettext_noop("deleted"),
+        gettext_noop("restored"),
+        gettext_noop("purged"),
+        gettext_noop("enabled"),
+    ),
+    *(gettext_noop("disabled"), gettext_noop("acknowledged"), gettext_noop("checked"), gettext_noop("discarded")),
+    *(gettext_noop("edited"), gettext_noop("exported"), gettext_noop("imported"), gettext_noop("pressed")),
+    *(gettext_noop("reconnected"), gettext_noop("replayed"), gettext_noop("stopped"), gettext_noop("storage cleared")),
+    *(gettext_noop("test message"),),
+)
+"""What the audit says was done, for translators; pages look it up where they show it."""
 
 
 def changes_html(entry: AuditEntry) -> SafeString:

@@ -90,13 +90,13 @@ class AuditEntryAdmin(RecordAdmin):
     """Who changed what."""
 
     place = gettext_lazy("Audit")
-    list_display = ("time", "who", "action", "kind_name", "object_", "what")
+    list_display = ("time", "who", "action_", "kind_name", "object_", "what")
     list_filter = ("action", KindFilter, "actor_name", "time", ApplicationFilter)
     list_per_page = 100
     show_full_result_count = False
     search_fields = ("object_name", "object_id", "actor_name")
     search_help_text = gettext_lazy("Search by name or id of the object, or by person")
-    fields = ("time", "who", "actor_kind", "action", "kind_name", "object_", "object_id", "application_id", "what")
+    fields = ("time", "who", "actor_kind", "action_", "kind_name", "object_", "object_id", "application_id", "what")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes; what is old enough goes by itself."""
@@ -110,6 +110,11 @@ class AuditEntryAdmin(RecordAdmin):
     def who(self, row: AuditEntry) -> str:
         """Return who acted, and whether a token did."""
         return gettext("%(actor_name)s (token)") % {"actor_name": row.actor_name} if row.actor_kind == "token" else row.actor_name
+
+    @admin.display(description=gettext_lazy("action"), ordering="action")
+    def action_(self, row: AuditEntry) -> str:
+        """Return what was done."""
+        return gettext(row.action)
 
     @admin.display(description=gettext_lazy("Object"), ordering="object_name")
     def object_(self, row: AuditEntry) -> str:
