@@ -20,6 +20,7 @@ from wegnology.applications.confirming import ConfirmedEdits
 from wegnology.applications.owned_admin import OwnedAdmin
 from workflows import integration_admin, parked_admin  # noqa: F401  (importing registers the pages)
 from workflows.alarms import admin as alarm_admin  # noqa: F401  (likewise)
+from workflows.alarms import rule_admin  # noqa: F401  (likewise)
 from workflows.deletion_admin import DeletionPages
 from workflows.drawing_admin import DrawnWorkflow
 from workflows.exchange_actions import ExchangeActions
