@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from integrations.models import Integration
 from tests import factories
+from wegnology.applications.audit import record
 from wegnology.applications.models import Credential
 from wegnology.declared_texts import declared_names, declared_texts
 from wegnology.lib.model_names import called
@@ -34,6 +35,10 @@ SAID = {
     "Read from a file": "Legu el dosiero",
     "Input should be less than or equal to {le}.": "Maksimume {le}.",
     "name": "nomo",
+    "Certificate and key": "Atestilo kaj ŝlosilo",
+    "created": "kreita",
+    "reconnections asked for": "petitaj rekonektoj",
+    "the hub itself": "la nabo mem",
     "integration": "integro",
     f"{COUNTED}\x04integration\x00{COUNTED}\x04integrations": "integro\x00integroj",
 }
@@ -88,6 +93,20 @@ class TestPages:
             Settings.check({"port": 70000})
         text = caught.value.errors["port"]
         assert (str(text), in_language(text)) == ("Input should be less than or equal to 65535.", "Maksimume 65535.")
+
+    def test_a_filter_by_what_is_declared_or_recorded(self, admin_client: Client) -> None:
+        application = factories.application()
+        Credential(application=application, name="Key", credential_type="certificateKeyPair").save()
+        assert "Atestilo kaj ŝlosilo" in admin_client.get(reverse("admin:applications_credential_changelist")).content.decode()
+        page = admin_client.get(reverse("admin:applications_auditentry_changelist")).content.decode()
+        assert "kreita" in page[page.index("?action=created") :]
+
+    def test_an_entry_of_the_audit(self, admin_client: Client) -> None:
+        row = factories.integration()
+        entry = record(None, "changed", row, {"reconnects": [1, 2], "digest": "changed"})
+        page = admin_client.get(reverse("admin:applications_auditentry_change", args=[entry.pk])).content.decode()
+        assert "<b>petitaj rekonektoj</b>" in page
+        assert "la nabo mem" in page
 
     def test_models_and_what_is_counted(self) -> None:
         assert str(Integration._meta.verbose_name) == "integro"

@@ -58,7 +58,7 @@ def schema_texts(schema: type[BaseModel]) -> Iterator[str]:
     """Yield what forms say of settings: labels, help, sections, examples, values to choose; of objects in them, too."""
     for name, field in json_names(schema).items():
         title = field.title or words_of(name)
-        yield from (title, title.removesuffix(TEMPLATE_SUFFIX), field.description or "")
+        yield from (title, words_of(name), title.removesuffix(TEMPLATE_SUFFIX), field.description or "")
         yield from (str(hints(field).get("section", "")), str(hints(field).get("placeholder", "")))
         yield from (option_words(str(value)) for value in _options(field.annotation) if isinstance(value, str))
         yield from _objects(field)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from integrations.models import Integration
 from tests import factories
 from tests.lamp import CONFIG, lamp  # noqa: F401  (a fixture)
+from wegnology.applications.history import field_words
 from wegnology.applications.models import Application, Member, Role
 from wegnology.applications.records import AuditEntry, TrashEntry
 from workflows.models import Workflow
@@ -215,3 +216,12 @@ def test_an_empty_list_says_what_would_stand_there(client: Client) -> None:
     found = client.get(reverse("admin:applications_credential_changelist") + "?q=x").content.decode()
     assert "like that" in found
     assert "yielded into" not in trash + credentials + found
+
+
+def test_fields_are_said_in_words() -> None:
+    said = [
+        ("applications.apitoken", "digest"),
+        ("integrations.integration", "clientId"),
+        ("workflows.alarmrule", "repeat_minutes"),
+    ]
+    assert [field_words(*one) for one in said] == ["token", "Client id", "repeat minutes"]

@@ -27,6 +27,7 @@ from wegnology.lib import credential_types as kinds
 from wegnology.lib.badges import Badge, badge_html
 from wegnology.lib.forms import SchemaFields
 from wegnology.lib.reference import said_of
+from wegnology.lib.spoken_filters import SpokenChoices
 from wegnology.lib.theme import ChangeList, row_action
 
 COMMON = ("application", "name", "enabled", "description")
@@ -65,7 +66,7 @@ class CredentialAdmin(TypedAdmin):
     list_display = ("name_", "state", "kind_", "application", "whose", "ends", "used_by")
     list_display_links = ("name_",)
     list_select_related = ("application",)
-    list_filter = ("enabled", "credential_type", "application")
+    list_filter = ("enabled", ("credential_type", SpokenChoices), "application")
     list_filter_submit = False
     list_per_page = 100
     search_fields = ("name", "id", "description")

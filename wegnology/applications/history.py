@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 
 from wegnology.applications.audit import page_of
 from wegnology.applications.records import AuditEntry
+from wegnology.lib.forms import words_of
 from wegnology.lib.theme_lists import QuickList
 from wegnology.lib.zones import local_time
 
@@ -33,16 +34,40 @@ ACTIONS = (
     *(gettext_noop("disabled"), gettext_noop("acknowledged"), gettext_noop("checked"), gettext_noop("discarded")),
     *(gettext_noop("edited"), gettext_noop("exported"), gettext_noop("imported"), gettext_noop("pressed")),
     *(gettext_noop("reconnected"), gettext_noop("replayed"), gettext_noop("stopped"), gettext_noop("storage cleared")),
-    *(gettext_noop("test message"),),
+    *(gettext_noop("test message"), gettext_noop("resumed")),
 )
 """What the audit says was done, for translators; pages look it up where they show it."""
+
+FIELDS = {
+    ("applications.apitoken", "digest"): gettext_noop("token"),
+    ("workflows.webhook", "digest"): gettext_noop("secret address"),
+    ("integrations.integration", "reconnects"): gettext_noop("reconnections asked for"),
+}
+"""Fields whose names only code understands, by kind and name, in words."""
+PARTS = (
+    *(gettext_noop("deleted by"), gettext_noop("event"), gettext_noop("events"), gettext_noop("fields"), gettext_noop("file")),
+    *(gettext_noop("runs"), gettext_noop("settings"), gettext_noop("until"), gettext_noop("workflows")),
+)
+"""What entries about more than fields name, for translators."""
+ACTORS = {
+    "user": gettext_noop("a person"),
+    "token": gettext_noop("a token"),
+    "command": gettext_noop("a command"),
+    "system": gettext_noop("the hub itself"),
+}
+"""Kinds of who acted."""
+
+
+def field_words(kind: str, name: str) -> str:
+    """Return the name of a field or setting in words, in the language of who reads it."""
+    words = FIELDS.get((kind, name)) or (name.replace("_", " ") if name.islower() else words_of(name))
+    return _(words)
 
 
 def changes_html(entry: AuditEntry) -> SafeString:
     """Return what changed, a line a field: old and new where they may be shown."""
-    return format_html_join(
-        "", "<div><b>{}</b> {}</div>", [(_(name.replace("_", " ")), _change(what)) for name, what in entry.changes.items()]
-    )
+    lines = [(field_words(entry.kind, name), _change(what)) for name, what in entry.changes.items()]
+    return format_html_join("", "<div><b>{}</b> {}</div>", lines)
 
 
 def _change(what: Any) -> SafeString:

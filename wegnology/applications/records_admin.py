@@ -17,44 +17,15 @@ from django.views.decorators.http import require_POST
 
 from wegnology.applications import audit
 from wegnology.applications.access import applications_of, is_operator
-from wegnology.applications.history import changes_html, kind_of, name_of_kind
+from wegnology.applications.history import ACTORS, changes_html, kind_of
 from wegnology.applications.models import Application, Role
 from wegnology.applications.owned_admin import OwnedAdmin
+from wegnology.applications.record_filters import ActorFilter, ApplicationFilter, KindFilter
 from wegnology.applications.records import AuditEntry, TrashEntry
 from wegnology.applications.restoring import CannotRestore, restore
 from wegnology.lib.speaking import counted
+from wegnology.lib.spoken_filters import SpokenValues
 from wegnology.lib.theme import row_action
-
-
-class ApplicationFilter(admin.SimpleListFilter):
-    """Applications of the person, by name."""
-
-    title = gettext_lazy("application")
-    parameter_name = "application_id"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
-        return list(applications_of(request.user).values_list("pk", "name"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        return queryset.filter(application_id=self.value()) if self.value() else queryset
-
-
-class KindFilter(admin.SimpleListFilter):
-    """Kinds of things that own entries are about."""
-
-    title = gettext_lazy("object")
-    parameter_name = "kind"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
-        kinds = [model._meta.label_lower for model in audit.watched()]
-        return sorted(((kind, name_of_kind(kind)) for kind in kinds), key=lambda choice: choice[1])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 class RecordAdmin(OwnedAdmin):
@@ -91,12 +62,12 @@ class AuditEntryAdmin(RecordAdmin):
 
     place = gettext_lazy("Audit")
     list_display = ("time", "who", "action_", "kind_name", "object_", "what")
-    list_filter = ("action", KindFilter, "actor_name", "time", ApplicationFilter)
+    list_filter = (("action", SpokenValues), KindFilter, "actor_name", "time", ApplicationFilter)
     list_per_page = 100
     show_full_result_count = False
     search_fields = ("object_name", "object_id", "actor_name")
     search_help_text = gettext_lazy("Search by name or id of the object, or by person")
-    fields = ("time", "who", "actor_kind", "action_", "kind_name", "object_", "object_id", "application_id", "what")
+    fields = ("time", "who", "actor_kind_", "action_", "kind_name", "object_", "object_id", "application_id", "what")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes; what is old enough goes by itself."""
@@ -110,6 +81,11 @@ class AuditEntryAdmin(RecordAdmin):
     def who(self, row: AuditEntry) -> str:
         """Return who acted, and whether a token did."""
         return gettext("%(actor_name)s (token)") % {"actor_name": row.actor_name} if row.actor_kind == "token" else row.actor_name
+
+    @admin.display(description=gettext_lazy("actor kind"))
+    def actor_kind_(self, row: AuditEntry) -> str:
+        """Return what kind of actor it was; one that this release does not know keeps its name."""
+        return gettext(ACTORS.get(row.actor_kind, row.actor_kind))
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
     def action_(self, row: AuditEntry) -> str:
@@ -125,22 +101,6 @@ class AuditEntryAdmin(RecordAdmin):
     def what(self, row: AuditEntry) -> SafeString:
         """Return what changed."""
         return format_html('<div class="wg-detail">{}</div>', changes_html(row))
-
-
-class ActorFilter(admin.SimpleListFilter):
-    """Who acted in own applications."""
-
-    title = gettext_lazy("user")
-    parameter_name = "actor"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices."""
-        names = model_admin.get_queryset(request).order_by("actor_name").values_list("actor_name", flat=True).distinct()
-        return [(name, name) for name in names[:200]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the list."""
-        return queryset.filter(actor_name=self.value()) if self.value() else queryset
 
 
 @admin.register(TrashEntry)

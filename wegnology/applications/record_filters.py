@@ -1,0 +1,59 @@
+"""Filters of the audit and of the trash: they offer what a person may see."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from wegnology.applications import audit
+from wegnology.applications.access import applications_of
+from wegnology.applications.history import name_of_kind
+
+
+class ApplicationFilter(admin.SimpleListFilter):
+    """Applications of the person, by name."""
+
+    title = gettext_lazy("application")
+    parameter_name = "application_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        return list(applications_of(request.user).values_list("pk", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(application_id=self.value()) if self.value() else queryset
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Kinds of things that own entries are about."""
+
+    title = gettext_lazy("object")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        kinds = [model._meta.label_lower for model in audit.watched()]
+        return sorted(((kind, name_of_kind(kind)) for kind in kinds), key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+class ActorFilter(admin.SimpleListFilter):
+    """Who acted in own applications."""
+
+    title = gettext_lazy("user")
+    parameter_name = "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the choices."""
+        names = model_admin.get_queryset(request).order_by("actor_name").values_list("actor_name", flat=True).distinct()
+        return [(name, name) for name in names[:200]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        return queryset.filter(actor_name=self.value()) if self.value() else queryset
