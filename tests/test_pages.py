@@ -303,8 +303,16 @@ def test_without_redis_an_overview_knows_no_live_numbers(admin_client: Client, r
     factories.integration(plant)
     html = admin_client.get(reverse("overview", args=[plant.pk])).content.decode()
     assert "Redis cannot be reached since" in html
-    assert "<strong>? / 1</strong>" in html
+    assert "<strong>? of 1</strong>" in html
     assert "<strong>?</strong>Waiting for workflows" in html
+
+
+def test_an_overview_expects_no_disabled_integration_to_be_connected(admin_client: Client, redis_away: None) -> None:
+    plant = factories.application("Plant")
+    for name, enabled in (("One", True), ("Two", True), ("Three", False)):
+        factories.integration(plant, name=name, enabled=enabled)
+    html = admin_client.get(reverse("overview", args=[plant.pk])).content.decode()
+    assert "<strong>? of 2</strong>Enabled integrations connected" in html
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

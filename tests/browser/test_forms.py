@@ -41,6 +41,8 @@ def test_fields_that_mean_nothing_are_hidden(person: Person) -> None:
         kind.select_option(name)
         expect(threshold).to_be_visible(visible=has_threshold)
         expect(integration).to_be_visible(visible=has_integration)
+    expect(person.page.get_by_text("in minutes; empty means")).to_be_visible()
+    expect(person.page.get_by_text("in percent used; empty means")).to_be_hidden()
     person.go("/admin/applications/apitoken/add/")
     expect(person.field("scopes")).to_be_hidden()
     person.field("access").select_option("chosen")

@@ -5,6 +5,7 @@ A fixed number of queries and round trips, whatever it holds. Without Redis it s
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib import admin
@@ -76,7 +77,7 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
         "application": application,
         "away_since": live.away_since,
         "may_change": may_change,
-        "figures": [*_figures(list(shown.values()), ledger, live, parked, now_ms), _of_alarms(alarms)],
+        "figures": [_connected(rows, shown, live), *_figures(ledger, live, parked, now_ms), _of_alarms(alarms)],
         "states": Counter(badge._replace(detail="") for badge in shown.values()).most_common(),
         "troubled": [(row, shown[row.pk]) for row in rows if shown[row.pk].tone not in FINE][:TROUBLED],
         "integration_count": len(rows),
@@ -91,16 +92,23 @@ def _context(request: HttpRequest, application: Application) -> dict[str, object
     }
 
 
-def _figures(shown: list[Badge], ledger: Ledger, live: Live, parked: int, now_ms: int) -> list[Figure]:
-    lines = ledger.received
-    connected = sum(status.live for status in live.statuses.values())
-    tones = {badge.tone for badge in shown}
+def _connected(rows: list[Integration], shown: Mapping[str, Badge], live: Live) -> Figure:
+    """Count what is meant to be connected: nobody expects it of a disabled integration."""
+    enabled = [row.pk for row in rows if row.enabled]
+    connected = sum(live.statuses[pk].live for pk in enabled if pk in live.statuses)
+    tones = {badge.tone for badge in shown.values()}
     worst = next((tone for tone in ("danger", "warning") if tone in tones), "")
+    number = f"{connected:,}" if live.away_since is None else UNKNOWN
+    said = _("%(number)s of %(enabled)s") % {"number": number, "enabled": f"{len(enabled):,}"}
+    return Figure(_("Enabled integrations connected"), said, worst)
+
+
+def _figures(ledger: Ledger, live: Live, parked: int, now_ms: int) -> list[Figure]:
+    lines = ledger.received
     known = live.away_since is None
     recent = [line for line in lines if line.hour_ms > now_ms - 2 * HOUR_MS]
     dropped = sum(sum(line.dropped.values()) for line in lines)
     return [
-        Figure(_("Connected"), f"{connected if known else UNKNOWN} / {len(shown)}", worst),
         Figure(_("Received in this and the last hour"), f"{sum(line.messages for line in recent):,}"),
         Figure(_("Received in 24 hours"), f"{sum(line.messages for line in lines):,}"),
         Figure(_("Sent in 24 hours"), f"{sum(line.sent for line in ledger.sent):,}"),

@@ -1,11 +1,13 @@
 """The form of a rule."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -71,6 +73,7 @@ class AlarmRuleForm(ModelForm):
         super().__init__(*args, **kwargs)
         if "kind" in self.fields:
             self._hint("threshold", [kind.name for kind in KINDS.values() if kind.unit])
+            self._name_units()
             self._hint("integration", [kind.name for kind in KINDS.values() if kind.of_integrations])
         if "webhook" in self.fields and self.instance.calls:
             self.fields["webhook"].help_text = _("There is one. Leave this empty to keep it, or enter another address.")
@@ -81,6 +84,20 @@ class AlarmRuleForm(ModelForm):
         """Tell the script of the page for which kinds a field is there; without it all are shown, and `clean` decides."""
         widget: Any = self.fields[name].widget
         add_hints(getattr(widget, "widget", widget).attrs, {}, {"kind": kinds}, "")  # a choice of rows is wrapped
+
+    def _name_units(self) -> None:
+        """Say what the threshold of each kind counts: the script of the page shows the line of the chosen kind, else all show."""
+        lines = [
+            (
+                json.dumps({"kind": [kind.name]}),
+                _("%(alarm)s: in %(unit)s; empty means %(usual)s.")
+                % {"alarm": _(kind.label), "unit": _(kind.unit), "usual": f"{kind.usual:g}"},
+            )
+            for kind in KINDS.values()
+            if kind.unit
+        ]
+        text = format_html_join(" ", '<span class="wg-part" data-when="{}">{}</span>', lines)
+        self.fields["threshold"].help_text = text
 
     def clean_emails(self) -> list[str]:
         """Check each address."""

@@ -15,6 +15,7 @@ from tests import factories
 from wegnology.applications.models import Application, Role
 from wegnology.applications.records import AuditEntry
 from wegnology.lib.types import JSONObject
+from workflows.alarms.kinds import KINDS
 from workflows.alarms.panel import alarm_panel
 from workflows.graph import Graph
 from workflows.models import Alarm, AlarmRule
@@ -199,3 +200,11 @@ def test_who_may_only_look_is_offered_no_change(client: Client, plant: Applicati
     client.post(page, {"action": "tell_whom", "_selected_action": [rule.pk], "emails": "vic@example.com"})
     rule.refresh_from_db()
     assert rule.emails == []
+
+
+def test_a_new_rule_names_the_unit_of_each_kind(editor: Client) -> None:
+    html = unescape(editor.get(reverse("admin:workflows_alarmrule_add")).content.decode())
+    assert "Disconnected: in minutes; empty means 5." in html
+    for kind in KINDS.values():
+        assert not kind.unit or f": in {kind.unit}; empty means {kind.usual:g}." in html
+        assert (f'data-when="{json.dumps({"kind": [kind.name]})}">{kind.label}' in html) == bool(kind.unit), kind.name

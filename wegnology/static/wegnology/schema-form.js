@@ -4,7 +4,8 @@
 (() => {
   "use strict";
 
-  const row = (input) => input.closest(".field-line") || input.parentElement;
+  // A part of a help text goes by itself, an input with its whole line.
+  const row = (input) => input.classList.contains("wg-part") ? input : input.closest(".field-line") || input.parentElement;
 
   const valueOf = (name) => {
     const input = document.querySelector(`[name="${CSS.escape(name)}"]`);
