@@ -1,5 +1,6 @@
 """A language that somebody adds reaches people: what templates, code, schemas and scripts say."""
 
+import json
 import shutil
 import struct
 import subprocess
@@ -21,7 +22,9 @@ from wegnology.declared_texts import declared_names, declared_texts
 from wegnology.lib.model_names import called
 from wegnology.lib.schema import ConfigInvalid, Field, Schema
 from wegnology.lib.speaking import COUNTED, counted, in_language
+from wegnology.lib.types import JSONObject
 from wegnology.management.commands.makemessages import Command, declarations
+from workflows.version_content import Content, content_faults, spoken
 
 pytestmark = pytest.mark.django_db
 LANGUAGE = "eo"
@@ -35,6 +38,9 @@ SAID = {
     "Read from a file": "Legu el dosiero",
     "Input should be less than or equal to {le}.": "Maksimume {le}.",
     "name": "nomo",
+    "There is no time zone {zone}: use a name such as America/New_York.": "Ne estas horzono {zone}.",
+    "Referenced output ID {id} does not exist.": "Ne estas {id}.",
+    "A node cannot connect to itself.": "Ne al si mem.",
     "Certificate and key": "Atestilo kaj ŝlosilo",
     "created": "kreita",
     "reconnections asked for": "petitaj rekonektoj",
@@ -107,6 +113,24 @@ class TestPages:
         page = admin_client.get(reverse("admin:applications_auditentry_change", args=[entry.pk])).content.decode()
         assert "<b>petitaj rekonektoj</b>" in page
         assert "la nabo mem" in page
+
+    def test_faults_of_a_workflow(self, admin_client: Client) -> None:
+        timer: JSONObject = {
+            "type": "timer",
+            "key": "t",
+            "config": {"cron": "@daily", "tz": "Mars/Base"},
+            "outputIds": [["gone"]],
+        }
+        node: JSONObject = {"id": "end", "type": "DebugNode", "config": {}, "outputIds": [["end"]]}
+        content = Content([timer], [node], {})
+        faults = content_faults(content)
+        assert "There is no time zone 'Mars/Base': use a name such as America/New_York." in [one.message for one in faults]
+        said = {one.message for one in spoken(faults)}
+        assert {"Ne estas horzono 'Mars/Base'.", "Ne estas gone.", "Ne al si mem."} <= said
+        row = factories.workflow(factories.integration())
+        sent = {"name": row.name, "application": row.application_id, "triggers": json.dumps([timer]), "nodes": json.dumps([node])}
+        page = admin_client.post(reverse("admin:workflows_workflow_change", args=[row.pk]), {**sent, "globals": "{}"})
+        assert "Ne estas horzono &#x27;Mars/Base&#x27;." in page.content.decode()
 
     def test_models_and_what_is_counted(self) -> None:
         assert str(Integration._meta.verbose_name) == "integro"

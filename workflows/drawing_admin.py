@@ -10,7 +10,7 @@ from wegnology.lib.theme import ModelAdmin
 from wegnology.lib.types import JSONObject
 from workflows.drawing.picture import Picture, picture
 from workflows.models import DEVELOP, Workflow, WorkflowVersion
-from workflows.version_content import Content, content_faults, content_of
+from workflows.version_content import Content, content_faults, content_of, spoken
 
 
 class DrawnWorkflow(ModelAdmin):
@@ -33,7 +33,7 @@ def draw(content: Content, application_id: str | None, **path: Any) -> Picture:
     keys = [str(one.get("key")) for one in triggers if isinstance(one, dict) and one.get("key")]
     known = Integration.objects.filter(application=application_id, pk__in=keys) if application_id and keys else []
     names = {row.pk: row.name for row in known}
-    return picture(content.triggers, content.nodes, faults=content_faults(content, None), sources=names, **path)
+    return picture(content.triggers, content.nodes, faults=spoken(content_faults(content, None)), sources=names, **path)
 
 
 def draw_version(version: WorkflowVersion, **path: Any) -> Picture:

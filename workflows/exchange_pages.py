@@ -24,6 +24,7 @@ from workflows.exchange_choices import Choices
 from workflows.exchange_form import NEW, ImportForm
 from workflows.exchange_kept import forget_kept, keep
 from workflows.models import DEVELOP, Workflow
+from workflows.version_content import spoken
 
 Sections = list[tuple[str, str, str, list[Fault]]]
 
@@ -51,7 +52,7 @@ def _import(request: HttpRequest, form: ImportForm) -> dict[str, Any]:
     try:
         report = import_files(form.target(), form.cleaned_data["uploads"], options)
     except ImportRefused as error:
-        return {"faults": error.faults, "carried": choices.carried, **_keep(request, form)}
+        return {"faults": spoken(error.faults), "carried": choices.carried, **_keep(request, form)}
     found: dict[str, Any] = {"report": report, "sections": _sections(report)}
     if report.dry_run:
         return {**found, "choices": choices.fields(report), "misled": bool(choices.faults), **_keep(request, form)}
@@ -76,7 +77,7 @@ def _sections(report: Report) -> Sections:
         ("change_circle", "info", _("Changed"), report.changed),
         ("remove_circle", "muted", _("Left out"), report.left_out),
     ]
-    return [(icon, tone, title, shown(faults)) for icon, tone, title, faults in found if faults]
+    return [(icon, tone, title, spoken(shown(faults))) for icon, tone, title, faults in found if faults]
 
 
 @require_GET

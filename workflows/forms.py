@@ -11,7 +11,7 @@ from wegnology.lib.speaking import Said
 from wegnology.lib.theme import ModelForm, Textarea, TextInput
 from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
 from workflows.unsupported import unsupported_types
-from workflows.version_content import Content, content_faults, shape_faults
+from workflows.version_content import Content, content_faults, shape_faults, spoken
 from workflows.versions import TAKEN, create_version, name_fault, room_fault, save_develop
 
 
@@ -77,7 +77,9 @@ class WorkflowForm(ModelForm):
         content = self.content()
         for fault in shape_faults(content):
             self.add_error(fault.place, fault.message)
-        for fault in () if self.errors.keys() & set(PARTS) else content_faults(content, unsupported_types(self.develop.nodes)):
+        if self.errors.keys() & set(PARTS):
+            return cleaned
+        for fault in spoken(content_faults(content, unsupported_types(self.develop.nodes))):
             self.add_error(next(part for part in PARTS if fault.place.startswith(part)), str(fault))
         return cleaned
 

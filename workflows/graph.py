@@ -9,8 +9,10 @@ from typing import Annotated, Any, Protocol, Self
 
 from pydantic import Field, ValidationError
 
+from wegnology.lib.fault_texts import Filled, worded
+from wegnology.lib.marking import marked
 from wegnology.lib.registry import UnknownName
-from wegnology.lib.schema import ConfigInvalid, Schema
+from wegnology.lib.schema import ConfigInvalid, Schema, sentence
 from wegnology.lib.types import JSONObject
 from workflows.circle import find_circle
 from workflows.exceptions import Fault, GraphInvalid
@@ -133,7 +135,8 @@ class _Builder:
         for index, form in enumerate(forms):
             node = form and self._node(form, f"nodes[{index}]")
             if form and form.id in built:
-                self.fault(f"nodes[{index}].id", f"Node IDs must be unique: {form.id!r} is used twice.")
+                text = marked("Node IDs must be unique: {id} is used twice.")
+                self.fault(f"nodes[{index}].id", Filled(text, {"id": repr(form.id)}))
             elif form and node:
                 built[form.id] = node
         self._check_wires(forms, ids, built)
@@ -154,14 +157,15 @@ class _Builder:
 
     def _bound(self, items: list[JSONObject], most: int, place: str) -> None:
         if len(items) > most:
-            raise GraphInvalid([Fault(place, f"There are {len(items)}; at most {most} are allowed.")])
+            text = Filled(marked("There are {count}; at most {most} are allowed."), {"count": len(items), "most": most})
+            raise GraphInvalid([Fault(place, text)])
 
     def _form(self, schema: type[Any], raw: object, place: str) -> Any:
         try:
             return schema.model_validate(raw)
         except ValidationError as error:
             for fault in error.errors(include_input=False, include_url=False):
-                self.fault(place + _suffix(fault["loc"]), _sentence(fault["msg"]))
+                self.fault(place + _suffix(fault["loc"]), sentence(worded(fault)))
         return None
 
     def _node(self, form: _NodeForm, place: str) -> GraphNode | None:
@@ -191,12 +195,11 @@ class _Builder:
             node = built.get(form.id)
             outputs = node.node.outputs if node else ()
             if node and any(form.output_ids[len(outputs) :]):
-                self.fault(
-                    f"nodes[{index}].outputIds", f"This node has {len(outputs)} output(s), {len(form.output_ids)} are wired."
-                )
+                text = marked("This node has {count} output(s), {wired} are wired.")
+                self.fault(f"nodes[{index}].outputIds", Filled(text, {"count": len(outputs), "wired": len(form.output_ids)}))
         circle = find_circle({form.id: form.output_ids for form in forms if form})
         if circle:
-            self.fault("nodes", f"The nodes run in a circle: {' → '.join(circle)}.")
+            self.fault("nodes", Filled(marked("The nodes run in a circle: {nodes}."), {"nodes": " → ".join(circle)}))
 
     def _check_targets(
         self, outputs: list[list[str]], place: str, ids: set[str], built: Mapping[str, GraphNode], own_id: str | None = None
@@ -205,11 +208,12 @@ class _Builder:
             for position, target in enumerate(targets):
                 at = f"{place}.outputIds[{number}][{position}]"
                 if target not in ids:
-                    self.fault(at, f"Referenced output ID {target} does not exist.")
+                    self.fault(at, Filled(marked("Referenced output ID {id} does not exist."), {"id": target}))
                 elif target == own_id:
-                    self.fault(at, "A node cannot connect to itself.")
+                    self.fault(at, marked("A node cannot connect to itself."))
                 elif target in built and not built[target].node.takes_input:
-                    self.fault(at, f"{built[target].label} cannot be connected: it never runs.")
+                    text = marked("{node} cannot be connected: it never runs.")
+                    self.fault(at, Filled(text, {"node": built[target].label}))
 
     def _trigger(self, raw: JSONObject, place: str, ids: set[str], built: Mapping[str, GraphNode]) -> Trigger | None:
         form = self._form(_TriggerForm, raw, place)
@@ -230,7 +234,7 @@ class _Builder:
         flags = self._form(IntegrationFlags, config, place)
         kinds = frozenset(name for name, wanted in flags if wanted) if flags else frozenset()
         if flags and not kinds:
-            self.fault(place, "Choose at least one of connect, message, disconnect and failure.")
+            self.fault(place, marked("Choose at least one of connect, message, disconnect and failure."))
         return kinds
 
 
@@ -240,13 +244,6 @@ def _linked(outputs: list[list[str]], built: Mapping[str, GraphNode]) -> tuple[t
 
 def _suffix(location: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if str(part).isdecimal() else f".{part}" for part in location)
-
-
-def _sentence(text: str) -> str:
-    text = {"Field required": "This field is required", "Extra inputs are not permitted": "There is no such field"}.get(
-        text, text
-    )
-    return text if text.endswith(".") else f"{text}."
 
 
 __all__ = ["INTEGRATION", "Fault", "Graph", "GraphInvalid", "GraphNode", "IntegrationFlags", "Node", "Trigger"]

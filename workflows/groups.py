@@ -6,10 +6,14 @@ it; only a cap, or the end of a branch, ends a walk through it.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from wegnology.lib.fault_texts import Filled
+from wegnology.lib.marking import marked
 from workflows.exceptions import Fault
 from workflows.nodes.base import CapNode, LoopingNode
 from workflows.placed import GraphNode
 
+_NOT_INSIDE = marked("Referenced output ID {id} does not exist in the required group.")
+_NOT_OUTSIDE = marked("Referenced output ID {id} does not exist outside of the loop.")
 INSIDE = 1
 """The output of a loop that leads into its body."""
 
@@ -35,11 +39,11 @@ def group_faults(
 
 def _own_faults(node: GraphNode, nodes: Mapping[str, GraphNode], place: str) -> Iterator[Fault]:
     if node.group and (node.group not in nodes or not isinstance(nodes[node.group].node, LoopingNode)):
-        yield Fault(f"{place}.meta.groupId", f"There is no loop {node.group!r}.")
+        yield Fault(f"{place}.meta.groupId", Filled(marked("There is no loop {id}."), {"id": repr(node.group)}))
     elif node.group and _contains_itself(node, nodes):
-        yield Fault(f"{place}.meta.groupId", "A loop cannot stand inside of itself.")
+        yield Fault(f"{place}.meta.groupId", marked("A loop cannot stand inside of itself."))
     if isinstance(node.node, CapNode) and node.node.loop_id != node.group:
-        yield Fault(f"{place}.config.loopNodeId", "This must be the loop that the node stands in (its meta.groupId).")
+        yield Fault(f"{place}.config.loopNodeId", marked("This must be the loop that the node stands in (its meta.groupId)."))
 
 
 def _contains_itself(node: GraphNode, nodes: Mapping[str, GraphNode]) -> bool:
@@ -56,8 +60,8 @@ def _contains_itself(node: GraphNode, nodes: Mapping[str, GraphNode]) -> bool:
 def _crossing(targets: Sequence[str], group: str, nodes: Mapping[str, GraphNode], place: str) -> Iterator[Fault]:
     for position, target in enumerate(targets):
         if target in nodes and nodes[target].group != group:
-            where = "in the required group" if group else "outside of the loop"
-            yield Fault(f"{place}[{position}]", f"Referenced output ID {target} does not exist {where}.")
+            text = _NOT_INSIDE if group else _NOT_OUTSIDE
+            yield Fault(f"{place}[{position}]", Filled(text, {"id": target}))
 
 
 def always_capped(loop: GraphNode) -> bool:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from croniter import CroniterError, croniter
 from pydantic import Field, field_validator, model_validator
 
+from wegnology.lib.fault_texts import Filled
 from wegnology.lib.marking import marked
 from wegnology.lib.schema import Schema
 from workflows.alarms.names import AlarmKind
@@ -62,7 +63,8 @@ class TimerConfig(Schema):
         try:
             ZoneInfo(value or "UTC")
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"There is no time zone {value!r}: use a name such as America/New_York.") from None
+            text = marked("There is no time zone {zone}: use a name such as America/New_York.")
+            raise ValueError(Filled(text, {"zone": repr(value)})) from None
         return value or "UTC"
 
     @field_validator("cron")
@@ -159,11 +161,13 @@ def _checked_cron(text: str) -> None:
     """Raise `ValueError` for what is no cron expression of the kind that is taken here, or never comes."""
     fields = _ALIASES.get(text.lower(), text).split()
     if len(fields) not in (5, 6):
-        raise ValueError(f"A cron expression has five fields, or six with seconds first; or it is one of {', '.join(_ALIASES)}.")
+        text = marked("A cron expression has five fields, or six with seconds first; or it is one of {names}.")
+        raise ValueError(Filled(text, {"names": ", ".join(_ALIASES)}))
     wrong = next((field for field in fields if not _PART.fullmatch(field)), None)
     if wrong is not None:
-        raise ValueError(f"{wrong!r} is not taken here: use numbers, names such as MON or JAN, and * , - /.")
+        text = marked("{part} is not taken here: use numbers, names such as MON or JAN, and * , - /.")
+        raise ValueError(Filled(text, {"part": repr(wrong)}))
     try:
         _times(text, datetime(2024, 1, 1, tzinfo=ZoneInfo("UTC"))).get_next(datetime)
     except (CroniterError, ValueError) as error:
-        raise ValueError(f"This cron expression cannot be used: {error}.") from None
+        raise ValueError(Filled(marked("This cron expression cannot be used: {error}."), {"error": str(error)})) from None

@@ -18,7 +18,7 @@ from workflows.exceptions import VersionMissing, VersionRefused
 from workflows.models import DEVELOP, PARTS, Workflow, WorkflowVersion
 from workflows.trigger_panel import shown_triggers
 from workflows.triggers import BUTTON
-from workflows.version_content import content_of, graph_faults
+from workflows.version_content import content_of, graph_faults, spoken
 from workflows.version_diff import difference
 from workflows.version_forms import VersionForm
 from workflows.version_panel import badge_of, lines_of, newest_and_same
@@ -61,7 +61,7 @@ class VersionPages:
                 return _to("versions", row)
         newest, same = newest_and_same(row)
         live = row.live()
-        faults = graph_faults(content_of(live), None) if live else []
+        faults = spoken(graph_faults(content_of(live), None)) if live else []
         context = {"lines": lines_of(row), "form": form, "newest": newest, "same": same, "live": live, "faults": faults}
         return self._version_page(request, row, "list", _("Versions of %(name)s") % {"name": row.name}, context)  # type: ignore[no-any-return]
 
@@ -78,7 +78,7 @@ class VersionPages:
         context = {
             "version": version,
             "badge": badge_of(row, version),
-            "faults": graph_faults(content_of(version), None)[:20],
+            "faults": spoken(graph_faults(content_of(version), None)[:20]),
             "buttons": [one for one in shown_triggers(request, row, may_change, version) if one.kind == BUTTON],
             "text": json.dumps({part: getattr(version, part) for part in PARTS}, indent=2, ensure_ascii=False),
             "is_default": row.default_version_id == version.pk,

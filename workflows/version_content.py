@@ -1,12 +1,13 @@
 """What a version is made of, and what may be wrong with it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from wegnology.applications.global_values import MAX_GLOBALS, key_fault, value_fault
+from wegnology.lib.speaking import in_language
 from wegnology.lib.types import JSONObject
 from workflows.exceptions import Fault, GraphInvalid
 from workflows.graph import Graph
@@ -64,6 +65,11 @@ def graph_faults(content: Content, kept: Collection[str] | None = ()) -> list[Fa
     except GraphInvalid as error:
         return error.faults
     return []
+
+
+def spoken(faults: Iterable[Fault]) -> list[Fault]:
+    """Return faults in the language of who reads them; the graph tells them in English, as the API does."""
+    return [Fault(fault.place, in_language(fault.message)) for fault in faults]
 
 
 def global_faults(values: dict[str, Any]) -> list[Fault]:

@@ -47,8 +47,11 @@ class Filled(str):
 
 
 def worded(fault: Mapping[str, Any]) -> str:
-    """Return what pydantic says of a fault, as `Filled` where it is known how that is made."""
+    """Return what pydantic, or a rule of ours, says of a fault, as `Filled` where it is known how that is made."""
     said: str = fault["msg"]
+    ours = fault.get("ctx", {}).get("error")
+    if isinstance(ours, ValueError) and ours.args and isinstance(ours.args[0], Filled):
+        return ours.args[0]
     template = _FILLED.get(fault["type"])
     if template is None:
         return said

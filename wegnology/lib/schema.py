@@ -202,15 +202,21 @@ def _by_field(faults: Iterable[Fault]) -> dict[str, str]:
     """Turn pydantic's list into one sentence a field; a rule across fields may name its field as `field: text`."""
     errors: dict[str, str] = {}
     for loc, message in faults:
-        text = _sentence(message)
+        text = sentence(message)
         name = ".".join(str(part) for part in loc if not str(part).startswith("function-"))
         if not name and ": " in text and " " not in text.split(": ")[0]:
-            name, text = text.split(": ", 1)
+            name, text = _of_field(text)
         errors.setdefault(name, text)
     return errors
 
 
-def _sentence(text: str) -> str:
+def _of_field(text: str) -> tuple[str, str]:
+    name, said = text.split(": ", 1)
+    return name, Filled(text.template.split(": ", 1)[1], text.values) if isinstance(text, Filled) else said
+
+
+def sentence(text: str) -> str:
+    """Return what `worded` says of a fault as a sentence for people."""
     if isinstance(text, Filled):
         return text
     text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ")
@@ -224,4 +230,4 @@ def _sentence(text: str) -> str:
 
 
 __all__ = ["ConfigInvalid", "Field", "Schema", "SecretStr", "Templated", "Values", "When", "errors_by_field", "fits"]
-__all__ += ["hints", "is_secret", "is_templated", "ui"]
+__all__ += ["hints", "is_secret", "is_templated", "sentence", "ui"]
