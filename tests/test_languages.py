@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import translation
 from pytest_django import Settings
 
+from integrations.connectors.base import connectors
 from integrations.models import Integration
 from tests import factories
 from wegnology.applications.audit import record
@@ -38,6 +39,7 @@ SAID = {
     "Read from a file": "Legu el dosiero",
     "Input should be less than or equal to {le}.": "Maksimume {le}.",
     "name": "nomo",
+    "The queue's URL says {region}.": "La adreso diras {region}.",
     "There is no time zone {zone}: use a name such as America/New_York.": "Ne estas horzono {zone}.",
     "Referenced output ID {id} does not exist.": "Ne estas {id}.",
     "A node cannot connect to itself.": "Ne al si mem.",
@@ -113,6 +115,13 @@ class TestPages:
         page = admin_client.get(reverse("admin:applications_auditentry_change", args=[entry.pk])).content.decode()
         assert "<b>petitaj rekonektoj</b>" in page
         assert "la nabo mem" in page
+
+    def test_a_fault_that_a_rule_of_ours_found(self) -> None:
+        queue: JSONObject = {"queueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/lamps", "region": "us-east-1"}
+        with pytest.raises(ConfigInvalid) as caught:
+            connectors.get("sqs").Config.check(queue)
+        text = caught.value.errors["region"]
+        assert (str(text), in_language(text)) == ("The queue's URL says eu-west-1.", "La adreso diras eu-west-1.")
 
     def test_faults_of_a_workflow(self, admin_client: Client) -> None:
         timer: JSONObject = {

@@ -37,6 +37,7 @@ from wegnology.lib.event_hub_access import Access, parse_connection_string, pars
 from wegnology.lib.event_hub_events import outgoing, received
 from wegnology.lib.event_hub_faults import LASTING, POSITION_FAULTS, Where, advise_hub, explain_hub
 from wegnology.lib.event_hub_line import BEGINNING, HubFacts, HubLine, PartitionFacts, PartitionReader
+from wegnology.lib.fault_texts import Filled
 from wegnology.lib.marking import marked
 from wegnology.lib.opening import Opening
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
@@ -113,10 +114,11 @@ class AzureEventHubConfig(Schema):
             raise ValueError("hostName: " + marked("The connection string names the host: leave this empty."))
         access = parse_connection_string(self.connection_string.get_secret_value())
         if access.hub and access.hub.lower() != self.hub_name.lower():
-            raise ValueError(f"hubName: The connection string is for the hub {access.hub}.")
+            raise ValueError(Filled("hubName: " + marked("The connection string is for the hub {hub}."), {"hub": access.hub}))
         resource = resource_of(access.signature).split("/")[0] if access.signature else ""
         if resource and resource.lower() != self.hub_name.lower():
-            raise ValueError(f"hubName: The signature in the connection string is for the hub {resource}.")
+            text = marked("The signature in the connection string is for the hub {hub}.")
+            raise ValueError(Filled(f"hubName: {text}", {"hub": resource}))
         return self
 
 
@@ -278,9 +280,9 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         faults: dict[int, str] = {}
         for at, topic in enumerate(topics):
             if len(topic) > 128:
-                faults[at] = "A partition key has at most 128 characters."
+                faults[at] = marked("A partition key has at most 128 characters.")
             elif topic in topics[:at]:
-                faults[at] = "This partition key is there twice."
+                faults[at] = marked("This partition key is there twice.")
         return faults
 
     @classmethod
@@ -288,8 +290,8 @@ class AzureEventHubConnector(Connector[AzureEventHubConfig, AzureEventHubOutgoin
         """Want one way of logging in: a connection string, or a service credential with a host name."""
         if credential is None:
             if not raw.get("connectionString"):
-                return {"credentialName": "Name a service credential and the host name, or enter a connection string."}
-            return {"hostName": "The connection string names the host: leave this empty."} if raw.get("hostName") else {}
+                return {"credentialName": marked("Name a service credential and the host name, or enter a connection string.")}
+            return {"hostName": marked("The connection string names the host: leave this empty.")} if raw.get("hostName") else {}
         faults = {}
         if raw.get("connectionString"):
             faults["connectionString"] = "Not used beside a service credential: leave it empty."

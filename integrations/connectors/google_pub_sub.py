@@ -32,6 +32,7 @@ from wegnology.lib.egress import EgressRefused
 from wegnology.lib.endpoints import service_url
 from wegnology.lib.google_keys import read_key
 from wegnology.lib.http_client import Origin
+from wegnology.lib.marking import marked
 from wegnology.lib.outgoing import Content, Pairs, Scalar
 from wegnology.lib.pubsub_account import PubsubAccount
 from wegnology.lib.pubsub_faults import EDITOR, PASSING, REFUSALS, PubsubFault, PubsubLost, advise_fault, explain_fault
@@ -266,15 +267,17 @@ class GooglePubSubConnector(Connector[GooglePubSubConfig, GooglePubSubOutgoing])
     @classmethod
     def check_topics(cls, topics: Sequence[str]) -> dict[int, str]:
         """Return faults of topics by position."""
-        faults = {at: "This topic is there twice." for at, topic in enumerate(topics) if topic in topics[:at]}
+        faults = {at: marked("This topic is there twice.") for at, topic in enumerate(topics) if topic in topics[:at]}
         return faults | {at: fault for at, topic in enumerate(topics) if (fault := topic_fault(topic))}
 
     @classmethod
     def check_access(cls, raw: JSONObject, credential: Credential | None) -> dict[str, str]:
         """Want one way of logging in."""
         if credential is None:
-            return {} if raw.get("keyJson") else {"credentialName": "Name a service credential, or enter an account's key."}
-        return {"keyJson": "Not used beside a service credential: leave it empty."} if raw.get("keyJson") else {}
+            return (
+                {} if raw.get("keyJson") else {"credentialName": marked("Name a service credential, or enter an account's key.")}
+            )
+        return {"keyJson": marked("Not used beside a service credential: leave it empty.")} if raw.get("keyJson") else {}
 
     # -- listening
 

@@ -32,6 +32,7 @@ from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.choices import Choice, Option
 from wegnology.lib.connection_faults import advise_socket_error, explain_socket_error
 from wegnology.lib.egress import EgressRefused
+from wegnology.lib.marking import marked
 from wegnology.lib.mqtt import Arrival, LineLost, LoopClient
 from wegnology.lib.mqtt_messages import message_data
 from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishUnknown
@@ -152,13 +153,15 @@ class MqttConfig(Schema):
     @model_validator(mode="after")
     def _authentication(self) -> Self:
         if self.certificate and (self.username or self.password):
-            raise ValueError("certificate: Log in either with a certificate or with username and password, not with both.")
+            raise ValueError(
+                "certificate: " + marked("Log in either with a certificate or with username and password, not with both.")
+            )
         check_pair(self.certificate, self.private_key)
         if self.password and not self.username and self.protocol_version == "3.1.1":
-            raise ValueError("username: Version 3.1.1 takes no password without a username.")
+            raise ValueError("username: " + marked("Version 3.1.1 takes no password without a username."))
         for name, value in (("certificate", self.certificate), ("caCertificate", self.ca_certificate)):
             if value and self.protocol not in _SECURED:
-                raise ValueError(f"{name}: Only for the protocols mqtts and wss.")
+                raise ValueError(f"{name}: " + marked("Only for the protocols mqtts and wss."))
         return self
 
     @property

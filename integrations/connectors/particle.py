@@ -246,9 +246,9 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
         faults: dict[int, str] = {}
         for at, topic in enumerate(topics):
             if not topic.isprintable() or len(topic) > 1024:
-                faults[at] = "An event name has at most 1024 characters, all of them printable."
+                faults[at] = marked("An event name has at most 1024 characters, all of them printable.")
             elif topic in topics[:at]:
-                faults[at] = "This event name is there twice."
+                faults[at] = marked("This event name is there twice.")
         return faults
 
     @property
@@ -365,7 +365,8 @@ class ParticleConnector(Connector[ParticleConfig, ParticleOutgoing]):
         async def show_token() -> Finding:
             trial._line = HttpLine(opening.take(), trial._origin.header)
             until = await trial._show_token(trial._line)
-            return Finding(f"Particle accepts the token. It is valid until {until}." if until else "Particle accepts the token.")
+            said = marked("Particle accepts the token.")
+            return Finding(f"{said} It is valid until {until}." if until else said)
 
         async def open_stream() -> Finding:
             line = trial._line

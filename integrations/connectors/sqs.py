@@ -31,6 +31,7 @@ from wegnology.lib.arrivals import Arrivals
 from wegnology.lib.aws import Keys, Lines, code_of
 from wegnology.lib.credential_types import NO_CREDENTIAL, AwsCredential, Credential
 from wegnology.lib.egress import EgressRefused
+from wegnology.lib.fault_texts import Filled
 from wegnology.lib.marking import marked
 from wegnology.lib.opening import Opening
 from wegnology.lib.outgoing import Content, Pairs, Scalar, Setting
@@ -100,7 +101,7 @@ class SqsConfig(Schema):
     def _regions_agree(self) -> Self:
         told = self.address.region
         if self.region and told and told != self.region:
-            raise ValueError(f"region: The queue's URL says {told}.")
+            raise ValueError(Filled("region: " + marked("The queue's URL says {region}."), {"region": told}))
         return self
 
     @property
@@ -290,8 +291,10 @@ class SqsConnector(Connector[SqsConfig, SqsOutgoing]):
         if credential is None:
             missing = [name for name in _LOGIN if name not in entered]
             if missing and not entered:
-                return {"credentialName": "Name a service credential, or enter region, access key ID and secret access key."}
-            return dict.fromkeys(missing, "Needed for logging in with an access key.")
+                return {
+                    "credentialName": marked("Name a service credential, or enter region, access key ID and secret access key.")
+                }
+            return dict.fromkeys(missing, marked("Needed for logging in with an access key."))
         if entered:
             return dict.fromkeys(entered, "Not used beside a service credential: leave it empty.")
         try:

@@ -35,6 +35,7 @@ from wegnology.lib.connection_faults import advise_socket_error, explain_socket_
 from wegnology.lib.credential_types import NO_CREDENTIAL, Credential, HttpCredential
 from wegnology.lib.egress import EgressRefused
 from wegnology.lib.frame_talk import LOST, FrameTalk, TalkEnded
+from wegnology.lib.marking import marked
 from wegnology.lib.opening import Opening, open_socket
 from wegnology.lib.schema import Field, Schema, SecretStr, Templated, ui
 from wegnology.lib.tls import CertificateUnusable, Tls
@@ -64,7 +65,7 @@ class WebsocketHeader(Schema):
     def _one_line(cls, text: str | SecretStr) -> str | SecretStr:
         value = text if isinstance(text, str) else text.get_secret_value()
         if "\r" in value or "\n" in value:
-            raise ValueError("A header is one line.")
+            raise ValueError(marked("A header is one line."))
         return text
 
 
@@ -113,24 +114,26 @@ class WebsocketConfig(Schema):
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise ValueError("This is not a valid URL.") from None
+            raise ValueError(marked("This is not a valid URL.")) from None
         if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0 or any(c.isspace() for c in url):
-            raise ValueError("A URL here starts with ws:// or wss:// and names a host.")
+            raise ValueError(marked("A URL here starts with ws:// or wss:// and names a host."))
         if parts.username or parts.password:
-            raise ValueError("Give username and password in their own fields, not in the URL.")
+            raise ValueError(marked("Give username and password in their own fields, not in the URL."))
         return url
 
     @model_validator(mode="after")
     def _authentication(self) -> Self:
         if self.username and not self.password:
-            raise ValueError("password: A username needs a password.")
+            raise ValueError("password: " + marked("A username needs a password."))
         if self.certificate and self.password:
-            raise ValueError("certificate: Log in either with a certificate or with username and password, not with both.")
+            raise ValueError(
+                "certificate: " + marked("Log in either with a certificate or with username and password, not with both.")
+            )
         check_pair(self.certificate, self.private_key)
         if self.disable_ssl_verification and self.ca_certificate:
-            raise ValueError("caCertificate: Not used when SSL verification is disabled.")
+            raise ValueError("caCertificate: " + marked("Not used when SSL verification is disabled."))
         if self.password and any(header.header_key.lower() == "authorization" for header in self.headers):
-            raise ValueError("headers: An Authorization header and a password exclude each other.")
+            raise ValueError("headers: " + marked("An Authorization header and a password exclude each other."))
         return self
 
     @property
@@ -296,11 +299,11 @@ class WebsocketConnector(Connector[WebsocketConfig, WebsocketOutgoing]):
 
         async def open_it() -> Finding:
             await trial._upgrade(opening.take())
-            return Finding("The server answered with a WebSocket.")
+            return Finding(marked("The server answered with a WebSocket."))
 
         async def ask() -> Finding:
             await trial.probe()
-            return Finding("The server answered a ping.")
+            return Finding(marked("The server answered a ping."))
 
         phases = [*opening.phases(), Phase("Open the WebSocket and log in", open_it), Phase("Ask for a sign of life", ask)]
         try:

@@ -46,7 +46,7 @@ def judge_pair(certificate: tuple[str, str], private_key: tuple[str, str]) -> No
     key = _named(private_key[0], read_private_key, private_key[1]).public_key()
     ours, theirs = (one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for one in (holder, key))
     if ours != theirs:
-        raise ValueError(f"{private_key[0]}: The certificate and the private key do not belong together.")
+        raise ValueError(f"{private_key[0]}: " + marked("The certificate and the private key do not belong together."))
 
 
 def about_certificate(pem: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from wegnology.lib.fault_texts import Filled
 from wegnology.lib.marking import marked
 
 PORT, PLAIN_PORT = 5671, 5672
@@ -109,7 +110,7 @@ def _parts(text: str) -> dict[str, str]:
         if not equals or not value.strip():
             raise ValueError(marked("It is not of the form Endpoint=sb://...;SharedAccessKeyName=...;SharedAccessKey=..."))
         if known in parts:
-            raise ValueError(f"{_KNOWN.get(known, 'A part')} is in it twice.")
+            raise ValueError(Filled(marked("{part} is in it twice."), {"part": _KNOWN.get(known, "A part")}))
         if known in _KNOWN:
             parts[known] = value.strip()
     return parts

@@ -10,9 +10,9 @@ from wegnology.lib.marking import marked
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 """A header's name: RFC 9110, 5.6.2."""
 _NEEDED = {
-    "header": "Give the header's name.",
-    "queryParam": "Give the parameter's name.",
-    "clientCertificate": "Give the certificate in PEM form.",
+    "header": marked("Give the header's name."),
+    "queryParam": marked("Give the parameter's name."),
+    "clientCertificate": marked("Give the certificate in PEM form."),
 }
 METHODS = {
     "header": "a header",
