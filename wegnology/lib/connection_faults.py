@@ -5,6 +5,7 @@ import socket
 import ssl
 
 from wegnology.lib.egress import EgressRefused
+from wegnology.lib.marking import marked
 from wegnology.lib.opening import HandshakeFailed
 from wegnology.lib.tls import CertificateUnusable
 
@@ -43,15 +44,19 @@ def explain_tls(error: ssl.SSLError, host: str, port: int) -> str:
 def advise_socket_error(error: BaseException, host: str, port: int) -> str:
     """Say what a person can do about a failed connection; "" when nothing can be said."""
     if isinstance(error, CertificateUnusable):
-        return "Paste it anew: the whole text, with its BEGIN and END lines."
+        return marked("Paste it anew: the whole text, with its BEGIN and END lines.")
     if isinstance(error, EgressRefused):
-        return "Use another address. Which ones this installation connects to is decided by who operates it."
+        return marked("Use another address. Which ones this installation connects to is decided by who operates it.")
     if isinstance(error, HandshakeFailed):
-        return "Check that the protocol fits the port. Servers that demand a client certificate may hang up like this as well."
+        return marked(
+            "Check that the protocol fits the port. Servers that demand a client certificate may hang up like this as well."
+        )
     if isinstance(error, ssl.SSLError):
         return _advise_tls(error, host, port)
     if isinstance(error, socket.gaierror):
-        return "Check the spelling of the host. A name that is only known in some network must be known where this hub runs."
+        return marked(
+            "Check the spelling of the host. A name that is only known in some network must be known where this hub runs."
+        )
     if isinstance(error, TimeoutError):
         return f"Nothing answered in time: check host and port, and that no firewall drops what goes to port {port}."
     if isinstance(error, OSError):
@@ -63,9 +68,9 @@ def _advise_refusal(error: OSError, host: str, port: int) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"Check the port: nothing listens on port {port} of {host}, or a firewall says no for it."
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return "The other side hung up: it may speak another protocol on this port, or not welcome this address."
+        return marked("The other side hung up: it may speak another protocol on this port, or not welcome this address.")
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-        return "There is no way from here to that address: check the network of the machine that the hub runs on."
+        return marked("There is no way from here to that address: check the network of the machine that the hub runs on.")
     return ""
 
 
@@ -77,9 +82,9 @@ def _advise_tls(error: ssl.SSLError, host: str, port: int) -> str:
     if "WRONG_VERSION_NUMBER" in reason:
         return f"Choose a protocol without TLS, or the port of {host} that speaks TLS."
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return "Give a certificate and its private key that the other side accepts."
+        return marked("Give a certificate and its private key that the other side accepts.")
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return "Give a certificate that an authority signed which the other side trusts, and that has not expired."
+        return marked("Give a certificate that an authority signed which the other side trusts, and that has not expired.")
     return ""
 
 
@@ -88,7 +93,7 @@ def _advise_trust(error: ssl.SSLCertVerificationError, host: str) -> str:
     if "expired" in said:
         return f"Whoever runs {host} must renew its certificate."
     if "not yet valid" in said:
-        return "Compare the clocks of both machines."
+        return marked("Compare the clocks of both machines.")
     if "mismatch" in said or "not valid for" in said:
-        return "Use one of the names in the certificate as the host."
-    return "Give the authority that signed it as CA Certificate."
+        return marked("Use one of the names in the certificate as the host.")
+    return marked("Give the authority that signed it as CA Certificate.")

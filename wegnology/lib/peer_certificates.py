@@ -25,9 +25,9 @@ def days_left(certificate: x509.Certificate) -> int:
 
 def describe_own(tls: Tls) -> Finding:
     """Say what was given: the own certificate, and whom it trusts."""
-    trust = "The usual public authorities are trusted." if not tls.ca else f"Trusted: {_authorities(tls.ca)}."
+    trust = marked("The usual public authorities are trusted.") if not tls.ca else f"Trusted: {_authorities(tls.ca)}."
     if not tls.verify:
-        trust = "Any certificate of the other side is accepted."
+        trust = marked("Any certificate of the other side is accepted.")
     if not (tls.certificate and tls.private_key):
         return Finding(trust)
     with contextlib.suppress(ValueError):

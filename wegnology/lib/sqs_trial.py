@@ -67,7 +67,7 @@ class QueueTrial:
         except ClientError as error:
             if not is_denied(error):
                 raise
-            said = "AWS does not allow it: each message comes again after its visibility timeout, and is left out."
+            said = marked("AWS does not allow it: each message comes again after its visibility timeout, and is left out.")
             return Finding(said, marked("Allow sqs:DeleteMessage for this queue in the policy of the AWS user."))
         return Finding(marked("AWS did not refuse it."))
 

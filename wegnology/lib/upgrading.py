@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from websocket import WebSocket, WebSocketConnectionClosedException, WebSocketException, _handshake
 
+from wegnology.lib.marking import marked
 from wegnology.lib.opening import HandshakeFailed, blocking_phase
 
 
@@ -79,18 +80,20 @@ def advise_upgrade(error: BaseException) -> str:
     if isinstance(refused, UpgradeRefused):
         return _advise_status(refused)
     if isinstance(error, WebSocketException):
-        return "Check that the address is that of a WebSocket."
+        return marked("Check that the address is that of a WebSocket.")
     return ""
 
 
 def _advise_status(refused: UpgradeRefused) -> str:
     status = refused.status
     if status in (401, 403):
-        return "Check the login: username and password, headers, or certificate; the server answered that they do not let you in."
+        return marked(
+            "Check the login: username and password, headers, or certificate; the server answered that they do not let you in."
+        )
     if status == 404:
-        return "Check the path of the address: the server knows none like it."
+        return marked("Check the path of the address: the server knows none like it.")
     if 300 <= status < 400:
-        return "The server sends callers elsewhere, which is not followed: enter the address where it now is."
+        return marked("The server sends callers elsewhere, which is not followed: enter the address where it now is.")
     if not refused.final:
-        return "The server cannot serve now; it may later. If this lasts, whoever runs it must look."
-    return "Check host, port and path: a web server answers there, but not as a WebSocket."
+        return marked("The server cannot serve now; it may later. If this lasts, whoever runs it must look.")
+    return marked("Check host, port and path: a web server answers there, but not as a WebSocket.")
