@@ -11,7 +11,8 @@ UV_VERSION := 0.13.9
 OPTIMISED := import ensurepip, sys, sysconfig, venv; \
   known = sys.base_prefix == "/usr" or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""); \
   sys.exit(sys.version_info < (3, 11) or not known)
-PYTHON ?= $(or $(firstword $(foreach one,python3 /usr/bin/python3,$(shell $(one) -c '$(OPTIMISED)' 2>/dev/null && echo $(one)))),python3)
+PYTHONS := python3 /usr/bin/python3
+PYTHON ?= $(or $(firstword $(foreach one,$(PYTHONS),$(shell $(one) -c '$(OPTIMISED)' 2>/dev/null && echo $(one)))),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 COUNTERPARTS := .venv-counterparts

@@ -241,6 +241,21 @@ def test_make_lists_its_targets(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("optimised", "chosen"), [((True, True), "0"), ((False, True), "1"), ((False, False), "python3")])
+def test_make_takes_the_first_python_that_is_known_to_be_optimised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimised: tuple[bool, bool], chosen: str
+) -> None:
+    for name in ("PYTHON", "MAKEFLAGS", "MAKEOVERRIDES"):  # whoever runs the tests may have named one
+        monkeypatch.delenv(name, raising=False)
+    for number, good in enumerate(optimised):
+        fake = tmp_path / str(number)
+        fake.write_text(f"#!/bin/sh\nexit {0 if good else 1}\n")
+        fake.chmod(0o755)
+    candidates = f"PYTHONS={tmp_path / '0'} {tmp_path / '1'}"
+    result = make(tmp_path, candidates, "--eval", "chosen: ; @echo $(PYTHON)", "chosen")
+    assert result.stdout.strip().rpartition("/")[2] == chosen, result.stderr
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
