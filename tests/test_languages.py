@@ -1,7 +1,6 @@
 """A language that somebody adds reaches people: what templates, code, schemas and scripts say."""
 
 import json
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -158,7 +157,6 @@ def test_declarations_are_there_for_translators() -> None:
     assert all(text == text.strip() for text in texts)
 
 
-@pytest.mark.skipif(shutil.which("xgettext") is None, reason="gettext is not installed")
 def test_declarations_are_found_by_xgettext(tmp_path: Path) -> None:
     (tmp_path / "declared.py").write_text(declarations() + 'marked("A text of a library")\n')
     options = ["--language=Python", "--from-code=UTF-8", "--keyword=npgettext:1c,2,3", "--output=-"]
