@@ -252,7 +252,7 @@ def test_make_takes_the_first_python_that_is_known_to_be_optimised(
         fake.write_text(f"#!/bin/sh\nexit {0 if good else 1}\n")
         fake.chmod(0o755)
     candidates = f"PYTHONS={tmp_path / '0'} {tmp_path / '1'}"
-    result = make(tmp_path, candidates, "--eval", "chosen: ; @echo $(PYTHON)", "chosen")
+    result = make(tmp_path, candidates, "--no-print-directory", "--eval", "chosen: ; @echo $(PYTHON)", "chosen")
     assert result.stdout.strip().rpartition("/")[2] == chosen, result.stderr
 
 
