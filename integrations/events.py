@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from wegnology.lib.packed_json import packed
 from wegnology.lib.types import JSONObject
 
 SCHEMA_VERSION = 1
@@ -63,7 +64,7 @@ class TriggerEvent(NamedTuple):
             stored["w"] = self.version
         if self.origin is not None:
             stored["o"] = list(self.origin)
-        return orjson.dumps(stored)
+        return packed(stored)
 
     @classmethod
     def from_json(cls, text: bytes) -> "TriggerEvent":

@@ -14,6 +14,8 @@ source is not stormed."""
 class Backoff:
     """The delays of one connection."""
 
+    __slots__ = ("_uniform", "attempts")
+
     def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._uniform = uniform
         self.attempts = 0

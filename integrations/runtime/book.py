@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
-
 from integrations.runtime import scripts
 from integrations.runtime.keys import key, partition_of, prefix
 from integrations.runtime.pace import Pace
 from integrations.runtime.status import ConnectionState, Status
+from wegnology.lib.packed_json import packed
 from wegnology.lib.redis import AsyncRedis, RedisAway
 
 HISTORY_MOST = 10_000
@@ -159,7 +158,7 @@ def transition_line(integration_id: str, status: Status) -> bytes:
     """Return a line of the history: what a status is now, and why."""
     half = status.state is ConnectionState.CONNECTED and status.degraded
     state = ConnectionState.DEGRADED if half else status.state
-    return orjson.dumps({"i": integration_id, "t": now_ms(), "s": state, "c": status.latest_cause})
+    return packed({"i": integration_id, "t": now_ms(), "s": state, "c": status.latest_cause})
 
 
 def now_ms() -> int:

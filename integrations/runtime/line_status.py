@@ -101,6 +101,8 @@ def rows_of(connector: AnyConnector) -> list[JSONObject]:
 class Condition:
     """How well a connection works that is up: what its connector says, whether it is read, how much waits at its source."""
 
+    __slots__ = ("_lag_from", "_looked_ms", "_unread_ms")
+
     def __init__(self) -> None:
         self._unread_ms = 0
         self._looked_ms = 0

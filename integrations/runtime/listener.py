@@ -42,6 +42,39 @@ class Outbox(Protocol):
 class Line:
     """One integration's connection while this process holds its partition."""
 
+    __slots__ = (
+        "_announce",
+        "_backoff",
+        "_book",
+        "_broken",
+        "_condition",
+        "_ending",
+        "_intake",
+        "_measured",
+        "_noted_ms",
+        "_outbox",
+        "_positions",
+        "_task",
+        "connected",
+        "connector",
+        "desired",
+        "held",
+        "held_back",
+        "held_bytes",
+        "inbox_full",
+        "integration_id",
+        "last_message_ms",
+        "outbox_after",
+        "partition",
+        "probing",
+        "proof_ms",
+        "reading",
+        "sending",
+        "status",
+        "stopped",
+        "unconfirmed",
+    )
+
     def __init__(
         self,
         desired: Desired,
@@ -90,6 +123,11 @@ class Line:
         """Start connecting."""
         self._note(transition=False)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"line {self.integration_id}")
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the first attempt is under way."""
+        return self.status.state is ConnectionState.CONNECTING
 
     async def end(self, accept: bool = True) -> None:
         """Close by our own will. With `accept`, what is held goes into the inbox and is acknowledged first."""

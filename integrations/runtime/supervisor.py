@@ -35,6 +35,10 @@ from wegnology.lib.redis import AsyncRedis, RedisAway
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+TOGETHER = 50
+LET_CONNECT_SECONDS = 2.0
+"""Lines begin so many at a time, and the next ones when these are through or have had their part of this time. A thousand at once
+leave half as much memory again behind, and are more than many a broker takes in its backlog."""
 
 
 class Supervisor:
@@ -65,6 +69,7 @@ class Supervisor:
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._loaded = False
+        self._stopping = asyncio.Event()
 
     def _token_of(self, partition: int) -> str | None:
         lease = self._leases.held.get(partition)
@@ -80,6 +85,7 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hold connections until `stop` is set, then close them in good order."""
+        self._stopping = stop
         chores = [
             asyncio.create_task(self._intake.run()),
             asyncio.create_task(self._outbox.run()),
@@ -212,6 +218,7 @@ class Supervisor:
         paces = await self._client.hmget(key("pace"), ids)
         self._book.know_paces({i: text for i, text in zip(ids, paces, strict=True) if isinstance(text, bytes)})
         positions = await self._positions(fresh)
+        lines: list[Line] = []
         for desired, row, time in zip(fresh, rows, times, strict=True):
             last = replace(Status.from_json(row), last_message_ms=int(time or 0)) if isinstance(row, bytes) else None
             if desired.config is None:
@@ -221,9 +228,23 @@ class Supervisor:
             self._idle.pop(desired.integration_id, None)
             if last is not None and last.settings != desired.digest:
                 self._faults.forget(desired.integration_id)  # that messages could not be sent was a matter of other settings
-            line = Line(_with_previous(desired, last, positions), self._intake, self._book, self._outbox, self._process, last)
-            self.lines[desired.integration_id] = line
-            line.begin()
+            lines.append(
+                Line(_with_previous(desired, last, positions), self._intake, self._book, self._outbox, self._process, last)
+            )
+        await self._begin(lines)
+
+    async def _begin(self, lines: Sequence[Line]) -> None:
+        """Let lines connect, some at a time."""
+        clock = asyncio.get_running_loop().time
+        patience = LET_CONNECT_SECONDS * TOGETHER / max(len(lines), TOGETHER)
+        while lines and not self._stopping.is_set():
+            some, lines = lines[:TOGETHER], lines[TOGETHER:]
+            for line in some:
+                self.lines[line.integration_id] = line
+                line.begin()
+            deadline = clock() + patience
+            while lines and clock() < deadline and any(line.is_connecting for line in some) and not self._stopping.is_set():
+                await asyncio.sleep(0.005)
 
     def _rest(self, desired: Desired, last: Status | None) -> None:
         """Note one that is not to be connected, and what is needed should it be deleted like that."""

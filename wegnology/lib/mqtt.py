@@ -59,6 +59,26 @@ class LoopClient(Client):
     `on_lost` gets the reason once, when the line ends without `hang_up`.
     """
 
+    # paho's client has no slots, and its dictionary would grow by half with ours in it: 1.7 KB a connection.
+    __slots__ = (
+        "_answers",
+        "_asyncio",
+        "_busy",
+        "_came",
+        "_connack",
+        "_line",
+        "_need",
+        "_on_arrivals",
+        "_on_lost",
+        "_paused",
+        "_pongs",
+        "_rest",
+        "_tick",
+        "_v5",
+        "lost",
+        "publisher",
+    )
+
     def __init__(
         self,
         client_id: str,

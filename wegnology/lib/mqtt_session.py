@@ -60,6 +60,8 @@ class Login(NamedTuple):
 class Session:
     """From an open line to subscriptions. Each answer of the broker may take `seconds`; when one fails everything is closed."""
 
+    __slots__ = ("_clean", "_line", "_seconds", "client", "login")
+
     def __init__(self, login: Login, seconds: float, *, clean: bool) -> None:
         self.client: LoopClient | None = None
         self._line: ByteLine | None = None

@@ -68,7 +68,8 @@ class Listener(Inside):
     async def _work(self, stop: asyncio.Event) -> None:
         client = async_client()
         try:
-            await Supervisor(client, self.process, self._limits, self.snapshot).run(stop)
+            self.supervisor = Supervisor(client, self.process, self._limits, self.snapshot)
+            await self.supervisor.run(stop)
         finally:
             await client.aclose()
 
@@ -406,6 +407,33 @@ class TestSeveralListeners:
             hub.client.delete(name)  # the other one is gone
             wait_until(lambda: far(row).acked == [number])
             assert hub.numbers(row.pk) == [number]
+
+
+@pytest.mark.usefixtures("far_ends", "hub")
+def test_lines_begin_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "TOGETHER", 4)
+    monkeypatch.setattr(supervisor, "LET_CONNECT_SECONDS", 3600.0)
+    of = application()
+    rows = [fake(of) for _ in range(12)]
+    for row in rows:
+        far(row).hang_on_connect = True
+    with listeners("l1") as (one,):
+        wait_until(lambda: sum(far(row).connects for row in rows) >= 4, what="the first attempts")
+        quiet = len(one.supervisor.lines)
+    assert quiet == 4
+    assert sum(far(row).connects for row in rows) == 4, "the others waited for these, and the stop did not"
+
+
+@pytest.mark.usefixtures("far_ends", "hub")
+def test_black_holes_do_not_hold_up_what_begins_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "TOGETHER", 4)
+    monkeypatch.setattr(supervisor, "LET_CONNECT_SECONDS", 0.4)
+    of = application()
+    rows = [fake(of) for _ in range(12)]
+    for row in rows[:8]:
+        far(row).hang_on_connect = True
+    with listeners("l1"):
+        connected(*rows[8:])
 
 
 @pytest.mark.usefixtures("far_ends")
