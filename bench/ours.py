@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from bench.kinds.base import kinds
 from bench.procs import BenchFailed, Child, connections, listening, wait_for
 from bench.system import Ledger, Work
+from wegnology.local.launch import allocating, procfile
 from wegnology.local.redis import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,12 +20,6 @@ ROLES = ("listener", "worker")
 UNTHROTTLED = {"WEGNOLOGY_THROTTLE_PER_SECOND": "1000000", "WEGNOLOGY_THROTTLE_BURST": "1000000"}
 ROOM = {"WEGNOLOGY_OUTBOX_MESSAGES": "20000"}
 """One integration sends for all in the benchmark: its outbox must hold what is under way."""
-
-
-def procfile() -> dict[str, str]:
-    """Return the Procfile's commands by role."""
-    lines = (ROOT / "Procfile").read_text().splitlines()
-    return {role: command.strip() for role, _, command in (line.partition(":") for line in lines if ":" in line)}
 
 
 class Ours:
@@ -47,9 +42,10 @@ class Ours:
         self._run([sys.executable, str(ROOT / "manage.py"), "migrate", "--noinput", "-v", "0"])
         self._hub("setup", work.to_json(), str(broker_port))
         commands = procfile()
+        environment = self._env | allocating(self._env)
         for role in ROLES:
             line = commands[role]
-            self._children[role] = Child(role, ["/bin/sh", "-c", f"exec {line}"], self._folder, self._env, cwd=ROOT)
+            self._children[role] = Child(role, ["/bin/sh", "-c", f"exec {line}"], self._folder, environment, cwd=ROOT)
         self._connected(work)
 
     def _environment(self, work: Work) -> dict[str, str]:

@@ -203,6 +203,21 @@ def test_the_embedded_redis_runs_with_the_better_allocator_where_there_is_one(tm
     assert ("jemalloc" in maps) == any("jemalloc" in part for part in redis.command())
 
 
+def test_processes_run_with_the_better_allocator_unless_somebody_chose_another() -> None:
+    library = launch.allocator()
+    added = launch.allocating({})
+    assert ("LD_PRELOAD" in added) == (library is not None)
+    assert launch.allocating({"LD_PRELOAD": "/other.so"}) == {}
+    if library is not None:
+        assert added["LD_PRELOAD"] == str(library)
+        assert launch.allocating({"MALLOC_CONF": "narenas:4"})["MALLOC_CONF"] == "narenas:4"
+        maps = "print('jemalloc' in open('/proc/self/maps').read())"
+        done = subprocess.run(
+            [sys.executable, "-c", maps], env=dict(os.environ) | added, capture_output=True, text=True, check=True
+        )
+        assert (done.stdout, done.stderr) == ("True\n", ""), "it takes these settings without a warning"
+
+
 def test_the_procfile_is_what_runs() -> None:
     lines = launch.procfile()
     assert list(lines) == ["release", "web", "listener", "worker", "tasks"]

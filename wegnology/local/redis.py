@@ -7,7 +7,6 @@ import importlib.util
 import secrets
 import shutil
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import redis
 from django.conf import settings
 
 from wegnology.local.exceptions import CannotStart
+from wegnology.local.launch import allocator
 from wegnology.local.ports import LOOPBACK, free_port, is_free, wait_until
 from wegnology.local.state import only_run, write_private
 
@@ -48,13 +48,6 @@ def server_binary() -> Path:
     )
 
 
-def _allocator() -> Path | None:
-    """Return jemalloc where this machine has it: the server's binary is built without, which costs it a fifth of its time."""
-    folder = sysconfig.get_config_var("MULTIARCH")
-    places = [Path("/usr/lib", folder)] if folder else []
-    return next((path for place in [*places, Path("/usr/lib64")] if (path := place / "libjemalloc.so.2").exists()), None)
-
-
 class EmbeddedRedis:
     """Configuration of the server of one state folder; the supervisor runs it."""
 
@@ -83,8 +76,11 @@ class EmbeddedRedis:
 
     def command(self) -> list[str]:
         """Return the program and arguments that run the server in the foreground."""
-        env, allocator = shutil.which("env"), _allocator()
-        preloading = [env, f"LD_PRELOAD={allocator}"] if env and allocator else []
+        env, library = (
+            shutil.which("env"),
+            allocator(),
+        )  # the server's binary is built without, which costs it a fifth of its time
+        preloading = [env, f"LD_PRELOAD={library}"] if env and library else []
         return [*preloading, str(server_binary()), str(self.configuration)]
 
 
