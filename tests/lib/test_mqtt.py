@@ -22,6 +22,7 @@ class FakeLine:
         self.closed = False
         self.unsent = 0
         self.prompt = True
+        self.rests = 0
 
     @property
     def written(self) -> int:
@@ -32,6 +33,9 @@ class FakeLine:
 
     def pause(self, paused: bool) -> None:
         pass
+
+    def rest(self, seconds: float) -> None:
+        self.rests += 1
 
     def alive(self) -> bool:
         return not self.closed
@@ -198,6 +202,29 @@ def test_what_is_read_is_acknowledged_at_once_unless_an_answer_follows() -> None
         client.acknowledge([7])
         client.feed(MESSAGE)
         assert not line.prompt
+
+    play(story())
+
+
+def test_a_line_rests_while_many_confirmations_are_due_and_the_window_has_room() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in(b"\x20\x06\0\0\x03\x21\0\x50")  # receive maximum 80
+        publisher, line = session.client.publisher, session.line
+        sending = [asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 29))]
+        await asyncio.sleep(0)
+        session.client.feed(b"\xd0\0")
+        assert line.rests == 0
+        sending.append(asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 11)))
+        await asyncio.sleep(0)
+        session.client.feed(b"\xd0\0")
+        assert line.rests == 1
+        sending.append(asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 10)))
+        await asyncio.sleep(0)
+        session.client.feed(b"\xd0\0")
+        assert line.rests == 1  # the window is more than half full: each confirmation lets something go
+        session.client.line_lost(None)
+        await asyncio.gather(*sending)
 
     play(story())
 

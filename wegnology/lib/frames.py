@@ -102,6 +102,10 @@ class FrameLine:
         """Stop or resume reading."""
         self._line.pause(paused)
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        self._line.rest(seconds)
+
     def alive(self) -> bool:
         """Say whether the peer is not known to have closed, without reading."""
         return self._line.alive()

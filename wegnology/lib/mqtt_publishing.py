@@ -14,6 +14,8 @@ from wegnology.lib.sockets import ByteLine
 
 WINDOW = 500
 """Published messages on the line that the broker has not confirmed yet; fewer where the broker asks for fewer."""
+_MANY = 30
+"""With so many unconfirmed messages, and room in the window for as many again, nobody waits for a single confirmation."""
 _UNSENT_BYTES = 1024 * 1024
 _FIRST_ID, _LAST_ID = 0x1000, 0xFFFF
 """Packet ids of messages; paho, which counts from 1, gives those below to subscriptions."""
@@ -117,6 +119,11 @@ class Publisher:
                 self._waiting.remove(batch)
             raise
         return batch.outcomes
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether much is under way and more may be sent before the next confirmation."""
+        return _MANY <= len(self._unacked) <= self.window // 2
 
     def flushed(self) -> None:
         """Be told that the kernel took something."""

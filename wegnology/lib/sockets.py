@@ -40,6 +40,9 @@ class ByteLine(Protocol):
     def pause(self, paused: bool) -> None:
         """Stop or resume reading."""
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing for so long, so that what comes meanwhile comes in one go."""
+
     def alive(self) -> bool:
         """Say whether the peer is not known to have closed, without reading."""
 
@@ -61,6 +64,7 @@ class Line:
         "_on_lost",
         "_out",
         "_paused",
+        "_resting",
         "_scheduled",
         "_scratch",
         "_sock",
@@ -82,7 +86,7 @@ class Line:
         self._out = bytearray()
         self._written = 0
         self.prompt = True
-        self._paused = self._scheduled = self._writing = False
+        self._paused = self._resting = self._scheduled = self._writing = False
         self._scratch = _scratch()
         self._loop.add_reader(sock, self._readable)
 
@@ -118,9 +122,23 @@ class Line:
         self._paused = paused
         if paused:
             self._loop.remove_reader(self._sock)
-        else:
+        elif not self._resting:
             self._loop.add_reader(self._sock, self._readable)
             self._loop.call_soon(self._readable)  # TLS may hold what the selector cannot see
+
+    def rest(self, seconds: float) -> None:
+        """Read nothing for so long, so that what comes meanwhile comes in one go: each read has its price."""
+        if self._sock is None or self._paused or self._resting:
+            return
+        self._resting = True
+        self._loop.remove_reader(self._sock)
+        self._loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._sock is not None and not self._paused:
+            self._loop.add_reader(self._sock, self._readable)
+            self._readable()
 
     def alive(self) -> bool:
         """Say whether the peer is not known to have closed, without reading."""
@@ -157,7 +175,7 @@ class Line:
     def _readable(self) -> None:
         for _ in range(_READS_PER_PASS):
             sock = self._sock
-            if sock is None or self._paused:
+            if sock is None or self._paused or self._resting:
                 return
             try:
                 count = sock.recv_into(self._scratch)
