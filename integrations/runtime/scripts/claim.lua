@@ -11,18 +11,6 @@ if now == 0 then
 end
 local result = {}
 
--- Whether stream id `a` is that of a later entry than `b`.
-local function later(a, b)
-  if string.byte(a, 14) == 45 and string.byte(b, 14) == 45 then  -- both of our time: 13 digits and a dash
-    local a_ms, b_ms = string.sub(a, 1, 13), string.sub(b, 1, 13)
-    if a_ms ~= b_ms then return a_ms > b_ms end
-  end
-  local a_ms, a_number = string.match(a, '^(%d+)-(%d+)')
-  local b_ms, b_number = string.match(b, '^(%d+)-(%d+)')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  return a_ms > b_ms or (a_ms == b_ms and tonumber(a_number) > tonumber(b_number))
-end
-
 local partitions, names = {}, {}
 for g = 1, n do
   partitions[A[at + 6 * g - 5]] = true

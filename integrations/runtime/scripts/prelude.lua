@@ -129,10 +129,27 @@ local function drop_sends(i, entries, reason)
   return gone
 end
 
+-- Notes that an entry has left an inbox.
+local function note_left(i, size, share)
+  gained = gained - size
+  if size > share then call('HINCRBY', P .. 'box:' .. i, 'bytes', share - size) end
+end
+
 -- Takes one entry out of an inbox; false when it was not there any more. Whoever calls it counts how the event ended.
 local function take_out(i, inbox, id, size, share)
   if call('XDEL', inbox, id) == 0 then return false end
-  gained = gained - size
-  if size > share then call('HINCRBY', P .. 'box:' .. i, 'bytes', share - size) end
+  note_left(i, size, share)
   return true
+end
+
+-- Whether stream id `a` is that of a later entry than `b`.
+local function later(a, b)
+  if string.byte(a, 14) == 45 and string.byte(b, 14) == 45 then  -- both of our time: 13 digits and a dash
+    local a_ms, b_ms = string.sub(a, 1, 13), string.sub(b, 1, 13)
+    if a_ms ~= b_ms then return a_ms > b_ms end
+  end
+  local a_ms, a_number = string.match(a, '^(%d+)-(%d+)')
+  local b_ms, b_number = string.match(b, '^(%d+)-(%d+)')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  return a_ms > b_ms or (a_ms == b_ms and tonumber(a_number) > tonumber(b_number))
 end

@@ -121,13 +121,41 @@ local function send(number, body)
   if #target.bodies >= PACK_MESSAGES or target.bytes >= PACK_BYTES then write(target) end
 end
 
+local TOGETHER = 1000
+
+-- The ids of the events that the next operations end; nil where there is another kind among them, or nothing to gain.
+local function ids_ended(operations)
+  if operations < 2 or operations > TOGETHER then return nil end
+  local ids, k = {}, at
+  for n = 1, operations do
+    if A[k + 1] == 'S' then return nil end
+    ids[n] = A[k + 2]
+    k = k + 5 + (A[k + 4] == '' and 2 or 3) * tonumber(A[k + 5])
+  end
+  return ids
+end
+
+-- Takes entries out of an inbox in one step; returns those that were not there any more. That can only be the oldest among them:
+-- nobody else takes entries but from the front.
+local function take_together(inbox, ids)
+  local gone, missing = {}, #ids - call('XDEL', inbox, unpack(ids))
+  if missing > 0 then
+    table.sort(ids, function(a, b) return later(b, a) end)
+    for k = 1, missing do gone[ids[k]] = true end
+  end
+  return gone
+end
+
 local emptied = {}
 
 for _ = 1, tonumber(take()) do
   local number, i = tonumber(take()), take()
   local ours, inbox = tokens[number], P .. 'inbox:' .. i
   local ended, as, hour = 0, nil, nil
-  for _ = 1, tonumber(take()) do
+  local operations = tonumber(take())
+  local ids = ours and ids_ended(operations)
+  local gone = ids and take_together(inbox, ids)
+  for _ = 1, operations do
     local outcome, id = A[at + 1], A[at + 2]
     if outcome == 'S' then
       local event, visit = A[at + 3], A[at + 4]
@@ -140,7 +168,13 @@ for _ = 1, tonumber(take()) do
       local event, sends = A[at + 4], tonumber(A[at + 5])
       local repeated = event ~= ''
       local width = repeated and 3 or 2
-      local there = ours and take_out(i, inbox, id, tonumber(A[at + 3]), share)
+      local size, there = tonumber(A[at + 3]), false
+      if gone then
+        there = not gone[id]
+        if there then note_left(i, size, share) end
+      elseif ours then
+        there = take_out(i, inbox, id, size, share)
+      end
       at = at + 5
       if there then
         local received = hour_of(id)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, Self
 
 import orjson
@@ -110,17 +111,20 @@ class Hub:
         return self.settle([End(integration_id, token, entry, outcome, event if repeated else "", sends)], most)
 
     def settle(self, operations: Sequence["End | Early"], most: int = PLENTY) -> tuple[list[bytes], list[bytes]]:
-        """Settle, each operation in a group of its own."""
+        """Settle; operations of one integration in a row share a group, as a worker writes them."""
         targets = list({send.target: None for operation in operations for send in operation.sends})
-        arguments: list[Any] = [prefix(), most, SHARE, PLENTY, len(operations)]
-        for operation in operations:
-            arguments += [partition_of(operation.integration_id), operation.token]
+        groups = [(place, list(group)) for place, group in groupby(operations, lambda each: (each.integration_id, each.token))]
+        arguments: list[Any] = [prefix(), most, SHARE, PLENTY, len(groups)]
+        for (integration_id, token), _ in groups:
+            arguments += [partition_of(integration_id), token]
         arguments.append(len(targets))
         for target in targets:
             arguments += [partition_of(target), target]
-        arguments.append(len(operations))
-        for number, operation in enumerate(operations, 1):
-            arguments += [number, operation.integration_id, 1, *operation.arguments(targets)]
+        arguments.append(len(groups))
+        for number, ((integration_id, _), group) in enumerate(groups, 1):
+            arguments += [number, integration_id, len(group)]
+            for operation in group:
+                arguments += operation.arguments(targets)
         lost, congested, _ = scripts.settle.call_sync(self.client, arguments)
         return lost, congested
 

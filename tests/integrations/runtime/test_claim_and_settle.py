@@ -154,6 +154,39 @@ def test_a_stale_token_ends_nothing_and_sends_nothing(hub: Hub) -> None:
     assert hub.end(i, entry, current) == ([], [])
 
 
+def test_events_that_end_together_end_once_also_when_the_oldest_of_them_was_dropped_meanwhile(hub: Hub) -> None:
+    i, target = ids_apart(2)
+    fill(hub, i, 4)
+    run = hub.hold("run", i)
+    entries = hub.inbox(i)
+    hub.client.xdel(key("inbox", i), entries[0].identifier)
+    # As they ended: not in the order in which they came.
+    ends = [End(i, run, entries[n], sends=[Out(target, str(n))]) for n in (2, 0, 1)]
+    for _ in range(2):
+        assert hub.settle(ends) == ([], [])
+        assert hub.outbox(target) == ["2", "1"]
+        assert hub.counts(i) == {"messages": 4, "finished": 2}
+        assert hub.inbox(i) == entries[3:]
+
+
+def test_events_that_end_together_may_have_sent_before(hub: Hub) -> None:
+    i, target = ids_apart(2)
+    fill(hub, i, 3)
+    run = hub.hold("run", i)
+    first, second, third = hub.inbox(i)
+    hub.settle([Early(i, run, second.identifier, Out(target, "b"))])
+    ends = [
+        End(i, run, first, sends=[Out(target, "a"), Out(target, "A")]),
+        End(i, run, second, event="e1", sends=[Out(target, "b"), Out(target, "c", "w:2")]),
+        End(i, run, third, outcome="unmatched"),
+    ]
+    assert hub.settle(ends) == ([], [])
+    assert hub.outbox(target) == ["b", "a", "A", "c"]
+    assert hub.counts(i) == {"messages": 3, "finished": 2, "unmatched": 1}
+    assert hub.inbox(i) == []
+    assert int(hub.client.get(key("bytes"))) == 0
+
+
 def test_the_operations_after_a_refused_one_are_carried_out(hub: Hub) -> None:
     i, target = ids_apart(2)
     fill(hub, i, 2)
