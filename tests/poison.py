@@ -32,7 +32,7 @@ class PoisonNode(Node[PoisonConfig]):
         assert isinstance(working, dict)
         if working["message"] == {"n": self.config.number}:
             os.kill(os.getpid(), signal.SIGKILL)
-        return Result(payload)
+        return payload, 0
 
 
 if __name__ == "__main__":

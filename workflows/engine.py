@@ -104,7 +104,7 @@ class _Trail:
         """Note the end of a visit, by its number; returns the time."""
         now = monotonic()
         if visit < MAX_TIMED:
-            self.ends[visit] = (now, -1 if result is None else result.output)
+            self.ends[visit] = (now, -1 if result is None else result[1])
         return now
 
 
@@ -220,7 +220,7 @@ class _Walk:
                 if now >= until:
                     until = context.tick()
                 result = node.run(payload, context)
-                if node.waits and type(result) is not Result:
+                if node.waits and type(result) is not tuple:
                     try:
                         waits_for = result.send(None)
                     except StopIteration as end:
@@ -283,16 +283,12 @@ class _Walk:
             return _Halt(node, payload, waiting, visit)
         self._follow(node, results[0], stack)
         late = trail.left(visit, results[0]) > trail.slice_end
-        return _Halt(node, results[0].payload) if late else None
+        return _Halt(node, results[0][0]) if late else None
 
     def _follow(self, node: GraphNode, result: Result, stack: _Stack) -> None:
-        outputs = node.outputs
-        if result.output < len(outputs):
-            targets = outputs[result.output]
-            if len(targets) == 1:
-                stack.append((targets[0], result.payload, None))
-            else:
-                _fork(stack, targets, result.payload)
+        payload, output = result
+        if output < len(node.outputs):
+            _fork(stack, node.outputs[output], payload)
 
     def _branch_off(self, halt: _Halt) -> None:
         waiting = halt.waiting
@@ -384,7 +380,7 @@ class Loop:
                 payload, values = await self._one_by_one(payload, items)
         finally:
             self.trail.weight.release(self.held)
-        return Result(self.node.leave(payload, values))
+        return self.node.leave(payload, values), 0
 
     async def _one_by_one(self, payload: JSONObject, items: Sequence[JSONObject]) -> tuple[JSONObject, list[JSONValue]]:
         """What a walk changes in the payload lasts when a cap ended it, else it is forgotten."""

@@ -200,7 +200,7 @@ class MarkNode(Node[MarkConfig]):
         assert isinstance(trace, list)
         trace.append(self.config.text)
         context.debug("trace", payload["trace"])
-        return Result(payload)
+        return payload, 0
 
 
 class ForkNode(Node[NoConfig]):
@@ -215,7 +215,7 @@ class ForkNode(Node[NoConfig]):
     def run(self, payload: JSONObject, context: RunContext) -> Result:
         output = payload["output"]
         assert isinstance(output, int)
-        return Result(payload, output)
+        return payload, output
 
 
 class FailConfig(Schema):
@@ -262,7 +262,7 @@ class GateNode(AwaitingNode[GateConfig]):
         except asyncio.CancelledError:
             context.cancelled.append(self.config.name)
             raise
-        return Result(payload)
+        return payload, 0
 
 
 class TaskGateNode(GateNode):
@@ -286,7 +286,7 @@ class SendNode(AwaitingNode[NoConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         await context.send("i2", copy_json(payload), "n")
-        return Result(payload)
+        return payload, 0
 
 
 class NoteNode(Node[NoConfig]):

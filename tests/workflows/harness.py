@@ -80,7 +80,7 @@ class StepNode(AwaitingNode[StepConfig]):
             await context.send(config.send_to, {"body": f"{config.note}{number}"}, self.node_id)
         if config.fail and (not config.fail_numbers or number in config.fail_numbers):
             raise NodeFailed(config.fail, "Unwell")
-        return Result(payload)
+        return payload, 0
 
 
 @contextmanager

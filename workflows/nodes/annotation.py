@@ -22,4 +22,4 @@ class AnnotationNode(Node[AnnotationConfig]):
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
         """Never called: the graph refuses wires to it."""
-        return Result(payload)
+        return payload, 0

@@ -155,7 +155,7 @@ class ArrayNode(Node[ArrayConfig]):
                 payload = step.output.set(payload, output)
         if changed:
             payload = self._destination.set(payload, items)
-        return Result(payload)
+        return payload, 0
 
 
 def _compiled(rule: ArrayRule, place: str) -> _Step:

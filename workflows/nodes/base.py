@@ -39,11 +39,10 @@ class NodeFailed(Exception):
         super().__init__(message)
 
 
-class Result(NamedTuple):
-    """The payload after a node and which output it leaves through."""
-
-    payload: JSONObject
-    output: int = 0
+Result = tuple[JSONObject, int]
+"""The payload after a node and which output it leaves through, 0 being the first. A plain tuple: every node of every run makes
+one, and a class of its own would cost more than many a node.
+"""
 
 
 class Login:

@@ -79,7 +79,7 @@ class BranchOnChangeNode(AwaitingNode[BranchOnChangeConfig]):
         changed = known and self._differs(previous, value, payload)
         if self._previous is not None and known:
             payload = self._previous.set(payload, previous)
-        return Result(payload, 1 if changed else 0)
+        return payload, (1 if changed else 0)
 
     def _differs(self, previous: Any, value: Any, payload: JSONObject) -> bool:
         kind = self.config.change_type

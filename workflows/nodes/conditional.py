@@ -34,4 +34,4 @@ class ConditionalNode(Node[ConditionalConfig]):
         self._is_true = compiled("expression", compile_expression, config.expression).is_true
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
-        return Result(payload, 1 if self._is_true(payload) else 0)
+        return payload, (1 if self._is_true(payload) else 0)

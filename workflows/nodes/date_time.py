@@ -102,7 +102,7 @@ class DateTimeNode(Node[DateTimeConfig]):
                 result = self._work(moment, payload)
         except (MomentError, OverflowError) as error:
             raise NodeFailed(str(error), name="RangeError") from None
-        return Result(self._result.set(payload, result))
+        return self._result.set(payload, result), 0
 
     def _work(self, moment: datetime, payload: JSONObject) -> Any:
         operation, unit = self.config.operation, self.config.unit

@@ -39,4 +39,4 @@ class DebugNode(Node[DebugConfig]):
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
         context.debug(self._message.render(payload), self._property.get(payload), self.config.level)
-        return Result(payload)
+        return payload, 0

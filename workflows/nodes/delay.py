@@ -43,7 +43,7 @@ class DelayNode(AwaitingNode[DelayConfig]):
         seconds = _seconds(self._delay.render(payload))
         if seconds:
             await asyncio.sleep(seconds)
-        return Result(payload)
+        return payload, 0
 
 
 def _seconds(text: str) -> float:

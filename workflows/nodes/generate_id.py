@@ -55,7 +55,7 @@ class GenerateIdNode(Node[GenerateIdConfig]):
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
         kind = self._kind.render(payload).strip().lower()
-        return Result(self._destination.set(payload, self._new(kind, payload)))
+        return self._destination.set(payload, self._new(kind, payload)), 0
 
     def _new(self, kind: str, payload: JSONObject) -> str:
         if kind == "uuidv1":

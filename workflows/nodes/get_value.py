@@ -50,9 +50,9 @@ class GetValueNode(AwaitingNode[GetValueConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         if self.config.get_all:
-            return Result(self._path.set(payload, await context.storage.all()))
+            return self._path.set(payload, await context.storage.all()), 0
         value = await context.storage.get(self._key.render(payload))
-        return Result(self._path.set(payload, self._otherwise(payload) if value is None else value))
+        return self._path.set(payload, self._otherwise(payload) if value is None else value), 0
 
     def _otherwise(self, payload: JSONObject) -> JSONValue:
         if self._default_path is not None:

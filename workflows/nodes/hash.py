@@ -77,7 +77,7 @@ class HashNode(Node[HashConfig]):
             digest = hmac.digest(secret, data, algorithm) if secret else hashlib.new(algorithm, data).digest()
         except ValueError:
             raise NodeFailed(f"this machine's OpenSSL does not offer {algorithm}") from None
-        return Result(self._destination.set(payload, _written(digest, self._encoding.render(payload))))
+        return self._destination.set(payload, _written(digest, self._encoding.render(payload))), 0
 
 
 def _algorithm(text: str) -> str:

@@ -167,8 +167,8 @@ class HttpNode(AwaitingNode[HttpConfig]):
             if self._error_path is None:
                 raise
             name = error.name if isinstance(error, NodeFailed) else type(error).__name__
-            return Result(self._error_path.set(payload, {"name": name, "message": str(error)}))
-        return Result(self._response_path.set(payload, told) if self._response_path else payload)
+            return self._error_path.set(payload, {"name": name, "message": str(error)}), 0
+        return (self._response_path.set(payload, told) if self._response_path else payload), 0
 
     def _call(self, payload: JSONObject) -> HttpCall:
         config = self.config

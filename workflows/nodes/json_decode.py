@@ -49,8 +49,8 @@ class JsonDecodeNode(Node[JsonDecodeConfig]):
         except NodeFailed as error:
             if self._error_path is None:
                 raise
-            return Result(self._error_path.set(payload, {"name": error.name, "message": str(error)}))
-        return Result(self._destination.set(payload, value))
+            return self._error_path.set(payload, {"name": error.name, "message": str(error)}), 0
+        return self._destination.set(payload, value), 0
 
 
 def decoded(text: object, what: str) -> Any:

@@ -40,4 +40,4 @@ class JsonEncodeNode(Node[JsonEncodeConfig]):
             text = json_text(value)
         except TypeError as error:
             raise NodeFailed(f"{self._source.text} cannot be written as JSON: {error}") from None
-        return Result(self._destination.set(payload, text))
+        return self._destination.set(payload, text), 0

@@ -72,7 +72,7 @@ class LatchNode(AwaitingNode[LatchConfig]):
         ):
             if path is not None:
                 payload = path.set(payload, value)
-        return Result(payload, output)
+        return payload, output
 
 
 def _optional(field: str, text: str) -> Expression | None:

@@ -58,4 +58,4 @@ class MathNode(Node[MathConfig]):
             if isinstance(value, float) and not math.isfinite(value):
                 raise NodeFailed(f"{expression.text[:200]} is not a finite number: look at the values it is made from")
             payload = path.set(payload, None if value is UNDEFINED else value)
-        return Result(payload)
+        return payload, 0

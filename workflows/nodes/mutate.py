@@ -77,7 +77,7 @@ class MutateNode(Node[MutateConfig]):
         budget = [MAX_COPIED]
         for step in self._steps:
             payload = step(payload, budget)
-        return Result(payload)
+        return payload, 0
 
 
 def _set(rule: MutateRule, place: str) -> Step:

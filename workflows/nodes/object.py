@@ -88,7 +88,7 @@ class ObjectNode(Node[ObjectConfig]):
                 payload = step.output.set(payload, copy_json(_READS[step.type](source)))
         if isinstance(source, (dict, list)) and is_deeper(source, MAX_DEPTH // 2):
             raise NodeFailed(f"the object would be nested more than {MAX_DEPTH // 2} levels deep")
-        return Result(self._destination.set(payload, source) if self._destination else payload)
+        return (self._destination.set(payload, source) if self._destination else payload), 0
 
 
 def _compiled(operation: ObjectOperation, place: str) -> _Step:

@@ -44,7 +44,7 @@ class RandomNumberNode(Node[RandomNumberConfig]):
         greatest = math.floor(_bound("max", self._greatest.render(payload)))
         if least > greatest:
             raise NodeFailed(f"there is no whole number between min {least} and max {greatest}")
-        return Result(self._path.set(payload, least + secrets.randbelow(greatest - least + 1)))
+        return self._path.set(payload, least + secrets.randbelow(greatest - least + 1)), 0
 
 
 def _bound(field: str, text: str) -> int | float:

@@ -49,7 +49,7 @@ class RawFunctionNode(AwaitingNode[RawFunctionConfig]):
         if is_deeper(value, MAX_DEPTH - (len(self._scope.keys) if self._scope else 0)):
             raise NodeFailed(f"the script made a payload nested more than {MAX_DEPTH} levels deep", "RangeError")
         if self._scope is not None:
-            return Result(self._scope.set(payload, value))
+            return self._scope.set(payload, value), 0
         if not isinstance(value, dict):
             raise NodeFailed(f"the script returned {kind(value)}; the payload must be an object", "TypeError")
-        return Result(value)
+        return value, 0

@@ -90,7 +90,7 @@ class SendNode(AwaitingNode[Schema]):
         if not integration_id:
             raise NodeFailed("integrationId gave an empty text")
         if context.queue(integration_id, message, self.node_id):
-            return Result(payload if self._result is None else self._result.set(payload, {}))
+            return (payload if self._result is None else self._result.set(payload, {})), 0
         return self._answered(context.send(integration_id, message, self.node_id), payload)
 
     async def _answered(self, sending: Coroutine[Any, Any, JSONObject], payload: JSONObject) -> Result:
@@ -100,7 +100,7 @@ class SendNode(AwaitingNode[Schema]):
             if self._result is None:
                 raise NodeFailed(str(error), type(error).__name__) from error
             answer = self.connector.failure_answer(error)
-        return Result(payload if self._result is None else self._result.set(payload, answer))
+        return (payload if self._result is None else self._result.set(payload, answer)), 0
 
 
 def _readers(parts: Iterable[Part], values: JSONObject) -> list[_Field]:

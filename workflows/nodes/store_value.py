@@ -62,7 +62,7 @@ class StoreValueNode(AwaitingNode[StoreValueConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         stored = await self._store(self._key.render(payload), payload, context)
-        return Result(payload if self._result is None else self._result.set(payload, stored))
+        return (payload if self._result is None else self._result.set(payload, stored)), 0
 
     async def _store(self, key: str, payload: JSONObject, context: RunContext) -> JSONValue:
         kind = self.config.value_type

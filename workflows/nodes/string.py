@@ -67,7 +67,7 @@ class StringNode(Node[StringConfig]):
         value = self._method.call(self._source.render(payload), *arguments)
         if isinstance(value, str) and len(value) > MAX_TEXT:
             raise NodeFailed(f"the text would be longer than {MAX_TEXT} characters")
-        return Result(self._path.set(payload, value))
+        return self._path.set(payload, value), 0
 
 
 def _count(text: str, what: str) -> int:

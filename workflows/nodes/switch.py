@@ -52,5 +52,5 @@ class SwitchNode(Node[SwitchConfig]):
         text = self._switch.render(payload)
         for at, case in enumerate(self._cases):
             if case.render(payload) == text:
-                return Result(payload, at + 1)
-        return Result(payload, 0)
+                return payload, at + 1
+        return payload, 0

@@ -43,4 +43,4 @@ class ThrottleNode(AwaitingNode[ThrottleConfig]):
         passes, since = await context.storage.may_pass(f"{self.node_id}:{self._id.render(payload)}", self._interval_ms)
         if self._since is not None:
             payload = self._since.set(payload, since)
-        return Result(payload, 1 if passes else 0)
+        return payload, (1 if passes else 0)

@@ -73,7 +73,7 @@ class TimeRangeNode(Node[TimeRangeConfig]):
         inside = self._inside(moment, start, end, payload)
         if self._branch is not None:
             payload = self._branch.set(payload, inside)
-        return Result(payload, 1 if inside else 0)
+        return payload, (1 if inside else 0)
 
     def _moment(self, payload: JSONObject, context: RunContext) -> datetime:
         try:

@@ -148,8 +148,8 @@ class ValidatePayloadNode(Node[ValidatePayloadConfig]):
         except ValueError as error:
             raise NodeFailed(f"the schema cannot be used: {error}") from None
         if not errors:
-            return Result(payload, 1)
-        return Result(self._errors.set(payload, errors) if self._errors else payload, 0)
+            return payload, 1
+        return (self._errors.set(payload, errors) if self._errors else payload), 0
 
     def _faults(self, validator: Any, value: Any, context: RunContext) -> list[JSONValue]:
         found: list[JSONValue] = []

@@ -102,7 +102,7 @@ class WebhookReplyNode(AwaitingNode[WebhookReplyConfig]):
         reply: JSONObject = {"status": self._code(payload), "headers": self._pairs(payload), "body": self._text(payload)}
         if not await context.starts.reply(reply_id, reply):
             context.debug("Nobody waits for this reply: it came too late, or there was one before.", None, "warn", self.node_id)
-        return Result(payload)
+        return payload, 0
 
     def _code(self, payload: JSONObject) -> int:
         code = number(self._status.render(payload).strip() or "x")

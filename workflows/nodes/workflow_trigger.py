@@ -138,7 +138,7 @@ class WorkflowTriggerNode(AwaitingNode[WorkflowTriggerConfig]):
 
     async def run(self, payload: JSONObject, context: RunContext) -> Result:
         result = await self._act(payload, context)
-        return Result(payload if self._result is None else self._result.set(payload, result))
+        return (payload if self._result is None else self._result.set(payload, result)), 0
 
     async def _act(self, payload: JSONObject, context: RunContext) -> JSONObject:
         if self.config.behavior == "cancel":

@@ -1,7 +1,7 @@
 """Every node's test is a table of settings, payload, and what comes out."""
 
 import asyncio
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -10,7 +10,14 @@ from wegnology.lib.eager import start
 from wegnology.lib.paths import copy_json
 from wegnology.lib.schema import ConfigInvalid
 from wegnology.lib.types import JSONObject
-from workflows.nodes.base import AwaitingNode, Result, nodes
+from workflows.nodes.base import AwaitingNode, nodes
+
+
+class Result(NamedTuple):
+    """What a node gives, by name."""
+
+    payload: JSONObject
+    output: int
 
 
 def build(name: str, config: dict[str, Any]) -> Any:
@@ -24,23 +31,22 @@ def run(name: str, config: dict[str, Any], payload: dict[str, Any], context: Fak
     node = build(name, config)
     outcome = node.run(copy_json(payload), context or FakeRunContext())
     if not isinstance(node, AwaitingNode):
-        assert isinstance(outcome, Result)
-        return outcome
-    results: list[Result] = []
+        return Result(*outcome)
+    results: list[tuple[JSONObject, int]] = []
     assert start(outcome, results.append) is None
-    return results[0]
+    return Result(*results[0])
 
 
 async def finished(node: AwaitingNode[Any], payload: JSONObject, context: FakeRunContext) -> Result:
     """Run a node that may wait to its end."""
     outcome = node.run(payload, context)
-    return outcome if isinstance(outcome, Result) else await outcome
+    return Result(*(outcome if isinstance(outcome, tuple) else await outcome))
 
 
 def run_waiting(name: str, config: dict[str, Any], payload: dict[str, Any], context: FakeRunContext) -> Result:
     """As `run`, for a node that may suspend."""
     node = build(name, config)
-    return asyncio.run(node.run(copy_json(payload), context))  # type: ignore[no-any-return]
+    return Result(*asyncio.run(node.run(copy_json(payload), context)))
 
 
 def faults(name: str, config: dict[str, Any]) -> dict[str, str]:

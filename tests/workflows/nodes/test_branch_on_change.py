@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.workflows.fakes import FakeRunContext
-from tests.workflows.nodes import build, faults
+from tests.workflows.nodes import Result, build, faults
 from wegnology.lib.eager import start
-from workflows.nodes.base import NodeFailed, Result
+from workflows.nodes.base import NodeFailed
 
 
 def ran(values: list[Any], payload: dict[str, Any] | None = None, **config: Any) -> list[Result]:
@@ -16,7 +16,7 @@ def ran(values: list[Any], payload: dict[str, Any] | None = None, **config: Any)
     node.node_id = "n"
     results: list[Result] = []
     for value in values:
-        assert start(node.run({"v": value, **(payload or {})}, context), results.append) is None
+        assert start(node.run({"v": value, **(payload or {})}, context), lambda one: results.append(Result(*one))) is None
     return results
 
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 from tests.workflows.fakes import FakeRunContext
-from tests.workflows.nodes import build, faults
+from tests.workflows.nodes import Result, build, faults
 from wegnology.lib.eager import start
-from workflows.nodes.base import Result
 
 HOT = {"latchExpression": "{{c}} > 90", "resetExpression": "{{c}} < 70", "latchIdTemplate": "{{id}}"}
 PATHS = {
@@ -23,7 +22,7 @@ def ran(readings: list[tuple[str, int]], **config: Any) -> list[Result]:
     node.node_id = "n"
     results: list[Result] = []
     for device, celsius in readings:
-        assert start(node.run({"id": device, "c": celsius}, context), results.append) is None
+        assert start(node.run({"id": device, "c": celsius}, context), lambda one: results.append(Result(*one))) is None
     return results
 
 

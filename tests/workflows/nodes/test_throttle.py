@@ -3,9 +3,8 @@
 from typing import Any
 
 from tests.workflows.fakes import FakeRunContext
-from tests.workflows.nodes import build, faults
+from tests.workflows.nodes import Result, build, faults
 from wegnology.lib.eager import start
-from workflows.nodes.base import Result
 
 
 def outputs(times: list[tuple[int, str]], **config: Any) -> list[tuple[int, Any]]:
@@ -13,13 +12,11 @@ def outputs(times: list[tuple[int, str]], **config: Any) -> list[tuple[int, Any]
     context = FakeRunContext()
     node = build("ThrottleNode", {"throttleIdTemplate": "{{id}}", "timeSincePath": "since", **config})
     node.node_id = "n"
-    found: list[tuple[int, Any]] = []
+    results: list[Result] = []
     for at, device in times:
         context.storage.now_ms = at
-        results: list[Result] = []
-        assert start(node.run({"id": device}, context), results.append) is None
-        found.append((results[0].output, results[0].payload["since"]))
-    return found
+        assert start(node.run({"id": device}, context), lambda one: results.append(Result(*one))) is None
+    return [(result.output, result.payload["since"]) for result in results]
 
 
 def test_one_passes_in_each_interval_for_each_id() -> None:

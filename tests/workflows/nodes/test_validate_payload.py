@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.nodes import faults, run
-from workflows.nodes.base import NodeFailed, Result
+from tests.workflows.nodes import Result, faults, run
+from workflows.nodes.base import NodeFailed
 
 READING = {
     "type": "object",

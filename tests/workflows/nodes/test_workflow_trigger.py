@@ -19,7 +19,7 @@ def made(**config: Any) -> Any:
 
 
 def run(context: FakeRunContext, payload: JSONObject, **config: Any) -> JSONObject:
-    return asyncio.run(made(**config).run(payload, context)).payload  # type: ignore[no-any-return]
+    return asyncio.run(made(**config).run(payload, context))[0]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
