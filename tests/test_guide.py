@@ -62,7 +62,7 @@ def test_the_example_of_debugging_shows_what_the_guide_says() -> None:
     payload["data"]["message"] = '{"temperature": 31, "vent": "Closed"}'
     asyncio.run(engine.run(trigger, payload, context, trace))
     assert context.sent == []
-    assert (trace.path[-1], trace.ends[len(trace.path) - 1][1]) == ("compare", 0)
+    assert (trace.path[-1], trace.visits[-1][3]) == ("compare", 0)
     [(_, value, _)] = context.debugged
     assert f"the value appears: `{json.dumps(value, separators=(',', ':'))}`" in GUIDE
 

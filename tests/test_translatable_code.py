@@ -28,8 +28,8 @@ NOT_ON_PAGES = {
     "workflows/absent.py workflows/bootstep.py workflows/context.py workflows/dropping.py workflows/erring.py "
     "workflows/exceptions.py workflows/expression*.py workflows/graph.py workflows/groups.py workflows/http_*.py "
     "workflows/operations.py workflows/parking.py workflows/requests.py workflows/running.py workflows/senders.py "
-    "workflows/starting.py workflows/storage.py workflows/timers.py workflows/unsupported.py workflows/weight.py "
-    "workflows/version_guards.py workflows/insight/failing.py workflows/flight.py workflows/trigger_keys.py",
+    "workflows/starting.py workflows/storage.py workflows/timers.py workflows/trace.py workflows/unsupported.py "
+    "workflows/weight.py workflows/version_guards.py workflows/insight/failing.py workflows/flight.py workflows/trigger_keys.py",
 }
 SHOWN_ALL_THE_SAME = (
     *(f"integrations/runtime/{name}.py" for name in ("health", "problems", "reading")),

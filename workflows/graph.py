@@ -147,7 +147,7 @@ class _Builder:
             raise GraphInvalid(self.faults)
         for form in forms:
             if form:
-                built[form.id].outputs = _linked(form.output_ids, built)
+                built[form.id].wire(_linked(form.output_ids, built))
         for node in built.values():
             node.body_keeps = isinstance(node.node, LoopingNode) and always_capped(node)
         return [trigger for trigger in found if trigger], built

@@ -10,9 +10,10 @@ from integrations.exceptions import LeaseLost
 from tests.workflows.fakes import FakeRunContext, node, parse, trigger
 from wegnology.lib.types import JSONObject
 from workflows import engine
-from workflows.engine import MAX_PATH, RunReport
+from workflows.engine import RunReport
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import Trigger
+from workflows.trace import MAX_PATH
 
 
 def started(starts: list[str], nodes: list[JSONObject]) -> Trigger:

@@ -10,6 +10,7 @@ from wegnology.lib.types import JSONObject
 from workflows import engine
 from workflows.exceptions import RunFailed, RunLimitReached
 from workflows.graph import Graph
+from workflows.trace import Bounds, Trace
 from workflows.weight import Fork, Weight, weigh
 
 MIB = 1024 * 1024
@@ -24,7 +25,7 @@ def run(payload: JSONObject, *nodes: JSONObject, most: int = 5 * MIB) -> engine.
     graph = Graph.parse([{"type": "integration", "key": "i", "outputIds": [[nodes[0]["id"]]]}], list(nodes))
     trigger = graph.triggers("integration", "i")[0]
     context = FakeRunContext()
-    return asyncio.run(asyncio.wait_for(engine.run(trigger, payload, context, most_bytes=most), 30))
+    return asyncio.run(asyncio.wait_for(engine.run(trigger, payload, context, Trace(bounds=Bounds(most))), 30))
 
 
 def grown() -> JSONObject:

@@ -47,9 +47,9 @@ class _Kept(NamedTuple):
 
     def to_json(self, offset: float) -> bytes:
         """Return the stored form; `offset` is what makes a time of `monotonic` one since 1970."""
-        trace, graph = self.trace, self.plan.graph
+        trace = self.trace
         started = int((trace.began + offset) * 1000)
-        visits = visits_of(trace.began, trace, graph.nodes if graph else {})
+        visits = visits_of(trace.began, trace.visits)
         waited = max(0, started - self.time_ms)
         took = (self.ended - trace.began) * 1000
         about = (self.event_id, trace.number, self.plan.version_id, started, took, waited)
@@ -124,7 +124,8 @@ class Recorder:
         text = text_of(hit.value)
         self._bytes += len(text)
         value, cut = cut_value(text)
-        node_id = hit.node_id or (trace.path[-1] if trace.path else "")
+        path = trace.path
+        node_id = hit.node_id or (path[-1] if path else "")
         node = plan.graph.nodes.get(node_id) if plan.graph else None
         shown = ShownHit(
             "",
@@ -135,7 +136,7 @@ class Recorder:
             cut,
             node_id,
             node.label if node else "",
-            trace.path[:MAX_TIMED],
+            path[:MAX_TIMED],
             run_id(flight.event.id, trace.number),
             plan.version_id,
         )

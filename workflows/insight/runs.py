@@ -1,6 +1,6 @@
 """Runs as they are kept for people: the way through the nodes with times, and how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -121,14 +121,11 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
-def visits_of(began: float, trace: Any, labels: Mapping[str, Any]) -> tuple[Visit, ...]:
-    """Return the visits of a `Trace`; `labels` are the graph's nodes by their id."""
+def visits_of(began: float, visits: Sequence[list[Any]]) -> tuple[Visit, ...]:
+    """Return the visits of a `Trace` as they are kept."""
     made = []
-    for at, (node_id, start) in enumerate(zip(trace.path, trace.starts, strict=False)):
-        end = trace.ends.get(at)
-        node = labels.get(node_id)
-        label = node.label if node is not None else ""
-        since = round((start - began) * 1000, 3)
-        took = (round((end[0] - start) * 1000, 3), end[1]) if end else (None, None)
-        made.append(Visit(node_id[:ID_CHARACTERS], _storable(label)[:ID_CHARACTERS], since, *took))
+    for node, start, end, output in visits:
+        took = None if end is None else round((end - start) * 1000, 3)
+        label = _storable(node.label)[:ID_CHARACTERS]
+        made.append(Visit(node.id[:ID_CHARACTERS], label, round((start - began) * 1000, 3), took, output))
     return tuple(made)
