@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wegnology.lib.javascript import UNDEFINED, truthy
+from wegnology.lib.paths import follower
 from wegnology.lib.template_helpers import helper, shown
 from wegnology.lib.template_values import TagFault, Unplain, Value, element, plain
 from workflows.exceptions import ExpressionError
@@ -192,33 +193,11 @@ def _variable(token: Token) -> Evaluate:
         raise fault(f"{{{{{token.text}}}}} is no path and no call of a helper", token.position) from None
     except TagFault as error:
         raise fault(str(error), token.position) from None
-    return value.read if value.keys is None else _reader(value.keys)
-
-
-def _reader(keys: tuple[str, ...]) -> Evaluate:
-    """Return a function that finds a value in the payload, or `UNDEFINED`."""
-    if len(keys) == 2:
-        first, second = keys
-
-        def read_two(payload: Any) -> Any:
-            holder = payload.get(first)
-            return holder.get(second, UNDEFINED) if type(holder) is dict else _found(payload, keys)
-
-        return read_two
-
-    def read(payload: Any) -> Any:
-        value = payload
-        try:  # objects all the way, nearly always
-            for key in keys:
-                value = value[key]
-        except (KeyError, TypeError):
-            return _found(payload, keys)
-        return value
-
-    return read
+    return value.read if value.keys is None else follower(value.keys, _found)
 
 
 def _found(value: Any, keys: tuple[str, ...]) -> Any:
+    """Return the value in the payload that the keys lead to, or `UNDEFINED`."""
     for key in keys:
         if isinstance(value, dict):
             value = value.get(key, UNDEFINED)

@@ -35,7 +35,9 @@ PAYLOAD: dict[str, Any] = {
     ],
 )
 def test_get(text: str, value: Any) -> None:
-    assert Path.parse(text).get(PAYLOAD, "default") == value
+    path = Path.parse(text)
+    assert path.get_or(PAYLOAD, "default") == value
+    assert path.get(PAYLOAD) == (None if value == "default" else value)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +142,9 @@ def test_what_was_set_is_there_and_can_be_removed(keys: list[str], payload: dict
         changed = path.set(payload, value)
     except PathError:
         return
-    assert path.get(changed, "missing") == value
+    assert path.get(changed) == value
     holder = path.remove(changed)
-    assert path.get(holder, "missing") == "missing" or any(key.strip("[]").isdecimal() for key in keys)
+    assert path.get_or(holder, "missing") == "missing" or any(key.strip("[]").isdecimal() for key in keys)
 
 
 @given(_json)

@@ -4,8 +4,9 @@
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from wegnology.lib.types import JSONObject, JSONValue
 
@@ -24,73 +25,104 @@ class PathError(ValueError):
     """A path that cannot be read, or cannot be followed in this payload; the text is for people."""
 
 
+def follower(keys: tuple[str, ...], otherwise: Callable[[Any, tuple[str, ...]], Any]) -> Callable[[Any], Any]:
+    """Return a function that follows keys through objects all the way, as they nearly always lead; where they do not,
+    `otherwise` finds the value. It is made for the number of keys, as a loop would cost twice as much.
+    """
+    if len(keys) == 2:
+        first, second = keys
+
+        def follow_two(value: Any) -> Any:
+            try:
+                return value[first][second]
+            except (KeyError, TypeError):
+                return otherwise(value, keys)
+
+        return follow_two
+    if len(keys) == 3:
+        first, second, third = keys
+
+        def follow_three(value: Any) -> Any:
+            try:
+                return value[first][second][third]
+            except (KeyError, TypeError):
+                return otherwise(value, keys)
+
+        return follow_three
+
+    def follow(value: Any) -> Any:
+        found = value
+        try:
+            for key in keys:
+                found = found[key]
+        except (KeyError, TypeError):
+            return otherwise(value, keys)
+        return found
+
+    return follow
+
+
+Setter = Callable[[JSONObject, JSONValue], JSONObject]
+
+
+def _setter(keys: tuple[str, ...], otherwise: Setter) -> Setter:
+    """Return a function that sets what is in an object in the payload, as nearly all paths lead; elsewhere `otherwise` does."""
+    if len(keys) < 2:
+        return otherwise
+    last = keys[-1]
+    if len(keys) == 2:
+        first = keys[0]
+
+        def set_second(payload: JSONObject, value: JSONValue) -> JSONObject:
+            holder = payload.get(first)
+            if type(holder) is dict:
+                holder[last] = value
+            elif holder is None:
+                payload[first] = {last: value}  # as the first that a run notes under `working`
+            else:
+                return otherwise(payload, value)
+            return payload
+
+        return set_second
+    holder_of = follower(keys[:-1], lambda payload, keys: None)
+
+    def set_inner(payload: JSONObject, value: JSONValue) -> JSONObject:
+        holder = holder_of(payload)
+        if type(holder) is not dict:
+            return otherwise(payload, value)
+        holder[last] = value
+        return payload
+
+    return set_inner
+
+
 class Path:
     """A compiled path."""
 
-    __slots__ = ("_first", "_last", "_way", "keys", "text")
+    __slots__ = ("get", "keys", "set", "text")
 
     def __init__(self, text: str, keys: tuple[str, ...]) -> None:
         self.text = text
         self.keys = keys
-        self._way, self._last = keys[:-1], keys[-1] if keys else ""
-        self._first = keys[0] if len(keys) == 2 else None
-        """For a path such as `working.alert`, as most are that something is written to."""
-
-    def __repr__(self) -> str:
-        return f"Path({self.text!r})"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Compile a path; raises `PathError`."""
-        return cls(text, _parsed(text.strip()))
-
-    def get(self, payload: Any, default: Any = None) -> Any:
-        """Return the value there, or `default` where the path leads nowhere."""
-        value = payload
-        try:  # objects all the way, nearly always
-            for key in self.keys:
-                value = value[key]
-        except (KeyError, TypeError):
-            return self._get(payload, default)
-        return value
-
-    def _get(self, value: Any, default: Any) -> Any:
-        for key in self.keys:
-            if type(value) is dict:
-                if key not in value:
-                    return default
-                value = value[key]
-            elif type(value) is list and _INDEX.match(key) and int(key) < len(value):
-                value = value[int(key)]
-            else:
-                return default
-        return value
-
-    def set(self, payload: JSONObject, value: JSONValue) -> JSONObject:
+        self.get: Callable[[Any], Any] = follower(keys, _found)
+        """Return the value there, None where the path leads nowhere."""
+        self.set: Setter = _setter(keys, self._set)
         """Set the value and return the payload, which is changed in place; objects on the way are made.
 
         `.` replaces the whole payload, which must stay an object. An array is lengthened with nulls where needed.
         """
-        holder: Any = payload
-        first = self._first
-        if first is not None:
-            holder = payload.get(first)
-            if holder is None:
-                payload[first] = {self._last: value}
-                return payload
-            if type(holder) is dict:
-                holder[self._last] = value
-                return payload
-            return self._set(payload, value)
-        try:  # objects all the way, nearly always
-            for key in self._way:
-                holder = holder[key]
-        except (KeyError, TypeError):
-            return self._set(payload, value)
-        if type(holder) is not dict or not self.keys:
-            return self._set(payload, value)
-        holder[self._last] = value
-        return payload
+
+    def __repr__(self) -> str:
+        return f"Path({self.text!r})"
+
+    @staticmethod
+    def parse(text: str) -> "Path":
+        """Compile a path; raises `PathError`."""
+        return _parsed(text)
+
+    def get_or(self, payload: Any, default: Any) -> Any:
+        """Return the value there, or `default` where the path leads nowhere."""
+        return _found(payload, self.keys, default)
 
     def _set(self, payload: JSONObject, value: JSONValue) -> JSONObject:
         if not self.keys:
@@ -148,8 +180,25 @@ class Path:
         return ".".join(self.keys[:number]) or "the payload"
 
 
+def _found(value: Any, keys: tuple[str, ...], default: Any = None) -> Any:
+    for key in keys:
+        if type(value) is dict:
+            if key not in value:
+                return default
+            value = value[key]
+        elif type(value) is list and _INDEX.match(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return default
+    return value
+
+
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> tuple[str, ...]:
+def _parsed(text: str) -> Path:
+    return Path(text, _keys(text.strip()))
+
+
+def _keys(text: str) -> tuple[str, ...]:
     if text == ".":
         return ()
     if not text:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from wegnology.lib.paths import follower
 from wegnology.lib.template_library import CONTEXTUAL, arity_fault, helpers, unknown_helper
 
 Reader = Callable[[Any], Any]
@@ -133,7 +134,7 @@ def _constant(value: Any) -> Value:
 
 def _path_value(written: str) -> Value:
     keys = _keys(written)
-    return Value(reader(keys), (written,), keys)
+    return Value(follower(keys, follow), (written,), keys)
 
 
 def _keys(written: str) -> tuple[str, ...]:
@@ -148,34 +149,6 @@ def _keys(written: str) -> tuple[str, ...]:
             raise Unplain
         keys.append(key)
     return tuple(keys)
-
-
-def reader(keys: tuple[str, ...]) -> Reader:
-    """Return a function that follows the keys through objects and, by number, through arrays."""
-    if not keys:
-        return lambda context: context
-    if len(keys) == 1:
-        (only,) = keys
-        return lambda context: context.get(only) if type(context) is dict else follow(context, keys)
-    if len(keys) == 2:
-        first, second = keys
-
-        def read_two(context: Any) -> Any:
-            holder = context.get(first) if type(context) is dict else None
-            return holder.get(second) if type(holder) is dict else follow(context, keys)
-
-        return read_two
-
-    def read(context: Any) -> Any:
-        value = context
-        try:
-            for key in keys:
-                value = value[key]
-        except (KeyError, TypeError):
-            return follow(context, keys)
-        return value
-
-    return read
 
 
 def follow(value: Any, keys: tuple[str, ...]) -> Any:

@@ -33,7 +33,7 @@ class JsonEncodeNode(Node[JsonEncodeConfig]):
         self._destination = compiled("destination", Path.parse, config.destination)
 
     def run(self, payload: JSONObject, context: RunContext) -> Result:
-        value = self._source.get(payload, _MISSING)
+        value = self._source.get_or(payload, _MISSING)
         if value is _MISSING:
             raise NodeFailed(f"{self._source.text} has no value")
         try:

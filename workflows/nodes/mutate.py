@@ -105,7 +105,7 @@ def _copy(rule: MutateRule, place: str) -> Step:
     destination = compiled(f"{place}destination", Path.parse, rule.destination)
 
     def step(payload: JSONObject, budget: list[int]) -> JSONObject:
-        value = source.get(payload, _MISSING)
+        value = source.get_or(payload, _MISSING)
         if value is _MISSING:
             return destination.remove(payload)
         budget[0] -= count_json(value, budget[0])
@@ -121,7 +121,7 @@ def _move(rule: MutateRule, place: str) -> Step:
     destination = compiled(f"{place}destination", Path.parse, rule.destination)
 
     def step(payload: JSONObject, budget: list[int]) -> JSONObject:
-        value = source.get(payload, _MISSING)
+        value = source.get_or(payload, _MISSING)
         if value is _MISSING:
             return destination.remove(payload)
         return destination.set(source.remove(payload), _bounded(value, destination))
