@@ -51,7 +51,7 @@ class Effects(Protocol):
 class Context:
     """The `RunContext` of one run."""
 
-    __slots__ = ("_deadline", "_effects", "_flight", "_lease", "_number", "_place", "_plan", "_trace", "_visits")
+    __slots__ = ("_deadline", "_effects", "_flight", "_lease", "_place", "_plan", "_trace", "_visits")
 
     def __init__(self, effects: Effects, flight: Flight, plan: Plan, trace: Trace) -> None:
         """The number of `trace` tells the runs of one event apart: a workflow may have several triggers that it fires."""
@@ -60,10 +60,9 @@ class Context:
         self._lease = flight.box.lease
         self._plan = plan
         self._trace = trace
-        self._number = trace.number
         self._visits: dict[str, int] = {}
         self._place = -1
-        self._deadline = time.monotonic() + effects.limits.run_seconds
+        self._deadline = trace.began + effects.limits.run_seconds
 
     @property
     def storage(self) -> WorkflowStorage:
@@ -113,22 +112,25 @@ class Context:
 
     def queue(self, integration_id: str, message: JSONObject, node_id: str) -> bool:
         """Let a message wait for its connection; False where the outcome is waited for. Raises `NodeFailed`."""
-        known = self._effects.catalog.integrations.get(integration_id)
-        if known is None or known.application_id != self._plan.application_id:
-            raise NodeFailed(f"there is no integration {integration_id!r} in this application", "IntegrationMissing")
-        connector = known.connector
-        if connector is None or connector.Outgoing is None:
-            raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
-        if not known.enabled:
-            raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
-        if connector.send_waits or not connector.sends_live:
+        effects, flight = self._effects, self._flight
+        known = effects.catalog.integrations.get(integration_id)
+        if known is None or not known.queues or known.application_id != self._plan.application_id:
+            self._check(known, integration_id)
             return False
         if time.monotonic() >= self._lease.deadline:
             self.tick()
-        origin = self._flight.box.integration_id, self._flight.event.id
-        body = orjson.dumps({"m": message, "o": origin})
-        self._effects.queue_send(self._flight, Send(self.visit(node_id), known.partition, integration_id, body))
+        body = orjson.dumps({"m": message, "o": (flight.box.integration_id, flight.event.id)})
+        effects.queue_send(flight, Send(self.visit(node_id), known.partition, integration_id, body))
         return True
+
+    def _check(self, known: Known | None, integration_id: str) -> None:
+        """Raise `NodeFailed` where nothing can be sent through an integration."""
+        if known is None or known.application_id != self._plan.application_id:
+            raise NodeFailed(f"there is no integration {integration_id!r} in this application", "IntegrationMissing")
+        if known.connector is None or known.connector.Outgoing is None:
+            raise NodeFailed(f"the integration {known.name!r} cannot send messages", "SendNotSupported")
+        if not known.enabled:
+            raise NodeFailed(f"the integration {known.name!r} is disabled", "IntegrationDisabled")
 
     async def send_directly(self, login: Login, message: JSONObject, node_id: str) -> JSONObject:
         """Send by request with a login of the node's own. It is in no ledger: there is no integration to count it for."""
@@ -157,7 +159,7 @@ class Context:
         """Number the visits of a node, the same when the event is run again."""
         count = self._visits.get(node_id, 0)
         self._visits[node_id] = count + 1
-        return f"{self._plan.workflow_id}:{self._number}:{node_id}:{count}"
+        return f"{self._plan.workflow_id}:{self._trace.number}:{node_id}:{count}"
 
     async def _request(self, known: Known, message: JSONObject, visit: str) -> JSONObject:
         """Send by request; what became of it is counted with the end of the event."""

@@ -51,6 +51,13 @@ class Known:
     name: str
     desired: Desired | None = None
     """Settings and login, for types that send by request."""
+    queues: bool = field(init=False)
+    """Whether it is enabled and a message to it waits for its connection, and for nothing else."""
+
+    def __post_init__(self) -> None:
+        connector = self.connector
+        live = connector is not None and connector.Outgoing is not None and connector.sends_live and not connector.send_waits
+        object.__setattr__(self, "queues", self.enabled and live)
 
 
 @dataclass(slots=True)

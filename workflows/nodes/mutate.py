@@ -90,6 +90,9 @@ def _set(rule: MutateRule, place: str) -> Step:
             return put(payload, _bounded(parse_json_template(template, payload), destination))
 
         return set_json
+    if template.fixed is not None:
+        text = template.fixed
+        return lambda payload, budget: put(payload, text)
     render = template.render
     return lambda payload, budget: put(payload, render(payload))
 

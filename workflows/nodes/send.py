@@ -86,7 +86,8 @@ class SendNode(AwaitingNode[Schema]):
             credential = str(settings.pop(CREDENTIAL, ""))
             login = Login(self.connector.name, settings, credential)
             return self._answered(context.send_directly(login, message, self.node_id), payload)
-        integration_id = self._integration_id.render(payload)
+        target = self._integration_id
+        integration_id = target.fixed or target.render(payload)
         if not integration_id:
             raise NodeFailed("integrationId gave an empty text")
         if context.queue(integration_id, message, self.node_id):
