@@ -74,7 +74,7 @@ class TriggerEvent(NamedTuple):
         try:
             stored = orjson.loads(text)
             if stored["v"] == SCHEMA_VERSION:
-                fields = stored["id"], _KINDS[stored["k"]], stored["t"], stored["d"], "", "", None
+                fields: tuple[Any, ...] = stored["id"], _KINDS[stored["k"]], stored["t"], stored["d"], "", "", None
                 if len(stored) > _ALWAYS:
                     fields = (*fields[:4], *_further(stored))
                 return tuple.__new__(cls, fields)  # a fifth of the cost of calling the class

@@ -77,11 +77,11 @@ class Catalog:
         application = self._applications.get(known.application_id)
         if application is None:
             return []
+        if kind is EventKind.MESSAGE and not (version or only_workflow):
+            return application.messages.get(known.integration_id, _NONE)
         if only_workflow and version == DEVELOP:
             plan = application.own.developed(only_workflow)
             return _matches(plan, known.integration_id, kind, [INTEGRATION_TRIGGER]) if plan else []
-        if kind is EventKind.MESSAGE and not version and not only_workflow:
-            return application.messages.get(known.integration_id, _NONE)
         if version and version != DEFAULT:
             matches = application.named.get((known.integration_id, kind, version), [])
         else:

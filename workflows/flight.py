@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from integrations.events import TriggerEvent
@@ -131,6 +132,8 @@ class Flight:
     __slots__ = (
         "begun",
         "box",
+        "ended",
+        "ended_at",
         "event",
         "failures",
         "identifier",
@@ -139,37 +142,43 @@ class Flight:
         "repeated",
         "sends",
         "sent",
-        "size",
-        "stored",
         "tasks",
+        "text",
         "throttled",
     )
 
-    def __init__(self, box: Box, identifier: bytes, stored: bytes, event: TriggerEvent, repeated: bool) -> None:
+    ended: str
+    """How the event ended, and ..."""
+    ended_at: float
+    """... when (seconds since 1970); neither is set before."""
+
+    def __init__(
+        self, box: Box, identifier: bytes, text: bytes, event: TriggerEvent, repeated: bool, matches: Sequence[Match] = ()
+    ) -> None:
+        """`text` is the stored form of the event."""
         self.box = box
         self.identifier = identifier
-        self.stored = stored
-        self.size = len(stored)
+        self.text = text
         self.event = event
         self.repeated = repeated
-        self.pending = 0
+        self.matches = matches
+        self.pending = len(matches)
         self.sends: list[Send] = []
         self.sent: list[Sent] | None = None
-        self.failures: list[Failure] = []
+        self.failures: tuple[Failure, ...] = ()
         self.tasks: set[asyncio.Task[object]] | None = None
-        self.matches: Sequence[Match] = ()
         self.begun = time.time()
         self.throttled = box.limited_since
 
-    def outcome(self, ended: str, at: float) -> Outcome:
-        """Return what is shown of its end, at that time (seconds since 1970), to whoever looks at messages."""
+    def stored(self) -> bytes:
+        """Return what is shown of its end to whoever looks at messages; most of a burst are never asked."""
         accepted = int(self.identifier.partition(b"-")[0])
         throttled = int(self.begun * 1000) - max(accepted, int(self.throttled * 1000)) if self.throttled else 0
         errors = {id(plan): f"{error.name}: {error.message}"[:ERROR_CHARACTERS] for plan, error in self.failures}
         runs = [(plan.workflow_id, plan.version_id, errors.get(id(plan), "")) for plan, _ in self.matches]
         sends = [Way(one.integration_id, one.outcome, one.milliseconds) for one in self.sent or ()]
-        times = accepted, max(throttled, 0), int(self.begun * 1000), int(at * 1000)
-        return Outcome(self.event.id, ended, *times, runs, sends)
+        times = accepted, max(throttled, 0), int(self.begun * 1000), int(self.ended_at * 1000)
+        return Outcome(self.event.id, self.ended, *times, runs, sends).stored()
 
     def count_sent(self, sent: Sent) -> None:
         """Remember what became of a message that was sent by request."""
@@ -178,42 +187,36 @@ class Flight:
         self.sent.append(sent)
 
 
-class Ended(NamedTuple):
-    """The end of an event, not yet in the form in which it is shown: most of a burst are never looked at."""
-
-    flight: Flight
-    outcome: str
-    at: float
-
-    def stored(self) -> bytes:
-        """Return the stored form."""
-        return self.flight.outcome(self.outcome, self.at).stored()
-
-
 def payload_of(plan: Plan, known: Known, event: TriggerEvent, own_copy: bool) -> JSONObject:
     """Return the payload a run begins with (product page "Integration triggers": the envelope of every kind of event)."""
-    payload = plan.envelope.copy()
-    payload["globals"] = plan.globals.copy() if plan.flat_globals else copy_json(plan.globals)
-    payload["time"] = _iso(event.time_ms)
+    values = plan.globals.copy() if plan.flat_globals else copy_json(plan.globals)
+    data = copy_json(event.data) if own_copy else event.data
     origin = event.origin
     if origin is None:
-        payload["relayId"] = payload["triggerId"] = known.integration_id
-        payload["relayType"] = payload["triggerType"] = "integration"
-    else:
-        payload["triggerId"], payload["triggerType"] = origin.trigger_id, origin.trigger_type
-        if origin.relay_type:
-            payload["relayId"], payload["relayType"] = origin.relay_id, origin.relay_type
-    payload["data"] = copy_json(event.data) if own_copy else event.data
+        return {
+            **plan.envelope,
+            "globals": values,
+            "time": _iso(event.time_ms),
+            "relayId": known.integration_id,
+            "triggerId": known.integration_id,
+            "relayType": "integration",
+            "triggerType": "integration",
+            "data": data,
+        }
+    payload = {**plan.envelope, "globals": values, "time": _iso(event.time_ms)}
+    payload["triggerId"], payload["triggerType"] = origin.trigger_id, origin.trigger_type
+    if origin.relay_type:
+        payload["relayId"], payload["relayType"] = origin.relay_id, origin.relay_type
+    payload["data"] = data
     return payload
 
 
-_second = (0, "")
-
-
 def _iso(time_ms: int) -> str:
-    """Return milliseconds since 1970 as ISO 8601 with milliseconds; the text of a second is made once."""
-    global _second
-    seconds, milliseconds = divmod(time_ms, 1000)
-    if _second[0] != seconds:
-        _second = (seconds, datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    return f"{_second[1]}.{milliseconds:03d}Z"
+    """Return milliseconds since 1970 as ISO 8601 with milliseconds."""
+    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    """Return the text of a second, which is made once for all its events."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

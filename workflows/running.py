@@ -26,7 +26,7 @@ from workflows.catalog import Catalog, Known, Match, Plan
 from workflows.context import Context
 from workflows.erring import error_events
 from workflows.exceptions import RunFailed, RunLimitReached
-from workflows.flight import Begun, Box, Claimed, Ended, Failure, Flight, Send, payload_of
+from workflows.flight import Begun, Box, Claimed, Failure, Flight, Send, payload_of
 from workflows.freshness import NotSure
 from workflows.http_requests import HttpRequests
 from workflows.insight.hits import Hit
@@ -86,12 +86,11 @@ class Running:
         except EventUnreadable as error:
             self._park_unreadable(box, known, claimed, str(error))
             return None
-        flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=claimed.suspect)
         if event.origin is None:
             matches = self.catalog.match(known, event.kind, event.replay_of, event.version)
         else:
             matches = self.catalog.fired(known, event)
-        flight.matches = matches
+        flight = Flight(box, claimed.identifier, claimed.stored, event, claimed.suspect, matches)
         if not matches:
             if not sure and int(claimed.identifier.split(b"-")[0]) >= self.catalog.loaded_ms:
                 raise NotSure
@@ -101,13 +100,12 @@ class Running:
             for match in matches:
                 text = f"the worker process died {deaths} times while this event was run"
                 died = RunFailed(text, name="WorkerDied")
-                flight.failures.append(Failure(match.plan, died))
+                flight.failures += (Failure(match.plan, died),)
                 self.recorder.ended(flight, match.plan, Trace(), died)
-            self._conclude(flight, STOPS_WORKER)
+            self._park(flight, STOPS_WORKER)
             return None
-        flight.pending = len(matches)
         for number, match in enumerate(matches):
-            self._start(flight, known, match, number, own_copy=len(matches) > 1)
+            self._start(flight, known, match, number)
         if flight.pending:
             self._goes_on(flight)
             return flight
@@ -116,20 +114,20 @@ class Running:
     def _unmatched(self, flight: Flight, known: Known) -> None:
         """End an event that nothing runs for; one that was accepted for a version which is gone is kept."""
         if missing := absence(self.catalog, known, flight.event):
-            flight.failures.append(Failure(missing_plan(known, flight.event), RunFailed(missing, name=NAME)))
-            self._conclude(flight, NO_VERSION)
+            flight.failures += (Failure(missing_plan(known, flight.event), RunFailed(missing, name=NAME)),)
+            self._park(flight, NO_VERSION)
         elif flight.event.replay_of:
             self._park_not_run(flight, known)
         else:
             self._end(flight, "unmatched")
 
-    def _start(self, flight: Flight, known: Known, match: Match, number: int, own_copy: bool) -> None:
+    def _start(self, flight: Flight, known: Known, match: Match, number: int) -> None:
         plan, trigger = match
         trace = Trace(number)
         if trigger is None:
             self._ended(flight, plan, trace, RunFailed(f"the workflow cannot run: {plan.faults}", name="GraphInvalid"))
             return
-        payload = payload_of(plan, known, flight.event, own_copy)
+        payload = payload_of(plan, known, flight.event, own_copy=len(flight.matches) > 1)
         context = Context(self, flight, plan, trace)
         try:
             rest = engine.begin(trigger, payload, context, trace)
@@ -173,39 +171,42 @@ class Running:
     def _ended(self, flight: Flight, plan: Plan, trace: Trace, error: RunFailed | None = None) -> None:
         self.recorder.ended(flight, plan, trace, error)
         if error is not None:
-            flight.failures.append(Failure(plan, error))
+            flight.failures += (Failure(plan, error),)
         flight.pending -= 1
-        if flight.pending == 0:
-            self._conclude(flight, FAILED)
-
-    def _conclude(self, flight: Flight, reason: str) -> None:
-        if not flight.failures:
-            self._end(flight, "finished")
+        if flight.pending:
             return
+        if flight.failures:
+            self._park(flight, FAILED)
+        else:
+            self._end(flight, "finished")
+
+    def _park(self, flight: Flight, reason: str) -> None:
+        """Keep what failed, and end the event then."""
         flight.sends += error_events(self.catalog.own, flight.event, flight.failures)
         done = partial(self._end, flight, f"parked:{reason}", time.time())
-        kept = flight.event.id, flight.stored, reason, flight.failures, done
+        kept = flight.event.id, flight.text, reason, flight.failures, done
         self._parking.park(Parked(flight.box.integration_id, *kept, int(flight.identifier.partition(b"-")[0])))
 
     def _end(self, flight: Flight, outcome: str, at: float = 0.0) -> None:
         """End an event; `at`: when its runs had ended, if that was before now."""
         self._settling.end(flight, outcome)
-        self._inspector.ended(flight.box.integration_id, Ended(flight, outcome, at or time.time()))
+        flight.ended, flight.ended_at = outcome, at or time.time()
+        self._inspector.ended(flight.box.integration_id, flight)
 
     def _park_unreadable(self, box: Box, known: Known, claimed: Claimed, text: str) -> None:
         plan = Plan(known.application_id, "", "", None, {}, {}, True)
         place = f"{box.integration_id}:{claimed.identifier.decode()}"
         event = TriggerEvent(hashlib.sha256(place.encode()).hexdigest()[:24], EventKind.MESSAGE, 0, {})
         flight = Flight(box, claimed.identifier, claimed.stored, event, repeated=False)
-        flight.failures.append(Failure(plan, RunFailed(text, name="EventUnreadable")))
-        self._conclude(flight, UNREADABLE)
+        flight.failures += (Failure(plan, RunFailed(text, name="EventUnreadable")),)
+        self._park(flight, UNREADABLE)
 
     def _park_not_run(self, flight: Flight, known: Known) -> None:
         """Keep a replayed event that no workflow wants: whoever replayed it would miss it."""
         text = "no workflow wants this event: the workflow is deleted or disabled, or that version has no trigger for it"
         plan = Plan(known.application_id, flight.event.replay_of, "", None, {}, {}, True)
-        flight.failures.append(Failure(plan, RunFailed(text, name="NothingToRun")))
-        self._conclude(flight, NOT_RUN)
+        flight.failures += (Failure(plan, RunFailed(text, name="NothingToRun")),)
+        self._park(flight, NOT_RUN)
 
     def _goes_on(self, flight: Flight) -> None:
         """What a waiting run sent so far must not wait for its end."""
@@ -219,9 +220,10 @@ class Running:
 
         Where it goes to is congested: the integration it comes from rests a moment, so that order is kept.
         """
-        until = self._settling.congested_until(send.integration_id)
-        if until and (pause := until - time.monotonic()) > 0:
-            self._rest(flight.box, pause)
+        if self._settling.congested:
+            pause = self._settling.congested.get(send.integration_id, 0.0) - time.monotonic()
+            if pause > 0:
+                self._rest(flight.box, pause)
         if flight.repeated and flight.tasks:
             self._settling.send(flight, send)
         else:

@@ -21,6 +21,34 @@ _Step = tuple[Flight, Send | str]
 """A message to send, or the outcome with which an event ends."""
 
 
+class _Names(dict[str, int]):
+    """Names by the number that stands for them, and the arguments that say so."""
+
+    def __init__(self) -> None:
+        self.arguments: list[Any] = []
+
+    def add(self, name: str, partition: int) -> int:
+        """Number a name that is new."""
+        self[name] = number = len(self) + 1
+        self.arguments += (partition, name)
+        return number
+
+
+def _checked(flight: Flight, outcome: str, targets: _Names) -> list[Any]:
+    """Return the end of an event some of whose messages left before, or may have."""
+    repeated, sent = flight.repeated, flight.sent or ()
+    about = flight.event.id if repeated else "", len(flight.sends) + len(sent)
+    end: list[Any] = [outcome, flight.identifier, len(flight.text), *about]
+    for send in flight.sends:
+        target = targets.get(send.integration_id) or targets.add(send.integration_id, send.partition)
+        end += (send.visit, target, send.body) if repeated else (target, send.body)
+    for done in sent:
+        target = targets.get(done.integration_id) or targets.add(done.integration_id, done.partition)
+        told = f"{target}:{done.outcome}"
+        end += (done.visit, told, b"") if repeated else (told, b"")
+    return end
+
+
 class Settling:
     """The one way out of the inboxes for all runs of a worker.
 
@@ -43,21 +71,20 @@ class Settling:
         self._on_need = on_need
         self._steps: list[_Step] = []
         self._wake = asyncio.Event()
-        self._congested: dict[str, float] = {}
+        self.congested: dict[str, float] = {}
+        """Until when (monotonic seconds) outboxes want no more."""
 
     def end(self, flight: Flight, outcome: str) -> None:
         """End an event, with everything its runs want to send."""
+        if not self._steps:
+            self._wake.set()
         self._steps.append((flight, outcome))
-        self._wake.set()
 
     def send(self, flight: Flight, send: Send) -> None:
         """Hand over a message of an event whose runs go on."""
+        if not self._steps:
+            self._wake.set()
         self._steps.append((flight, send))
-        self._wake.set()
-
-    def congested_until(self, integration_id: str) -> float:
-        """Return until when (monotonic seconds) an outbox wants no more."""
-        return self._congested.get(integration_id, 0.0)
 
     async def run(self) -> None:
         """Settle until cancelled."""
@@ -74,7 +101,7 @@ class Settling:
     async def _settle(self, steps: list[_Step]) -> None:
         lost, congested, need = await self._ask(self._arguments(steps))
         until = time.monotonic() + CONGESTED_SECONDS
-        self._congested = {name.decode(): until for name in congested}
+        self.congested = {name.decode(): until for name in congested}
         for token in set(lost):
             self._on_lost(token.decode())
         if need:
@@ -83,8 +110,7 @@ class Settling:
 
     def _arguments(self, steps: list[_Step]) -> list[Any]:
         """Return what `settle.lua` reads. Leases and targets are named once; steps of one integration in a row share a head."""
-        leases: dict[str, tuple[int, int]] = {}
-        targets: dict[str, tuple[int, int]] = {}
+        leases, targets = _Names(), _Names()
         groups = 0
         tail: list[Any] = []
         box: Box | None = None
@@ -92,34 +118,24 @@ class Settling:
         for flight, step in steps:
             if flight.box is not box:
                 box = flight.box
-                lease = leases.setdefault(box.lease.token, (len(leases) + 1, box.lease.partition))
-                tail += (lease[0], box.integration_id, 0)
+                lease = box.lease
+                tail += (leases.get(lease.token) or leases.add(lease.token, lease.partition), box.integration_id, 0)
                 count_at = len(tail) - 1
                 groups += 1
             tail[count_at] += 1
             if isinstance(step, Send):
-                target = targets.setdefault(step.integration_id, (len(targets) + 1, step.partition))
-                tail += ("S", flight.identifier, flight.event.id, step.visit, target[0], step.body)
-                continue
-            repeated = flight.repeated
-            sent = flight.sent or ()
-            tail += (step, flight.identifier, flight.size, flight.event.id if repeated else "", len(flight.sends) + len(sent))
-            for send in flight.sends:
-                target = targets.setdefault(send.integration_id, (len(targets) + 1, send.partition))
-                tail += (send.visit, target[0], send.body) if repeated else (target[0], send.body)
-            for done in sent:
-                target = targets.setdefault(done.integration_id, (len(targets) + 1, done.partition))
-                told = f"{target[0]}:{done.outcome}"
-                tail += (done.visit, told, b"") if repeated else (told, b"")
+                target = targets.get(step.integration_id) or targets.add(step.integration_id, step.partition)
+                tail += ("S", flight.identifier, flight.event.id, step.visit, target, step.body)
+            elif flight.repeated or flight.sent:
+                tail += _checked(flight, step, targets)
+            else:
+                sends = flight.sends
+                tail += (step, flight.identifier, len(flight.text), "", len(sends))
+                for _, partition, integration_id, body in sends:
+                    tail += (targets.get(integration_id) or targets.add(integration_id, partition), body)
         limits = self._limits
         head: list[Any] = [prefix(), limits.outbox_messages, limits.inbox_bytes // limits.inbox_events, limits.inbox_events]
-        head.append(len(leases))
-        for token, (_, partition) in leases.items():
-            head += (partition, token)
-        head.append(len(targets))
-        for integration_id, (_, partition) in targets.items():
-            head += (partition, integration_id)
-        head.append(groups)
+        head += (len(leases), *leases.arguments, len(targets), *targets.arguments, groups)
         return head + tail
 
     async def _ask(self, arguments: list[Any]) -> Any:

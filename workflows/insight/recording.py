@@ -105,7 +105,7 @@ class Recorder:
         elif tally.room >= 1.0:
             tally.room -= 1.0
             tally.kept.append(_kept(flight, plan, trace, now, None))
-        elif self._is_awaited(flight, plan):
+        elif (self._watched or flight.event.origin is not None) and self._is_awaited(flight, plan):
             tally.kept.append(_kept(flight, plan, trace, now, None))
 
     def _is_awaited(self, flight: Flight, plan: Plan) -> bool:
