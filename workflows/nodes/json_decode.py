@@ -10,6 +10,9 @@ from wegnology.lib.schema import ConfigInvalid, Schema
 from wegnology.lib.types import JSONObject
 from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, compiled, nodes
 
+_DEEP = 2 * MAX_DEPTH
+"""JSON that is nested deeper than allowed has more characters than this."""
+
 
 class JsonDecodeConfig(Schema):
     """Settings of `JsonDecodeNode`."""
@@ -62,6 +65,6 @@ def decoded(text: object, what: str) -> Any:
     except orjson.JSONDecodeError as error:
         reason = error.msg.split(": line ")[0]
         raise NodeFailed(f"{what} is not valid JSON: {reason} at position {error.pos}", name="SyntaxError") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+    if len(text) > _DEEP and text.count("[") + text.count("{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise NodeFailed(f"{what} is JSON nested more than {MAX_DEPTH} levels deep", name="SyntaxError")
     return value

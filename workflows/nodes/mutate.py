@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
+import orjson
 from pydantic import Field
 
 from wegnology.lib.paths import MAX_DEPTH, Path, copy_json, count_json, is_deeper
 from wegnology.lib.schema import ConfigInvalid, Schema
-from wegnology.lib.templating import compile_template, parse_json_template
+from wegnology.lib.templating import Template, compile_template, parse_json_template
 from wegnology.lib.types import JSONObject
 from workflows.nodes.base import Category, Node, NodeFailed, Result, RunContext, compiled, nodes
 
@@ -84,17 +85,30 @@ def _set(rule: MutateRule, place: str) -> Step:
     destination = compiled(f"{place}destination", Path.parse, rule.destination)
     put = destination.set
     template = compiled(f"{place}valueTemplate", compile_template, rule.value_template)
+    constant = _constant(template, is_json=rule.value_template_type == "json")
+    if constant is not _MISSING:
+        return lambda payload, budget: put(payload, constant)
     if rule.value_template_type == "json":
 
         def set_json(payload: JSONObject, budget: list[int]) -> JSONObject:
             return put(payload, _bounded(parse_json_template(template, payload), destination))
 
         return set_json
-    if template.fixed is not None:
-        text = template.fixed
-        return lambda payload, budget: put(payload, text)
     render = template.render
     return lambda payload, budget: put(payload, render(payload))
+
+
+def _constant(template: Template, is_json: bool) -> Any:
+    """Return what a template without tags gives over any payload, where runs may share it; else `_MISSING`."""
+    if template.fixed is None:
+        return _MISSING
+    if not is_json:
+        return template.fixed
+    try:
+        value = orjson.loads(template.fixed)
+    except orjson.JSONDecodeError:
+        return _MISSING  # the run that comes here fails
+    return _MISSING if isinstance(value, (dict, list)) else value
 
 
 def _remove(rule: MutateRule, place: str) -> Step:

@@ -53,6 +53,8 @@ class SendNode(AwaitingNode[Schema]):
         if integration_id in ("", OWN_BROKER):
             self._direct = self._chosen_login(values)
         self._integration_id = compiled("integrationId", lambda text: compile_template(text, escape=False), integration_id)
+        self._only = self._integration_id.fixed
+        """The integration, where it is the same for any payload."""
         fields = _readers(self.message_parts, values)
         self._fixed: JSONObject = {
             name: read.value for name, _, read in fields if isinstance(read, Fixed) and read.value is not None
@@ -86,8 +88,7 @@ class SendNode(AwaitingNode[Schema]):
             credential = str(settings.pop(CREDENTIAL, ""))
             login = Login(self.connector.name, settings, credential)
             return self._answered(context.send_directly(login, message, self.node_id), payload)
-        target = self._integration_id
-        integration_id = target.fixed or target.render(payload)
+        integration_id = self._only or self._integration_id.render(payload)
         if not integration_id:
             raise NodeFailed("integrationId gave an empty text")
         if context.queue(integration_id, message, self.node_id):

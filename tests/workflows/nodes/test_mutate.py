@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.nodes import faults, run
+from tests.workflows.fakes import FakeRunContext
+from tests.workflows.nodes import build, faults, run
 from wegnology.lib.paths import PathError
 from wegnology.lib.templating import TemplateError
 from workflows.nodes.base import NodeFailed
@@ -24,6 +25,11 @@ TABLE: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
     ("set escapes", [put("x", "{{data.text}}|{{{data.text}}}")], {**DATA, "x": "&lt;b&gt;|<b>"}),
     ("set number", [put("x", "{{data.a}}", "json")], {**DATA, "x": 1}),
     ("set object", [put("x", '{"l": {{jsonEncode data.list}}, "t": true}', "json")], {**DATA, "x": {"l": [1, 2], "t": True}}),
+    (
+        "set constants",
+        [put("x", " 5 ", "json"), put("y", "null", "json"), put("z", "")],
+        {**DATA, "x": 5, "y": None, "z": ""},
+    ),
     ("set is text by default", [rule("set", destination="x", valueTemplate="5")], {**DATA, "x": "5"}),
     ("set everything", [put(".", '{"a": 1}', "json")], {"a": 1}),
     ("rules see earlier ones", [put("x", "1"), put("y", "{{x}}2")], {**DATA, "x": "1", "y": "12"}),
@@ -80,6 +86,19 @@ def test_faults(rules: list[dict[str, Any]], errors: dict[str, str]) -> None:
 def test_failures(one: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         run("MutateNode", {"rules": [one]}, DATA)
+
+
+def test_what_one_run_sets_is_not_what_the_next_one_gets() -> None:
+    node = build("MutateNode", {"rules": [put("x", "[1]", "json"), put("x.[0]", "2", "json")]})
+    first, _ = node.run({}, FakeRunContext())
+    assert node.run({}, FakeRunContext()) == ({"x": [2]}, 0)
+    first["x"].append(3)
+    assert node.run({}, FakeRunContext()) == ({"x": [2]}, 0)
+
+
+def test_a_constant_that_is_no_json_fails_the_run() -> None:
+    with pytest.raises(TemplateError, match=r"^rules\.0\.valueTemplate: the template did not give valid JSON"):
+        run("MutateNode", {"rules": [put("x", "{", "json")]}, DATA)
 
 
 def test_a_payload_cannot_be_doubled_without_end() -> None:
