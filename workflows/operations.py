@@ -51,6 +51,9 @@ def choice(condition: Evaluate, yes: Evaluate, no: Evaluate) -> Evaluate:
     return lambda payload: yes(payload) if truthy(condition(payload)) else no(payload)
 
 
+_NUMBERS = frozenset({int, float})
+
+
 def _comparison(
     plain: Callable[[Any, Any], bool], general: Callable[[Any, Any], bool]
 ) -> Callable[[Evaluate, Evaluate], Evaluate]:
@@ -59,7 +62,7 @@ def _comparison(
     def build(left: Evaluate, right: Evaluate) -> Evaluate:
         def evaluate(payload: Any) -> bool:
             a, b = left(payload), right(payload)
-            if (type(a) is float or type(a) is int) and (type(b) is float or type(b) is int):
+            if type(a) in _NUMBERS and type(b) in _NUMBERS:
                 return plain(a, b)
             return general(a, b)
 

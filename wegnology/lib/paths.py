@@ -67,33 +67,53 @@ Setter = Callable[[JSONObject, JSONValue], JSONObject]
 
 def _setter(keys: tuple[str, ...], otherwise: Setter) -> Setter:
     """Return a function that sets what is in an object in the payload, as nearly all paths lead; elsewhere `otherwise` does."""
-    if len(keys) < 2:
-        return otherwise
-    last = keys[-1]
     if len(keys) == 2:
-        first = keys[0]
+        return _setter_of_two(*keys, otherwise)
+    if len(keys) == 3:
+        return _setter_of_three(*keys, otherwise)
+    return _setter_of_more(keys, otherwise) if keys else otherwise
 
-        def set_second(payload: JSONObject, value: JSONValue) -> JSONObject:
-            holder = payload.get(first)
-            if type(holder) is dict:
-                holder[last] = value
-            elif holder is None:
-                payload[first] = {last: value}  # as the first that a run notes under `working`
-            else:
-                return otherwise(payload, value)
-            return payload
 
-        return set_second
+def _setter_of_two(first: str, last: str, otherwise: Setter) -> Setter:
+    def set_two(payload: JSONObject, value: JSONValue) -> JSONObject:
+        holder = payload.get(first)
+        if type(holder) is dict:
+            holder[last] = value
+        elif holder is None:
+            payload[first] = {last: value}  # the first that a run notes under `working`, mostly
+        else:
+            return otherwise(payload, value)
+        return payload
+
+    return set_two
+
+
+def _setter_of_three(first: str, second: str, last: str, otherwise: Setter) -> Setter:
+    def set_three(payload: JSONObject, value: JSONValue) -> JSONObject:
+        try:
+            holder: Any = payload[first][second]  # type: ignore[call-overload, index]
+        except (KeyError, TypeError):
+            return otherwise(payload, value)
+        if type(holder) is not dict:
+            return otherwise(payload, value)
+        holder[last] = value
+        return payload
+
+    return set_three
+
+
+def _setter_of_more(keys: tuple[str, ...], otherwise: Setter) -> Setter:
+    last = keys[-1]
     holder_of = follower(keys[:-1], lambda payload, keys: None)
 
-    def set_inner(payload: JSONObject, value: JSONValue) -> JSONObject:
+    def set_there(payload: JSONObject, value: JSONValue) -> JSONObject:
         holder = holder_of(payload)
         if type(holder) is not dict:
             return otherwise(payload, value)
         holder[last] = value
         return payload
 
-    return set_inner
+    return set_there
 
 
 class Path:

@@ -217,12 +217,10 @@ def _printer(source: str, value: Value, tag: Tag, escape: bool) -> Render:
             raise fault_at(str(error), source, tag.start) from None
         if type(found) is str:
             text: str = found
-        elif found is None:
-            return ""
-        elif type(found) is int or isinstance(found, SafeString):
+        elif isinstance(found, SafeString):
             return str(found)
         else:
-            text = javascript.text(found)
+            text = "" if found is None else javascript.text(found)
         return text.translate(_ESCAPES) if escape and _special(text) else text
 
     return printed
