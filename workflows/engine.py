@@ -53,18 +53,17 @@ async def run(trigger: Trigger, payload: JSONObject, context: RunContext, trace:
 def begin(trigger: Trigger, payload: JSONObject, context: RunContext, trace: Trace) -> Coroutine[Any, Any, None] | None:
     """As `run`, but at once as far as it goes without waiting: most runs end here. Returns the rest of the others."""
     stack: _Stack = []
-    if trigger.outputs:
-        _fork(stack, trigger.outputs[0], payload)
+    if len(trigger.starts) == 1:
+        stack.append((trigger.starts[0], payload, None))
+    else:
+        _fork(stack, trigger.starts, payload)
     halt = _flow(context, trace, stack)
     return _Walk(context, trace).rest(stack, halt) if halt is not None or stack else None
 
 
 def _fork(stack: _Stack, targets: tuple[GraphNode, ...], payload: JSONObject) -> None:
     """Put the targets on the stack, the first on top. All but the last to run copy the payload."""
-    if len(targets) == 1:
-        stack.append((targets[0], payload, None))
-        return
-    fork = Fork(len(targets))
+    fork = Fork(len(targets)) if len(targets) > 1 else None
     for target in reversed(targets):
         stack.append((target, payload, fork))
 
@@ -95,10 +94,10 @@ def _flow(context: RunContext, trace: Trace, stack: _Stack) -> _Halt | None:  # 
     now, until = monotonic(), 0.0
     try:
         while stack:
-            node, payload, fork = stack[-1]
+            node, payload, fork = stack.pop()
             if not node.flows:
+                stack.append((node, payload, fork))
                 return None
-            del stack[-1]
             if fork is not None:
                 payload = fork.own(payload, trace.bounds.weight)
             while True:  # down the branch

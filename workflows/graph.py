@@ -63,9 +63,9 @@ class Known(Protocol):
 
 
 class Trigger:
-    """One trigger: `outputs[0]` are the nodes at which its runs start."""
+    """One trigger: its runs start at the nodes `starts`."""
 
-    __slots__ = ("_kinds", "config", "key", "label", "outputs", "type")
+    __slots__ = ("_kinds", "config", "key", "label", "outputs", "starts", "type")
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Trigger:
         self.key = key
         self.label = label
         self.outputs = outputs
+        self.starts = outputs[0] if outputs else ()
         self.config = config
         self._kinds = event_kinds
 
