@@ -28,6 +28,10 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 _WORDS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED, "E": math.e, "PI": math.pi}
 
 
+_ODD = (ValueError, TypeError, ArithmeticError, RecursionError)
+"""What operators, functions and helpers raise on odd values."""
+
+
 class Expression:
     """A compiled expression."""
 
@@ -46,14 +50,20 @@ class Expression:
         """Return the value: JSON, `UNDEFINED`, or a float that is infinite or NaN. Raises `ExpressionError`."""
         try:
             return self._evaluate(payload)
-        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            where = f"{self._field}: " if self._field else ""
-            raise ExpressionError(f"{where}the expression failed: {error}") from None
+        except _ODD as error:
+            raise self._failed(error) from None
 
     def is_true(self, payload: Any) -> bool:
         """Say whether the value counts as true."""
-        value = self.evaluate(payload)
+        try:
+            value = self._evaluate(payload)
+        except _ODD as error:
+            raise self._failed(error) from None
         return value is True or (value is not False and truthy(value))
+
+    def _failed(self, error: Exception) -> ExpressionError:
+        where = f"{self._field}: " if self._field else ""
+        return ExpressionError(f"{where}the expression failed: {error}")
 
 
 @lru_cache(maxsize=1024)
