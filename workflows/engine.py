@@ -50,14 +50,20 @@ async def run(trigger: Trigger, payload: JSONObject, context: RunContext, trace:
     return RunReport(trace.visited, trace.path)
 
 
-def begin(trigger: Trigger, payload: JSONObject, context: RunContext, trace: Trace) -> Coroutine[Any, Any, None] | None:
-    """As `run`, but at once as far as it goes without waiting: most runs end here. Returns the rest of the others."""
+def begin(
+    trigger: Trigger, payload: JSONObject, context: RunContext, trace: Trace, until: float = 0.0
+) -> Coroutine[Any, Any, None] | None:
+    """As `run`, but at once as far as it goes without waiting: most runs end here. Returns the rest of the others.
+
+    `until` is when (monotonic seconds) the context must be asked first whether the run may go on: later than at once where
+    the caller just saw to that.
+    """
     stack: _Stack = []
     if len(trigger.starts) == 1:
         stack.append((trigger.starts[0], payload, None))
     else:
         _fork(stack, trigger.starts, payload)
-    halt = _flow(context, trace, stack)
+    halt = _flow(context, trace, stack, until)
     return _Walk(context, trace).rest(stack, halt) if halt is not None or stack else None
 
 
@@ -86,12 +92,14 @@ class _Halt(NamedTuple):
     waiting: asyncio.Task[Result] | None = None
 
 
-def _flow(context: RunContext, trace: Trace, stack: _Stack) -> _Halt | None:  # noqa: C901, PLR0912  (see below)
+def _flow(  # noqa: C901, PLR0912  (see below)
+    context: RunContext, trace: Trace, stack: _Stack, until: float = 0.0
+) -> _Halt | None:
     """Run nodes until one needs the engine or a task, or waits, or the slice is over. Most nodes go this way, and a call
     here would be paid by every one of them. Returns where it stopped; None with nothing on the stack, or such a node.
     """
     visits, slice_end = trace.visits, trace.slice_end
-    now, until = monotonic(), 0.0
+    now = monotonic()
     try:
         while stack:
             node, payload, fork = stack.pop()

@@ -130,7 +130,8 @@ class Running:
         payload = payload_of(plan, known, flight.event, own_copy=len(flight.matches) > 1)
         context = Context(self, flight, plan, trace)
         try:
-            rest = engine.begin(trigger, payload, context, trace)
+            # `begin` saw that the lease is alive, so nothing need be asked before it may run out.
+            rest = engine.begin(trigger, payload, context, trace, flight.box.lease.deadline)
             task = None if rest is None else start(rest, partial(self._ended, flight, plan, trace))
         except RunFailed as error:
             self._ended(flight, plan, trace, error)
