@@ -4,20 +4,23 @@ Eight digits of seconds, ten of a random process mark, six of a counter: the for
 what clients of the original product expect to see.
 """
 
-import itertools
 import os
 import secrets
-import time
+from collections.abc import Iterator
+from itertools import chain, repeat
+from time import time
 
+_MOST = 1 << 24
+_counter = chain(range(secrets.randbelow(_MOST // 2), _MOST), chain.from_iterable(repeat(range(_MOST))))
 _process_mark = secrets.token_hex(5)
-_head = (0, "")
-_counter = itertools.count(secrets.randbelow(1 << 23))
+_second: tuple[int, Iterator[str]] = (0, iter(()))
+"""The second at hand and its identifiers: the counter goes on in each."""
 
 
 def _after_fork() -> None:
-    global _head, _process_mark
+    global _second, _process_mark
     _process_mark = secrets.token_hex(5)
-    _head = (0, "")
+    _second = (0, iter(()))
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -25,9 +28,10 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def new_id() -> str:
     """Return a new identifier, unique across processes."""
-    global _head
-    seconds = int(time.time())
-    head = _head  # another thread may make a new one
-    if head[0] != seconds:
-        head = _head = (seconds, f"{seconds:08x}{_process_mark}")
-    return f"{head[1]}{next(_counter) & 0xFFFFFF:06x}"
+    global _second
+    now = int(time())
+    second, identifiers = _second  # another thread may go on to the next
+    if second != now:
+        identifiers = map(f"{now:08x}{_process_mark}%06x".__mod__, _counter)
+        _second = (now, identifiers)
+    return next(identifiers)
