@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from integrations.connectors.base import AnyConnector, Delivery
-from wegnology.lib.eager import start
+from wegnology.lib.eager import go_on
 
 logger = logging.getLogger(__name__)
 
@@ -24,28 +23,27 @@ class Acknowledging:
     def __init__(self) -> None:
         self._pending: dict[AnyConnector, _Pending] = {}
 
-    def tell(self, durable: Mapping[AnyConnector, list[Delivery]]) -> None:
-        """Acknowledge what came through these connections."""
-        for connector, ours in durable.items():
-            pending = self._pending.get(connector)
-            if pending is not None:
-                pending.next.extend(ours)
-            else:
-                self._call(connector, ours)
-
-    def _call(self, connector: AnyConnector, deliveries: list[Delivery]) -> None:
+    def tell(self, connector: AnyConnector, deliveries: list[Delivery]) -> None:
+        """Acknowledge what came through a connection."""
+        pending = self._pending.get(connector)
+        if pending is not None:
+            pending.next.extend(deliveries)
+            return
+        call = connector.acknowledge(deliveries)
         try:
-            task = start(connector.acknowledge(deliveries), lambda _: None)
+            waits_for = call.send(None)
+        except StopIteration:
+            return
         except Exception as error:  # noqa: BLE001  (the line is lost: its reader notices, the source sends again)
             logger.debug("acknowledging failed: %s", connector.explain(error))
             return
-        if task is not None:
-            self._pending[connector] = _Pending(task, [])
-            task.add_done_callback(lambda ended: self._ended(connector, ended))
+        task = go_on(call, waits_for)
+        self._pending[connector] = _Pending(task, [])
+        task.add_done_callback(lambda ended: self._ended(connector, ended))
 
     def _ended(self, connector: AnyConnector, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             logger.debug("acknowledging failed: %s", type(task.exception()).__name__)
         arrived = self._pending.pop(connector).next
         if arrived:
-            self._call(connector, arrived)
+            self.tell(connector, arrived)

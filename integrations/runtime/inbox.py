@@ -36,13 +36,19 @@ TOO_LARGE = b"dropped:too large"
 OVER_LIMIT = b"dropped:limit"
 
 
-class Held(NamedTuple):
-    """One event in memory on its way into the inbox. `policy` is the letter `append.lua` knows."""
+Held = tuple[bytes, str, Delivery | None, AnyConnector | None]
+"""One event in memory on its way into the inbox: its stored form, its policy (the letter `append.lua` knows), what the source
+brought, and the connection that waits to be told that it is durable. Of what was dropped stands how the ledger counts it."""
+_Part = tuple["IntakeLine", str, list[Held], str]
+"""What one line has in a batch, with the token of its lease and all policies together."""
 
-    event: bytes
-    policy: str
-    delivery: Delivery | None
-    connector: AnyConnector | None
+
+class _Batch(NamedTuple):
+    """What is appended together, and the same as `append.lua` reads it."""
+
+    parts: list[_Part]
+    arguments: list[Any]
+    events: int
 
 
 class IntakeLine(Protocol):
@@ -99,22 +105,24 @@ class Intake:
 
     def put(self, line: IntakeLine, deliveries: Sequence[Delivery], connector: AnyConnector) -> None:
         """Hold messages of a connection until they are durable."""
-        held, most, before = line.held, self._limits.payload_bytes, self.held_bytes
+        held, most, size = line.held, self._limits.payload_bytes, 0
         positions: dict[str, str] = {}
         for delivery in deliveries:
             event = message_event(new_id(), delivery.received_ms, delivery.data, delivery.version)
-            policy = "D" if delivery.receipt is None else "W"
+            waits = delivery.receipt is not None
+            policy = "W" if waits else "D"
             if len(event) > most:
                 event, policy = TOO_LARGE, "X"
-            elif line.stopped and policy == "D":
+            elif line.stopped and not waits:
                 event, policy = OVER_LIMIT, "X"
-            held.append(Held(event, policy, delivery, connector))
-            self.held_bytes += len(event)
+            held.append((event, policy, delivery, connector if waits else None))
+            size += len(event)
             if delivery.position is not None:
                 positions[delivery.position[0]] = delivery.position[1]
                 if len(held) % POSITION_EVENTS == 0:
                     self._hold_positions(line, positions)
-        line.held_bytes += self.held_bytes - before
+        line.held_bytes += size
+        self.held_bytes += size
         if positions:
             self._hold_positions(line, positions)
         self._bound(line)
@@ -130,14 +138,14 @@ class Intake:
         while positions:
             name, value = positions.popitem()
             item = f"{name}\n{value}".encode()
-            line.held.append(Held(item, "P", None, None))
+            line.held.append((item, "P", None, None))
             line.held_bytes += len(item)
             self.held_bytes += len(item)
 
     def put_event(self, line: IntakeLine, kind: EventKind, time_ms: int, data: JSONObject) -> None:
         """Hold an event of the connection itself."""
         event = TriggerEvent(new_id(), kind, time_ms, {"type": str(kind), **data}).to_json()
-        line.held.append(Held(event, "d", None, None))
+        line.held.append((event, "d", None, None))
         line.held_bytes += len(event)
         self.held_bytes += len(event)
         self.mark(line)
@@ -150,8 +158,9 @@ class Intake:
 
     def mark(self, line: IntakeLine) -> None:
         """Say that a line has something to append."""
+        if not self._due:
+            self._wake.set()
         self._due[line] = None
-        self._wake.set()
 
     def forget(self, line: IntakeLine) -> None:
         """Let go of what a closed connection still held; the source has it, or it could not wait."""
@@ -178,23 +187,24 @@ class Intake:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while batch := self._collect():
+                while (batch := self._collect()).events:
                     await self._append(batch)
                     if self._gathers(batch):
                         await asyncio.sleep(BUSY_SECONDS)
         finally:
             await self._link.close()
 
-    def _gathers(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> bool:
+    def _gathers(self, batch: _Batch) -> bool:
         """Say whether the next batch may gather for a moment: much arrives, but on no line so much that its part is full."""
-        if sum(len(part) for _, _, part in batch) < BUSY_EVENTS:
+        if batch.events < BUSY_EVENTS:
             return False
         waiting = [len(line.held) for line in self._due]
         return max(waiting, default=0) < LINE_EVENTS and sum(waiting) < BATCH_EVENTS // 2
 
-    def _collect(self) -> list[tuple[IntakeLine, str, list[Held]]]:
+    def _collect(self) -> _Batch:
         """Take what is due, at most `BATCH_EVENTS` events, a fair part of each line."""
-        batch: list[tuple[IntakeLine, str, list[Held]]] = []
+        parts: list[_Part] = []
+        arguments: list[Any] = []
         events = 0
         for line in list(self._due):
             del self._due[line]
@@ -203,33 +213,30 @@ class Intake:
                 continue
             part = list(islice(line.held, LINE_EVENTS))
             if line.stopped:
-                part = list(takewhile(lambda held: held.policy != "W", part))
+                part = list(takewhile(lambda held: held[1] != "W", part))
                 if not part:
                     continue
-            batch.append((line, token, part))
+            stored, letters, _, _ = zip(*part, strict=True)
+            policies = "".join(letters)
+            parts.append((line, token, part, policies))
+            arguments += (line.partition, token, line.integration_id, policies)
+            arguments += stored
             events += len(part)
             if events >= BATCH_EVENTS:
                 self._wake.set()
                 break
-        return batch
+        return _Batch(parts, arguments, events)
 
-    def _arguments(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> list[Any]:
+    async def _append(self, batch: _Batch) -> None:
         self._sequence += 1
         limits = self._limits
-        arguments: list[Any] = [prefix(), self._process, self._sequence, limits.inbox_events, limits.inbox_bytes]
-        arguments += [self.redis_bytes, len(batch)]
-        for line, token, part in batch:
-            arguments += [line.partition, token, line.integration_id, "".join([held.policy for held in part])]
-            arguments += [held.event for held in part]
-        return arguments
-
-    async def _append(self, batch: list[tuple[IntakeLine, str, list[Held]]]) -> None:
-        accepted, need = await self._ask(self._arguments(batch))
-        for (line, token, part), count in zip(batch, accepted, strict=True):
+        head = [prefix(), self._process, self._sequence, limits.inbox_events, limits.inbox_bytes, self.redis_bytes]
+        accepted, need = await self._ask([*head, len(batch.parts), *batch.arguments])
+        for (line, token, part, policies), count in zip(batch.parts, accepted, strict=True):
             if count < 0:
                 self._on_lost(line.partition, token)
             elif line.held:
-                self._conclude(line, part[:count], full=count < len(part))
+                self._conclude(line, part[:count], policies, full=count < len(part))
         if need:
             self._on_need(need)
 
@@ -251,15 +258,16 @@ class Intake:
                 self.away = False
                 return answer
 
-    def _conclude(self, line: IntakeLine, done: list[Held], full: bool) -> None:
+    def _conclude(self, line: IntakeLine, done: list[Held], policies: str, full: bool) -> None:
         held = line.held
-        if done:
-            self._on_accepted(line.integration_id, done)
+        events = [one for one in done if one[1] != "P"] if "P" in policies else done
+        if events:
+            self._on_accepted(line.integration_id, events)
         if len(done) == len(held):
             size = line.held_bytes
             held.clear()
         else:
-            size = sum([len(held.popleft().event) for _ in done])
+            size = sum([len(held.popleft()[0]) for _ in done])
         line.held_bytes -= size
         self.held_bytes -= size
         line.inbox_full = full
@@ -269,11 +277,15 @@ class Intake:
             self.mark(line)
         if not line.reading:
             self._bound(line)
+        self._acknowledge(events)
+
+    def _acknowledge(self, events: list[Held]) -> None:
         durable: dict[AnyConnector, list[Delivery]] = {}
-        for _, _, delivery, connector in done:
-            if delivery is not None and connector is not None and delivery.receipt is not None:
+        for _, _, delivery, connector in events:
+            if connector is not None and delivery is not None:
                 durable.setdefault(connector, []).append(delivery)
-        self._acknowledging.tell(durable)
+        for connector, deliveries in durable.items():
+            self._acknowledging.tell(connector, deliveries)
 
 
 def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:

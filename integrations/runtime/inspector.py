@@ -24,8 +24,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from integrations.connectors.base import Delivery
 from integrations.runtime import scripts
+from integrations.runtime.inbox import Held
 from integrations.runtime.keys import prefix
 from integrations.runtime.limits import Limits
 from wegnology.lib.ids import new_id
@@ -43,22 +43,6 @@ OUTCOMES_A_MESSAGE = 3
 SLICE = 50
 """So many are prepared before others may go on."""
 _ID = re.compile(rb'"id":"([0-9a-f]{24})"')
-
-
-class Taken(Protocol):
-    """What is remembered of an event that went into an inbox (`inbox.Held`)."""
-
-    @property
-    def event(self) -> bytes:
-        """Its stored form; of one that was dropped, how the ledger counts that."""
-
-    @property
-    def policy(self) -> str:
-        """As `append.lua` knows it."""
-
-    @property
-    def delivery(self) -> Delivery | None:
-        """What the source brought; None for an event of the connection itself."""
 
 
 class Remembered(Protocol):
@@ -130,14 +114,13 @@ class Inspector:
         self._skipped: dict[str, int] = {}
         self._share = min(self._each, self._most)
 
-    def accepted(self, integration_id: str, done: Sequence[Taken]) -> None:
+    def accepted(self, integration_id: str, events: list[Held]) -> None:
         """Remember events of an integration that are in its inbox now, or were dropped in place of that."""
         if not self._share:
             return
         newest = self._messages.get(integration_id)
         if newest is None:
             newest = self._messages[integration_id] = _Newest(self._share)
-        events = [taken for taken in done if taken.policy != "P"]
         newest.seen += len(events)
         newest.items.append((time.time(), events[-self._share :]))
 
@@ -204,9 +187,9 @@ class Inspector:
                 await asyncio.sleep(0)
         return ["messages", integration_id, self._most, len(items), *items]
 
-    def _record(self, accepted_ms: int, taken: Taken, skipped: int) -> bytes:
+    def _record(self, accepted_ms: int, taken: Held, skipped: int) -> bytes:
         shown = Shown(self._text)
-        event, delivery = taken.event, taken.delivery
+        event, policy, delivery, _ = taken
         if delivery is None:
             stored = orjson.loads(event)
             record: JSONObject = {"id": stored["id"], "a": accepted_ms, "t": stored["t"], "k": stored["k"]}
@@ -216,7 +199,7 @@ class Inspector:
             identifier = found[1].decode() if found else new_id()
             record = {"id": identifier, "a": accepted_ms, "t": delivery.received_ms, "k": "message"}
             record |= {"n": delivery.size or len(event), "d": shown.of(delivery.data)}
-        if taken.policy in "Xx":
+        if policy in "Xx":
             record["r"] = event.decode().partition(":")[2]
         if shown.cut:
             record["x"] = True

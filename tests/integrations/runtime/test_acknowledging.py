@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from integrations.connectors.base import AnyConnector, Delivery, Source
+from integrations.connectors.base import Delivery, Source
 from integrations.runtime.acknowledging import Acknowledging
 from tests.fakes import FakeConfig, FakeConnector
 from tests.integrations.runtime.hub import until
@@ -32,21 +32,23 @@ class SlowConnector(FakeConnector):
             raise self.error
 
 
-def deliveries(connector: FakeConnector, *numbers: int) -> dict[AnyConnector, list[Delivery]]:
-    return {connector: [Delivery({}, 0, number) for number in numbers]}
+def deliveries(*numbers: int) -> list[Delivery]:
+    return [Delivery({}, 0, number) for number in numbers]
 
 
 def test_calls_of_one_connection_do_not_overlap_and_keep_the_order() -> None:
     async def main() -> None:
         acknowledging, slow, quick = Acknowledging(), SlowConnector(), SlowConnector("i2")
         quick.gate.set()
-        acknowledging.tell(deliveries(slow, 1, 2) | deliveries(quick, 1))
-        acknowledging.tell(deliveries(slow, 3))
-        acknowledging.tell(deliveries(slow, 4) | deliveries(quick, 2))
+        acknowledging.tell(slow, deliveries(1, 2))
+        acknowledging.tell(quick, deliveries(1))
+        acknowledging.tell(slow, deliveries(3))
+        acknowledging.tell(slow, deliveries(4))
+        acknowledging.tell(quick, deliveries(2))
         assert (slow.calls, quick.calls) == ([[1, 2]], [[1], [2]])
         slow.gate.set()
         await until(lambda: slow.calls == [[1, 2], [3, 4]] and not slow.under_way)
-        acknowledging.tell(deliveries(slow, 5))
+        acknowledging.tell(slow, deliveries(5))
         assert slow.calls[-1] == [5]
 
     asyncio.run(main())
@@ -56,8 +58,8 @@ def test_a_call_that_fails_does_not_hold_up_the_next(caplog: pytest.LogCaptureFi
     async def main() -> None:
         acknowledging, slow = Acknowledging(), SlowConnector()
         slow.error = ConnectionResetError("gone")
-        acknowledging.tell(deliveries(slow, 1))
-        acknowledging.tell(deliveries(slow, 2))
+        acknowledging.tell(slow, deliveries(1))
+        acknowledging.tell(slow, deliveries(2))
         slow.gate.set()
         await until(lambda: slow.calls == [[1], [2]])
 

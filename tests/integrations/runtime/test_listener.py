@@ -331,7 +331,7 @@ def test_ending_hands_over_and_acknowledges_what_is_held(hub: Hub) -> None:
         line, far = await lines.connected()
         token = lines.tokens.pop(line.partition)  # nothing can be appended for a moment
         numbers = [far.publish() for _ in range(20)]
-        await until(lambda: sum(held.delivery is not None for held in line.held) == 20)
+        await until(lambda: sum(delivery is not None for _, _, delivery, _ in line.held) == 20)
         ending = asyncio.create_task(line.end())
         await until(lambda: not line.reading)
         late = far.publish()

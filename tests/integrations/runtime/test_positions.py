@@ -113,9 +113,10 @@ def test_positions_are_kept_in_between(hub: Hub, resuming: Desired, monkeypatch:
         assert connector is not None
         deliveries = [Delivery({"number": n}, 0, n, 0, ("p", str(n))) for n in range(1, 36)]
         lines.intake.put(line, deliveries, connector)
-        places = [at for at, held in enumerate(line.held) if held.policy == "P"]
+        places = [at for at, held in enumerate(line.held) if held[1] == "P"]
         assert len(places) >= 3
         assert places[-1] == len(line.held) - 1
+        assert line.held_bytes == lines.intake.held_bytes == sum(len(held[0]) for held in line.held)
 
     run_lines(hub, test)
 
