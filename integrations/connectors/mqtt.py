@@ -11,6 +11,7 @@ import ssl
 import string
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 from pydantic import model_validator
@@ -80,6 +81,7 @@ _LOGIN = Choice(
     ),
     default="usernamePassword",
 )
+_topic_of: Callable[[Publication], str] = itemgetter(0)
 _SEND_FAULTS = {PublishUnknown: SendUnknown, PublishLater: SendLater}
 
 
@@ -390,28 +392,31 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     async def send_many(self, messages: Sequence[MqttOutgoing]) -> Sequence[Exception | None]:
         """Publish together, in order; a window of them is on the line unconfirmed."""
-        return await self._publish([(m.topic, m.message, m.qos, m.retain) for m in messages])
+        return await self._publish([(m.topic, m.message.encode(), m.qos, m.retain) for m in messages])
 
     async def send_stored(self, messages: Sequence[JSONObject]) -> Sequence[Exception | None]:
         """As `send_many`: from what is stored to the wire without an object of the schema for each."""
         values: Sequence[Any] = messages
-        return await self._publish([(m["topic"], m.get("message", ""), m.get("qos", 1), m.get("retain", False)) for m in values])
+        return await self._publish(
+            [(m["topic"], m.get("message", "").encode(), m.get("qos", 1), m.get("retain", False)) for m in values]
+        )
 
-    async def _publish(self, messages: Sequence[tuple[str, str, int, bool]]) -> Sequence[Exception | None]:
-        """Publish topics, texts, QoS and retain."""
-        faults = [name_fault(topic) for topic, _, _, _ in messages]
-        outcomes: list[Exception | None] = [SendFailed(fault) if fault else None for fault in faults]
+    async def _publish(self, messages: Sequence[Publication]) -> Sequence[Exception | None]:
+        faults = [*map(name_fault, map(_topic_of, messages))]
+        if not any(faults):
+            return await self._publish_good(messages)
+        good = [message for message, fault in zip(messages, faults, strict=True) if not fault]
+        sent = iter(await self._publish_good(good))
+        return [SendFailed(fault) if fault else next(sent) for fault in faults]
+
+    async def _publish_good(self, messages: Sequence[Publication]) -> Sequence[Exception | None]:
+        """Publish what has topics that can be published to."""
         if self._client is None:
-            return [fault or SendLater("Not connected") for fault in outcomes]
-        good = [at for at, fault in enumerate(faults) if not fault]
-        if len(good) < len(messages):
-            messages = [messages[at] for at in good]
-        publications = [Publication(topic.encode(), text.encode(), qos, retain) for topic, text, qos, retain in messages]
-        sent = await self._client.publisher.send_all(publications)
-        for at, fault in zip(good, sent, strict=True) if any(sent) else ():
-            if fault is not None:
-                outcomes[at] = _SEND_FAULTS.get(type(fault), SendFailed)(str(fault))
-        return outcomes
+            return [SendLater("Not connected") for _ in messages]
+        sent = await self._client.publisher.send_all(messages)
+        if not any(sent):
+            return sent
+        return [fault and _SEND_FAULTS.get(type(fault), SendFailed)(str(fault)) for fault in sent]
 
     def event_data(self, kind: EventKind, error: Exception) -> JSONObject:
         """Return the data of a disconnect or failure event in the words of the original product."""

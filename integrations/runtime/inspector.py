@@ -18,8 +18,9 @@ import asyncio
 import logging
 import re
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -46,7 +47,7 @@ _ID = re.compile(rb'"id":"([0-9a-f]{24})"')
 
 
 class Remembered(Protocol):
-    """What is remembered of the end of an event, or of a message that its run sent: `Outcome`, `SentOn`."""
+    """What is remembered of the end of an event: `Outcome`, or what becomes one."""
 
     def stored(self) -> bytes:
         """Return the stored form; called once a second for those that are kept."""
@@ -80,17 +81,6 @@ class Outcome(NamedTuple):
         return orjson.dumps({**record, "q": waited - throttled, "f": list(self.runs), "s": [tuple(way) for way in self.sends]})
 
 
-class SentOn(NamedTuple):
-    """A message of a run that a listener sent, or failed to."""
-
-    event_id: str
-    way: Way
-
-    def stored(self) -> bytes:
-        """Return the stored form."""
-        return orjson.dumps({"id": self.event_id, "s": [tuple(self.way)]})
-
-
 class _Newest:
     """The newest of one list since the last time it was written; `seen` counts all."""
 
@@ -110,9 +100,14 @@ class Inspector:
         self._each = limits.inspect_per_second
         self._text = limits.inspect_bytes
         self._messages: dict[str, _Newest] = {}
-        self._outcomes: dict[str, _Newest] = {}
         self._skipped: dict[str, int] = {}
         self._share = min(self._each, self._most)
+        self._outcomes: dict[str, deque[Remembered]] = self._newest()
+        self._sent: dict[str, deque[tuple[str, Way]]] = self._newest()
+
+    def _newest(self) -> dict[str, deque[Any]]:
+        """Return a dictionary that begins the newest of each source when they are first asked for."""
+        return defaultdict(partial(deque, maxlen=self._share))
 
     def accepted(self, integration_id: str, events: list[Held]) -> None:
         """Remember events of an integration that are in its inbox now, or were dropped in place of that."""
@@ -128,10 +123,15 @@ class Inspector:
         """Remember what became of an event of a source."""
         if not self._share:
             return
-        newest = self._outcomes.get(source_id)
-        if newest is None:
-            newest = self._outcomes[source_id] = _Newest(self._share)
-        newest.items.append(outcome)
+        self._outcomes[source_id].append(outcome)
+
+    def sent(self, origins: Iterable[Sequence[str]], way: Way) -> None:
+        """Remember what became of messages that runs sent; an origin is the source and the id of the event that was run."""
+        if not self._share:
+            return
+        newest = self._sent
+        for source_id, event_id in origins:
+            newest[source_id].append((event_id, way))
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -148,14 +148,14 @@ class Inspector:
     async def write(self) -> None:
         """Write what is remembered. While Redis is away or short of memory it is passed over, and counted."""
         messages, self._messages = self._messages, {}
-        outcomes, self._outcomes = self._outcomes, {}
-        self._share = self._fair(len(messages) or len(outcomes))
-        if not messages and not outcomes:
+        outcomes, sent = self._outcomes, self._sent
+        self._share = self._fair(len(messages) or len(outcomes) or len(sent))
+        self._outcomes, self._sent = self._newest(), self._newest()
+        if not messages and not outcomes and not sent:
             return
         lists = [await self._list(i, newest) for i, newest in messages.items()]
-        for i, newest in outcomes.items():
-            items = [outcome.stored() for outcome in newest.items]
-            lists.append(["outcomes", i, OUTCOMES_A_MESSAGE * self._most, len(items), *items])
+        lists += [self._outcomes_of(i, [outcome.stored() for outcome in newest]) for i, newest in outcomes.items()]
+        lists += [self._outcomes_of(i, [_sent_on(*one) for one in newest]) for i, newest in sent.items()]
         lists = [arguments for arguments in lists if arguments[3]]
         flat = [part for arguments in lists for part in arguments]
         try:
@@ -164,6 +164,9 @@ class Inspector:
             logger.debug("messages are not kept for looking at: %s", error)
             kept = False
         self._remember_skipped(messages, kept=bool(kept))
+
+    def _outcomes_of(self, integration_id: str, items: list[bytes]) -> list[Any]:
+        return ["outcomes", integration_id, OUTCOMES_A_MESSAGE * self._most, len(items), *items]
 
     def _fair(self, integrations: int) -> int:
         """Return how many of one integration are remembered in the next second."""
@@ -206,3 +209,8 @@ class Inspector:
         if skipped:
             record["s"] = skipped
         return orjson.dumps(record)
+
+
+def _sent_on(event_id: str, way: Way) -> bytes:
+    """Return the stored form of what became of a message that a listener sent, or failed to."""
+    return orjson.dumps({"id": event_id, "s": [tuple(way)]})

@@ -17,7 +17,7 @@ from integrations.connectors.base import AnyConnector
 from integrations.exceptions import SendFailed, SendLater, SendUnknown
 from integrations.runtime import scripts
 from integrations.runtime.inbox import TokenOf
-from integrations.runtime.inspector import SentOn, Way
+from integrations.runtime.inspector import Way
 from integrations.runtime.keys import key, prefix
 from integrations.runtime.listener import Line
 from integrations.runtime.send_faults import SendFaults
@@ -68,10 +68,10 @@ class OutboxSender:
         client: AsyncRedis,
         lines: Mapping[str, Line],
         token_of: TokenOf,
-        on_sent: Callable[[str, SentOn], None] = lambda source_id, sent: None,
+        on_sent: Callable[[list[list[str]], Way], None] = lambda origins, way: None,
         faults: SendFaults | None = None,
     ) -> None:
-        """`on_sent` is told what became of messages, with the source of the event whose run sent them."""
+        """`on_sent` is told what became of messages: of each the source and the id of the event whose run sent it."""
         self._on_sent = on_sent
         self._faults = faults or SendFaults(client)
         self._client = client
@@ -186,31 +186,45 @@ class OutboxSender:
 
     def _conclude(self, line: Line, entry: Entry, results: Sequence[Exception | None]) -> bool:
         """Take an entry out if the fate of all its messages is known; say whether it is."""
+        if any(results):
+            entry.messages = self._conclude_each(line, entry, results)
+        else:
+            self._faults.succeeded(line.integration_id)
+            self._tell(line, entry, entry.messages, None)
+            entry.sent += len(entry.messages)
+            entry.messages = []
+        if not entry.messages:
+            self._confirmed.append(Confirmed(line, entry.identifier, entry.sent, entry.failed))
+        return not entry.messages
+
+    def _conclude_each(self, line: Line, entry: Entry, results: Sequence[Exception | None]) -> list[Any]:
+        """Count and tell what became of messages; return those whose fate is not known."""
         left, fine = [], False
-        well = Way(line.integration_id, "sent", int(_age_seconds(entry.identifier) * 1000))
         for message, result in zip(entry.messages, results, strict=True):
-            reply = message.get("r")
+            told = "r" in message
             if result is None:
                 entry.sent += 1
                 if not fine:
                     fine = True
                     self._faults.succeeded(line.integration_id)
-            elif reply is None and isinstance(result, SendUnknown | SendLater):
+            elif not told and isinstance(result, SendUnknown | SendLater):
                 left.append(message)  # it stays, and goes out again after the reconnect: at least once
                 continue
             else:
                 entry.failed += 1
                 fine = False
-                self._failed(line, result, reply is not None)
-            if "o" in message:
-                source_id, event_id = message["o"]
-                self._on_sent(source_id, SentOn(event_id, well if result is None else well._replace(outcome="failed")))
-            if reply is not None:
-                self._answer(reply, result)
-        entry.messages = left
-        if not left:
-            self._confirmed.append(Confirmed(line, entry.identifier, entry.sent, entry.failed))
-        return not left
+                self._failed(line, result, told)
+            self._tell(line, entry, [message], result)
+        return left
+
+    def _tell(self, line: Line, entry: Entry, messages: list[Any], result: Exception | None) -> None:
+        """Say what became of messages: to people who look at the events whose runs sent them, and to nodes that wait."""
+        outcome = "sent" if result is None else "failed"
+        origins = [message["o"] for message in messages if "o" in message]
+        self._on_sent(origins, Way(line.integration_id, outcome, int(_age_seconds(entry.identifier) * 1000)))
+        for message in messages:
+            if "r" in message:
+                self._answer(message["r"], result)
 
     def _failed(self, line: Line, error: Exception, told: bool) -> None:
         if line.connected:

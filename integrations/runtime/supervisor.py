@@ -58,7 +58,7 @@ class Supervisor:
         self._book = StatusBook(client, process)
         self._faults = SendFaults(client)
         self._inspector = Inspector(client, limits)
-        accepted, sent = self._inspector.accepted, self._inspector.ended
+        accepted, sent = self._inspector.accepted, self._inspector.sent
         self._intake = Intake(client, process, limits, self._token_of, self._lease_lost, self._dispatch.ask, accepted)
         self._outbox = OutboxSender(client, self.lines, self._token_of, sent, self._faults)
         self._database = ThreadPoolExecutor(1, "snapshot")

@@ -8,7 +8,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from wegnology.lib.mqtt import LARGEST_BYTES, MANY, LineLost, LoopClient
-from wegnology.lib.mqtt_publishing import Publication, PublishLater, PublishRefused, PublishUnknown
+from wegnology.lib.mqtt_publishing import PublishLater, PublishRefused, PublishUnknown
 
 CONNACK = b"\x20\x03\0\0\0"
 MESSAGE = b"\x32\x0a\0\x03a/b\0\x07\0hi"  # version 5, QoS 1, id 7, no properties
@@ -122,7 +122,7 @@ def test_no_more_is_on_the_line_than_the_broker_takes() -> None:
     async def story() -> None:
         session = Session()
         await session.log_in(b"\x20\x06\0\0\x03\x21\0\x02")  # receive maximum 2
-        messages = [Publication(b"t", str(number).encode(), 1, False) for number in range(5)]
+        messages = [("t", str(number).encode(), 1, False) for number in range(5)]
         sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
         await asyncio.sleep(0)
         assert session.line.sent.count(b"\0\x01t") == 2
@@ -148,7 +148,7 @@ def test_messages_of_any_length_go_out_as_they_come_in(size: int, qos: int) -> N
     async def story() -> None:
         session = Session()
         await session.log_in()
-        sending = asyncio.ensure_future(session.client.publisher.send_all([Publication(b"a/b", b"x" * size, qos, True)]))
+        sending = asyncio.ensure_future(session.client.publisher.send_all([("a/b", b"x" * size, qos, True)]))
         await asyncio.sleep(0)
         packet = bytes(session.line.sent)
         session.client.feed(packet)
@@ -162,7 +162,7 @@ def test_a_message_larger_than_the_broker_takes_fails_alone() -> None:
     async def story() -> None:
         session = Session()
         await session.log_in(b"\x20\x08\0\0\x05\x27\0\0\0\x20")  # at most 32 bytes
-        messages = [Publication(b"t", b"x" * size, 0, False) for size in (5, 50, 6)]
+        messages = [("t", b"x" * size, 0, False) for size in (5, 50, 6)]
         sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
         await asyncio.sleep(0)
         session.client.publisher.flushed()
@@ -233,10 +233,8 @@ def test_a_cancelled_sender_leaves_the_line_to_the_others() -> None:
     async def story() -> None:
         session = Session()
         await session.log_in(b"\x20\x06\0\0\x03\x21\0\x01")
-        first = asyncio.ensure_future(
-            session.client.publisher.send_all([Publication(b"t", b"a", 1, False), Publication(b"t", b"b", 1, False)])
-        )
-        second = asyncio.ensure_future(session.client.publisher.send_all([Publication(b"t", b"c", 1, False)]))
+        first = asyncio.ensure_future(session.client.publisher.send_all([("t", b"a", 1, False), ("t", b"b", 1, False)]))
+        second = asyncio.ensure_future(session.client.publisher.send_all([("t", b"c", 1, False)]))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait([first])
@@ -253,7 +251,7 @@ def test_packet_ids_come_round_again_and_pass_over_one_that_is_under_way() -> No
         session = Session()
         await session.log_in()
         publisher, sent = session.client.publisher, session.line.sent
-        message = Publication(b"t", b"", 1, False)
+        message = ("t", b"", 1, False)
         first = asyncio.ensure_future(publisher.send_all([message]))
         await asyncio.sleep(0)
         assert bytes(sent) == b"\x32\x06\0\x01t\x10\0\0"  # below are those of subscriptions

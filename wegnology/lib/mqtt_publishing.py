@@ -7,8 +7,8 @@ import asyncio
 import struct
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache
 
 from wegnology.lib.sockets import ByteLine
 
@@ -20,8 +20,6 @@ _UNSENT_BYTES = 1024 * 1024
 _FIRST_ID, _LAST_ID = 0x1000, 0xFFFF
 """Packet ids of messages; paho, which counts from 1, gives those below to subscriptions."""
 _PUBLISH = 0x30
-_pack_short = struct.Struct("!BBH").pack
-_pack_medium = struct.Struct("!BBBH").pack
 _pack_id = struct.Struct("!H").pack
 
 
@@ -37,13 +35,8 @@ class PublishUnknown(Exception):
     """A message was handed to the line, which was lost before the broker confirmed it."""
 
 
-class Publication(NamedTuple):
-    """A message to send, as it goes on the wire."""
-
-    topic: bytes
-    payload: bytes
-    qos: int
-    retain: bool
+Publication = tuple[str, bytes, int, bool]
+"""A message to send: topic, payload, QoS, and whether the broker keeps it for later subscribers."""
 
 
 class _Batch:
@@ -163,13 +156,13 @@ class Publisher:
 
     def _fill(self, packets: bytearray, batch: _Batch, unconfirmed: list[tuple[_Batch, int]], room: int) -> bool:
         """Add packets of a batch while there is room in the window and on the line; say whether all of it went."""
-        unacked, largest, v5, mid = self._unacked, self.largest, self._v5, self._last_id
-        for at in range(batch.begun, len(batch.messages)):
-            if len(unacked) >= self.window or len(packets) >= room:
+        unacked, window, largest, v5, mid = self._unacked, self.window, self.largest, self._v5, self._last_id
+        for at, message in enumerate(batch.messages[batch.begun :], batch.begun):
+            if len(unacked) >= window or len(packets) >= room:
                 break
-            message = batch.messages[at]
             batch.begun = at + 1
-            if message.qos:
+            qos = message[2]
+            if qos:
                 mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
                 while mid in unacked:
                     mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
@@ -178,7 +171,7 @@ class Publisher:
                 batch.settle(at, PublishRefused(f"The broker takes no more than {largest} bytes in a message"))
                 continue
             packets += packet
-            if message.qos:
+            if qos:
                 unacked[mid] = (batch, at)
             else:
                 unconfirmed.append((batch, at))
@@ -188,22 +181,25 @@ class Publisher:
 
 def _packet(message: Publication, mid: int, v5: bool) -> bytes:
     topic, payload, qos, retain = message
-    command, size = _PUBLISH | qos << 1 | retain, len(topic)
-    length = 2 + size + len(payload) + (2 if qos else 0) + v5
-    if length < 128:
-        head = _pack_short(command, length, size)
-    elif length < 16_384:
-        head = _pack_medium(command, length & 127 | 128, length >> 7, size)
-    else:
-        head = bytes((command, *_length(length), size >> 8, size & 255))
-    if qos:
-        return b"".join((head, topic, _pack_id(mid), b"\0", payload) if v5 else (head, topic, _pack_id(mid), payload))
-    return b"".join((head, topic, b"\0", payload) if v5 else (head, topic, payload))
+    name = _name(topic)
+    between = _pack_id(mid) if qos else b""
+    if v5:
+        between += b"\0"  # no properties
+    return b"".join((_head(qos, retain, len(name) + len(between) + len(payload)), name, between, payload))
 
 
-def _length(length: int) -> Iterator[int]:
-    """Yield the bytes of a remaining length (section 2.2.3)."""
+@lru_cache(maxsize=4096)
+def _name(topic: str) -> bytes:
+    """Return a topic as it goes on the wire."""
+    name = topic.encode()
+    return _pack_id(len(name)) + name
+
+
+@lru_cache(maxsize=4096)
+def _head(qos: int, retain: bool, length: int) -> bytes:
+    """Return the fixed header of a PUBLISH packet of which so many bytes remain (section 2.2)."""
+    head = [_PUBLISH | qos << 1 | retain]
     while length > 127:
-        yield length & 127 | 128
+        head.append(length & 127 | 128)
         length >>= 7
-    yield length
+    return bytes((*head, length))

@@ -11,7 +11,7 @@ from integrations.events import EventKind, TriggerEvent, message_event
 from integrations.inspection import Inspection, Message, find_message, matching, read_inspection, views
 from integrations.runtime import inbox
 from integrations.runtime.inbox import Held
-from integrations.runtime.inspector import Inspector, Outcome, SentOn, Way
+from integrations.runtime.inspector import Inspector, Outcome, Way
 from integrations.runtime.keys import key
 from integrations.runtime.limits import Limits
 from tests.integrations.runtime.hub import Hub, until
@@ -74,7 +74,7 @@ def test_no_more_than_the_setting_is_kept_and_it_goes_with_the_integration(hub: 
 def test_switched_off_nothing_is_kept(hub: Hub) -> None:
     async def work(inspector: Inspector) -> None:
         inspector.accepted(I, [held({"message": "1"})])
-        inspector.ended(I, SentOn(new_id(), Way(I, "sent", 1)))
+        inspector.sent([(I, new_id())], Way(I, "sent", 1))
         await inspector.write()
 
     assert inspected(work, inspect_messages=0).messages == []
@@ -124,7 +124,7 @@ def test_each_message_says_what_became_of_it_and_what_took_how_long(hub: Hub) ->
         inspector.accepted(I, [held({"message": "first"}, done), held({"message": "second"}, waits)])
         inspector.ended(I, outcome)
         await inspector.write()
-        inspector.ended(I, SentOn(done, Way("t1", "sent", 70)))
+        inspector.sent([(I, done)], Way("t1", "sent", 70))
         await inspector.write()
 
     hub.append(I, [b"{}"], "*")
@@ -147,7 +147,7 @@ def test_each_message_says_what_became_of_it_and_what_took_how_long(hub: Hub) ->
 def test_an_intake_and_an_outbox_tell_it(hub: Hub, far_ends: object) -> None:
     async def test(lines: Lines) -> None:
         inspector = Inspector(lines.client, Limits())
-        lines.intake._on_accepted, lines.outbox._on_sent = inspector.accepted, inspector.ended
+        lines.intake._on_accepted, lines.outbox._on_sent = inspector.accepted, inspector.sent
         line, far = await lines.connected()
         numbers = [far.publish(), far.publish()]
         await until(lambda: far.acked == numbers)
