@@ -128,27 +128,29 @@ class Claiming:
 
     async def _begin_entries(self, box: Box, known: Known, answer: list[Any], wait: int, more: bool) -> None:
         """Start claimed events in order. One waits while a run before it still computes, so that messages keep the order too."""
-        holding, turns, integration_id = self._holding, self._turns, box.integration_id
-        for at in range(2, len(answer), 2):
-            while turns.busy(integration_id):
-                await asyncio.sleep(BUSY_SECONDS)
-            if holding.boxes.get(integration_id) is not box:
-                return  # the partition was lost meanwhile: what is left is somebody else's
-            identifier = box.after = answer[at]
-            box.flying += 1
-            holding.flying += 1
-            suspect = bool(box.suspects_up_to) and _order(identifier) <= _order(box.suspects_up_to)
-            claimed = Claimed(identifier, answer[at + 1], suspect)
+        holding, busy, begin, integration_id = self._holding, self._turns.busy, self._begin, box.integration_id
+        if holding.boxes.get(integration_id) is not box:
+            return  # the partition was lost meanwhile: what was claimed is somebody else's now
+        count = len(answer) // 2 - 1
+        box.flying += count
+        holding.flying += count
+        last_suspect = box.suspects_up_to
+        for identifier, stored in zip(answer[2::2], answer[3::2], strict=True):
+            if integration_id in busy and not await self._free(box):
+                return
+            box.after = identifier
+            suspect = last_suspect != b"" and _order(identifier) <= _order(last_suspect)
+            claimed = Claimed(identifier, stored, suspect)
             if suspect or box.waiting:
                 self._suspects.add(box, known, claimed)
                 continue
             try:
-                self._begin(box, known, claimed, sure=False)
+                begin(box, known, claimed, sure=False)
             except NotSure:
                 await self._freshness.next()
                 if holding.boxes.get(integration_id) is not box:
                     return
-                self._begin(box, self._catalog.source(integration_id) or known, claimed)
+                begin(box, self._catalog.source(integration_id) or known, claimed)
         box.claiming = False
         box.limited_since = (box.limited_since or time.time()) if wait else 0.0
         if wait:
@@ -156,6 +158,12 @@ class Claiming:
         elif box.more or more:
             box.more = True
             self._holding.push_if_held(box)
+
+    async def _free(self, box: Box) -> bool:
+        """Wait until no run of an integration waits for a turn; say whether its partition is still ours then."""
+        while box.integration_id in self._turns.busy:
+            await asyncio.sleep(BUSY_SECONDS)
+        return self._holding.boxes.get(box.integration_id) is box
 
     def _begun(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -76,7 +76,7 @@ class Holding:
 
     def push(self, box: Box) -> None:
         """Let a box take its turn, if it may start something."""
-        held_up = box.claiming or box.resting or box.waiting or self._turns.busy(box.integration_id)
+        held_up = box.claiming or box.resting or box.waiting or box.integration_id in self._turns.busy
         if box.more and not held_up and box.flying < self._limits.runs_per_integration:
             self._due[box] = None
             self.wake.set()

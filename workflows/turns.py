@@ -18,17 +18,14 @@ class Turns:
     def __init__(self, on_free: Callable[[str], None]) -> None:
         self._on_free = on_free
         self._queues: dict[str, list[_Waiting]] = {}
-        self._waiting: dict[str, int] = {}
+        self.busy: dict[str, int] = {}
+        """How many runs of an integration wait for a turn; one that has any should not start more."""
         self._numbers = itertools.count()
         self._scheduled = False
 
     def number(self) -> int:
         """Return the place of a run among all runs, by its start."""
         return next(self._numbers)
-
-    def busy(self, integration_id: str) -> bool:
-        """Say whether runs of an integration wait for a turn: then it should not start more."""
-        return integration_id in self._waiting
 
     async def wait(self, integration_id: str, number: int) -> None:
         """Wait for the turn of a run that has used up its slice."""
@@ -38,13 +35,13 @@ class Turns:
         if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._next)
-        self._waiting[integration_id] = self._waiting.get(integration_id, 0) + 1
+        self.busy[integration_id] = self.busy.get(integration_id, 0) + 1
         try:
             await turn
         finally:  # it counts until it really goes on, so that nothing begins between its turn and its next step
-            self._waiting[integration_id] -= 1
-            if not self._waiting[integration_id]:
-                del self._waiting[integration_id]
+            self.busy[integration_id] -= 1
+            if not self.busy[integration_id]:
+                del self.busy[integration_id]
                 self._on_free(integration_id)
 
     def _next(self) -> None:
