@@ -243,7 +243,10 @@ class Connector(ABC, Generic[C, M]):
         return {}
 
     async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell the source, in arrival order, that these are durable. What was not acknowledged at `close` is the source's."""
+        """Tell the source, in arrival order, that these are durable; each has a receipt.
+
+        What was not acknowledged at `close` is the source's.
+        """
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the source; called when too much is held or the inbox is nearly full."""

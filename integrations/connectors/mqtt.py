@@ -353,9 +353,8 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
         """Send PUBACKs in the order given."""
         client = self._client
         if client is not None:
-            receipts: list[Any] = [delivery.receipt for delivery in deliveries if delivery.receipt is not None]
-            if receipts:
-                client.acknowledge(receipts)
+            receipts: list[Any] = [delivery.receipt for delivery in deliveries]
+            client.acknowledge(receipts)
 
     def pause(self, paused: bool) -> None:
         """Stop or resume reading the socket."""
@@ -500,11 +499,12 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
 
     def _on_arrivals(self, messages: list[Arrival]) -> None:
         now = time.time_ns() // 1_000_000
-        deliveries = []
-        for topic, payload, qos, retain, mid, properties in messages:
-            receipt = None if not qos else mid if qos == 1 else -mid
-            data = message_data(topic, payload, qos, retain, properties)
-            deliveries.append(Delivery(data, now, receipt, len(payload)))
+        deliveries = [
+            Delivery(
+                message_data(topic, payload, qos, retain, properties), now, (-mid if qos == 2 else mid) or None, len(payload)
+            )
+            for topic, payload, qos, retain, mid, properties in messages
+        ]
         self._arrivals.put_all(deliveries)
 
     def _on_lost(self, reason: LineLost) -> None:

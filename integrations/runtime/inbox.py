@@ -6,7 +6,7 @@ number, so a batch whose answer was lost is asked again and still happens once. 
 
 import asyncio
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any, NamedTuple, Protocol
@@ -109,13 +109,15 @@ class Intake:
         positions: dict[str, str] = {}
         for delivery in deliveries:
             event = message_event(new_id(), delivery.received_ms, delivery.data, delivery.version)
-            waits = delivery.receipt is not None
-            policy = "W" if waits else "D"
+            if delivery.receipt is None:
+                policy, waits = "D", None
+            else:
+                policy, waits = "W", connector
             if len(event) > most:
                 event, policy = TOO_LARGE, "X"
-            elif line.stopped and not waits:
+            elif line.stopped and policy == "D":
                 event, policy = OVER_LIMIT, "X"
-            held.append((event, policy, delivery, connector if waits else None))
+            held.append((event, policy, delivery, waits))
             size += len(event)
             if delivery.position is not None:
                 positions[delivery.position[0]] = delivery.position[1]
@@ -232,11 +234,14 @@ class Intake:
         limits = self._limits
         head = [prefix(), self._process, self._sequence, limits.inbox_events, limits.inbox_bytes, self.redis_bytes]
         accepted, need = await self._ask([*head, len(batch.parts), *batch.arguments])
+        durable: dict[AnyConnector, list[Delivery]] = defaultdict(list)
         for (line, token, part, policies), count in zip(batch.parts, accepted, strict=True):
             if count < 0:
                 self._on_lost(line.partition, token)
             elif line.held:
-                self._conclude(line, part[:count], policies, full=count < len(part))
+                self._conclude(line, part[:count], policies, durable, full=count < len(part))
+        for connector, deliveries in durable.items():
+            self._acknowledging.tell(connector, deliveries)
         if need:
             self._on_need(need)
 
@@ -258,11 +263,17 @@ class Intake:
                 self.away = False
                 return answer
 
-    def _conclude(self, line: IntakeLine, done: list[Held], policies: str, full: bool) -> None:
+    def _conclude(
+        self, line: IntakeLine, done: list[Held], policies: str, durable: dict[AnyConnector, list[Delivery]], *, full: bool
+    ) -> None:
+        """Let go of what is stored, and add to `durable` what a connection waits to hear of."""
         held = line.held
         events = [one for one in done if one[1] != "P"] if "P" in policies else done
         if events:
             self._on_accepted(line.integration_id, events)
+        for _, _, delivery, connector in events:
+            if connector is not None and delivery is not None:
+                durable[connector].append(delivery)
         if len(done) == len(held):
             size = line.held_bytes
             held.clear()
@@ -277,15 +288,6 @@ class Intake:
             self.mark(line)
         if not line.reading:
             self._bound(line)
-        self._acknowledge(events)
-
-    def _acknowledge(self, events: list[Held]) -> None:
-        durable: dict[AnyConnector, list[Delivery]] = {}
-        for _, _, delivery, connector in events:
-            if connector is not None and delivery is not None:
-                durable.setdefault(connector, []).append(delivery)
-        for connector, deliveries in durable.items():
-            self._acknowledging.tell(connector, deliveries)
 
 
 def discard(client: SyncRedis, integration_id: str, reason: str = "deleted") -> None:

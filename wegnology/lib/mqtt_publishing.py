@@ -159,8 +159,8 @@ class Publisher:
         unacked, window, largest, v5, mid = self._unacked, self.window, self.largest, self._v5, self._last_id
         for at, message in enumerate(batch.messages[batch.begun :], batch.begun):
             if len(unacked) >= window or len(packets) >= room:
+                batch.begun = at
                 break
-            batch.begun = at + 1
             qos = message[2]
             if qos:
                 mid = mid + 1 if mid < _LAST_ID else _FIRST_ID
@@ -175,6 +175,8 @@ class Publisher:
                 unacked[mid] = (batch, at)
             else:
                 unconfirmed.append((batch, at))
+        else:
+            batch.begun = len(batch.messages)
         self._last_id = mid
         return batch.begun == len(batch.messages)
 
