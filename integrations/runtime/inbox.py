@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from integrations.connectors.base import AnyConnector, Delivery
@@ -39,6 +40,8 @@ OVER_LIMIT = b"dropped:limit"
 Held = tuple[bytes, str, Delivery | None, AnyConnector | None]
 """One event in memory on its way into the inbox: its stored form, its policy (the letter `append.lua` knows), what the source
 brought, and the connection that waits to be told that it is durable. Of what was dropped stands how the ledger counts it."""
+_event_of: Callable[[Held], bytes] = itemgetter(0)
+_policy_of: Callable[[Held], str] = itemgetter(1)
 _Part = tuple["IntakeLine", str, list[Held], str]
 """What one line has in a batch, with the token of its lease and all policies together."""
 
@@ -218,11 +221,10 @@ class Intake:
                 part = list(takewhile(lambda held: held[1] != "W", part))
                 if not part:
                     continue
-            stored, letters, _, _ = zip(*part, strict=True)
-            policies = "".join(letters)
+            policies = "".join(map(_policy_of, part))
             parts.append((line, token, part, policies))
             arguments += (line.partition, token, line.integration_id, policies)
-            arguments += stored
+            arguments += map(_event_of, part)
             events += len(part)
             if events >= BATCH_EVENTS:
                 self._wake.set()

@@ -211,15 +211,15 @@ def test_a_line_rests_while_many_confirmations_are_due_and_the_window_has_room()
         session = Session()
         await session.log_in(b"\x20\x06\0\0\x03\x21\0\x50")  # receive maximum 80
         publisher, line = session.client.publisher, session.line
-        sending = [asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 29))]
+        sending = [asyncio.ensure_future(publisher.send_all([("t", b"", 1, False)] * 29))]
         await asyncio.sleep(0)
         session.client.feed(b"\xd0\0")
         assert line.rests == 0
-        sending.append(asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 11)))
+        sending.append(asyncio.ensure_future(publisher.send_all([("t", b"", 1, False)] * 11)))
         await asyncio.sleep(0)
         session.client.feed(b"\xd0\0")
         assert line.rests == 1
-        sending.append(asyncio.ensure_future(publisher.send_all([Publication(b"t", b"", 1, False)] * 10)))
+        sending.append(asyncio.ensure_future(publisher.send_all([("t", b"", 1, False)] * 10)))
         await asyncio.sleep(0)
         session.client.feed(b"\xd0\0")
         assert line.rests == 1  # the window is more than half full: each confirmation lets something go
