@@ -500,8 +500,8 @@ class MqttConnector(Connector[MqttConfig, MqttOutgoing]):
     def _on_arrivals(self, messages: list[Arrival]) -> None:
         now = time.time_ns() // 1_000_000
         deliveries = [
-            Delivery(message_data(topic, body, qos, retain, properties), now, (-mid if qos == 2 else mid) or None, len(body))
-            for topic, body, qos, retain, mid, properties in messages
+            Delivery(message_data(topic, body, qos, retain, properties), now, receipt, len(body))
+            for topic, body, qos, retain, receipt, properties in messages
         ]
         self._arrivals.put_all(deliveries)
 

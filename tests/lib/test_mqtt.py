@@ -84,9 +84,9 @@ def test_packets_may_come_in_pieces_of_any_size(size: int) -> None:
         for at in range(0, len(stream), size):
             session.client.feed(stream[at : at + size])
         assert [(m[0], m[1], m[2], m[4]) for m in session.arrived] == [
-            ("a/b", b"hi", 1, 7),
-            ("a/b", b"x" * 200, 1, 8),
-            ("a/b", b"hi", 1, 7),
+            ("a/b", b"hi", 1, b"\x40\x02\0\x07"),
+            ("a/b", b"x" * 200, 1, b"\x40\x02\0\x08"),
+            ("a/b", b"hi", 1, b"\x40\x02\0\x07"),
         ]
 
     play(story())
@@ -175,7 +175,7 @@ def test_acknowledgements_leave_in_the_order_given() -> None:
     async def story() -> None:
         session = Session()
         await session.log_in()
-        session.client.acknowledge([7, -9, 258])
+        session.client.acknowledge([b"\x40\x02\0\x07", b"\x70\x02\0\x09", b"\x40\x02\x01\x02"])
         assert bytes(session.line.sent) == b"\x40\x02\0\x07\x70\x02\0\x09\x40\x02\x01\x02"
 
     play(story())
@@ -196,10 +196,10 @@ def test_what_is_read_is_acknowledged_at_once_unless_an_answer_follows() -> None
         assert not line.prompt
         client.feed(b"\x40\x02\0\x01")
         assert line.prompt  # nothing is said to a PUBACK
-        client.acknowledge(list(range(1, MANY + 1)))
+        client.acknowledge([b"\x40\x02\0\x07"] * MANY)
         client.feed(MESSAGE)
         assert line.prompt  # much comes on this line
-        client.acknowledge([7])
+        client.acknowledge([b"\x40\x02\0\x07"])
         client.feed(MESSAGE)
         assert not line.prompt
 

@@ -33,6 +33,7 @@ REST_SECONDS = 0.01
 """How long a line over which much is published is not read, so that many confirmations come in one read: a tenth of the
 listener's time at saturation. Longer brings no more."""
 _PUBLISH, _PUBACK, _PUBREL = 0x30, 0x40, 0x62
+_PUBACK_HEAD = b"\x40\x02"
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
 _pack_head = struct.Struct("!BBH").pack
 _pack_two = struct.Struct("!HH").pack
@@ -50,8 +51,8 @@ class Connack(NamedTuple):
     session: bool
 
 
-Arrival = tuple[str, bytes, int, bool, int, Properties | None]
-"""A message as it came: topic, payload, QoS, retain, message id (0 with QoS 0), properties."""
+Arrival = tuple[str, bytes, int, bool, bytes | None, Properties | None]
+"""A message as it came: topic, payload, QoS, retain, receipt (the packet that confirms it; None with QoS 0), properties."""
 OnArrivals = Callable[[list[Arrival]], None]
 
 
@@ -244,9 +245,9 @@ class LoopClient(Client):
         at = start + (data[body] << 8 | data[body + 1])
         topic = data[start:at].decode()
         qos = command >> 1 & 3
-        mid = 0
+        receipt = None
         if qos:
-            mid = data[at] << 8 | data[at + 1]
+            receipt = _PUBACK_HEAD + data[at : at + 2]
             at += 2
         properties = None
         if self._v5:
@@ -257,7 +258,7 @@ class LoopClient(Client):
                 at += 1
         if at > stop:
             raise MalformedPacket("a message is shorter than its own header")
-        self._came.append((topic, data[at:stop], qos, bool(command & 1), mid, properties))
+        self._came.append((topic, data[at:stop], qos, bool(command & 1), receipt, properties))
 
     def _other(self, command: int, packet: bytes) -> None:
         """Let paho handle a packet that is not a message."""
@@ -309,7 +310,9 @@ class LoopClient(Client):
 
     def _handle_on_message(self, message: MQTTMessage) -> None:
         """Take a QoS 2 message (only a session made by somebody else has such subscriptions)."""
-        self._came.append((message.topic, bytes(message.payload), 2, message.retain, message.mid, message.properties))
+        self._came.append(
+            (message.topic, bytes(message.payload), 2, message.retain, _pack_two(0x7002, message.mid), message.properties)
+        )
 
     # -- what is sent
 
@@ -321,12 +324,11 @@ class LoopClient(Client):
             self._last_msg_out = time.monotonic()
         return _OK
 
-    def acknowledge(self, receipts: Sequence[int]) -> None:
-        """Confirm messages, given by their id (negative for QoS 2), in this order and in one write."""
+    def acknowledge(self, receipts: Sequence[bytes]) -> None:
+        """Confirm messages, given by their receipts, in this order and in one write."""
         if self._line is None:
             return
-        packets = b"".join([_pack_two(0x4002, mid) if mid > 0 else _pack_two(0x7002, -mid) for mid in receipts])
-        self._line.write(packets, at_once=True)
+        self._line.write(b"".join(receipts), at_once=True)
         self._last_msg_out = time.monotonic()
         self._busy = len(receipts) >= MANY
 
