@@ -171,6 +171,22 @@ def test_a_message_larger_than_the_broker_takes_fails_alone() -> None:
     play(story())
 
 
+def test_confirmations_in_a_row_count_one_by_one() -> None:
+    async def story() -> None:
+        session = Session()
+        await session.log_in()
+        messages = [("t", b"", 1, False)] * 5
+        sending = asyncio.ensure_future(session.client.publisher.send_all(messages))
+        await asyncio.sleep(0)
+        session.client.feed(b"\x40\x02\x10\0\x40\x02\x10\0\x40\x02\x10\x02" + MESSAGE + b"\x40\x02\x10\x03\x40\x02\x10")
+        assert len(session.arrived) == 1
+        session.client.feed(b"\x04\x40\x03\x10\x01\x97")
+        outcomes = await sending
+        assert [type(outcome) for outcome in outcomes] == [type(None), PublishRefused, *[type(None)] * 3]
+
+    play(story())
+
+
 def test_acknowledgements_leave_in_the_order_given() -> None:
     async def story() -> None:
         session = Session()

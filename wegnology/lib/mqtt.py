@@ -6,6 +6,7 @@ here, since this is the path of every message. paho writes through `_packet_queu
 """
 
 import asyncio
+import re
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,9 @@ _PUBACK_HEAD = b"\x40\x02"
 _OK = MQTTErrorCode.MQTT_ERR_SUCCESS
 _pack_head = struct.Struct("!BBH").pack
 _pack_two = struct.Struct("!HH").pack
+_unpack_two = struct.Struct("!HH").iter_unpack
+_PUBACKS = re.compile(rb"(?:\x40\x02..)+", re.DOTALL)
+"""Confirmations in a row, as they come on a line over which much is published."""
 
 
 class LineLost(Exception):
@@ -231,8 +235,11 @@ class LoopClient(Client):
             kind = command & 0xF0
             if kind == _PUBLISH and command & 0x06 != 0x04:
                 self._arrived(command, data, body, stop)
-            elif kind == _PUBACK and (length == 2 or data[body + 2] < 0x80):
-                self.publisher.confirmed(data[body] << 8 | data[body + 1])
+            elif kind == _PUBACK and length == 2 and (row := _PUBACKS.match(data, position)):
+                stop = row.end()
+                self.publisher.confirmed_all([mid for _, mid in _unpack_two(row[0])])
+            elif kind == _PUBACK and length > 2 and data[body + 2] < 0x80:
+                self.publisher.confirmed_all([data[body] << 8 | data[body + 1]])
             else:
                 self._other(command, data[body:stop])
             position = stop

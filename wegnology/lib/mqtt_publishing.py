@@ -7,7 +7,7 @@ import asyncio
 import struct
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from wegnology.lib.sockets import ByteLine
@@ -133,6 +133,14 @@ class Publisher:
         entry = self._unacked.pop(mid, None)
         if entry is not None:
             entry[0].settle(entry[1], fault)
+
+    def confirmed_all(self, mids: Iterable[int]) -> None:
+        """Be told that the broker has taken messages."""
+        take = self._unacked.pop
+        for mid in mids:
+            entry = take(mid, None)
+            if entry is not None:
+                entry[0].settle(entry[1], None)
 
     def go_on(self) -> None:
         """Send what waits for room in the window: called after all of the broker's answers that came together."""
