@@ -4,11 +4,10 @@ import asyncio
 import time
 from typing import Protocol
 
-import orjson
-
 from integrations.exceptions import LeaseLost
 from integrations.runtime.limits import Limits
 from integrations.runtime.outbox import WAIT_SECONDS
+from wegnology.lib.packed_json import packed
 from wegnology.lib.redis import AsyncRedis
 from wegnology.lib.script_pool import ScriptFailed, ScriptPool
 from wegnology.lib.types import JSONObject, JSONValue
@@ -119,7 +118,7 @@ class Context:
             return False
         if time.monotonic() >= self._lease.deadline:
             self.tick()
-        body = orjson.dumps({"m": message, "o": (flight.box.integration_id, flight.event.id)})
+        body = packed({"m": message, "o": (flight.box.integration_id, flight.event.id)})
         effects.queue_send(flight, Send(self.visit(node_id), known.partition, integration_id, body))
         return True
 

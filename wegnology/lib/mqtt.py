@@ -212,7 +212,7 @@ class LoopClient(Client):
             self._on_arrivals(came)
         if fault is not None:
             self._end(LineLost("Protocol Error"), fault)
-        elif line is not None and self.publisher.is_busy:
+        elif not came and line is not None and self.publisher.is_busy:
             line.rest(REST_SECONDS)
 
     def _packets(self, data: bytes) -> int:
